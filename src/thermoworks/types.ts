@@ -1,0 +1,73 @@
+import type { ProbeCondition, Sample, Unit } from '../readings/sample.js';
+
+export type ProviderName = 'thermoworks' | 'eti' | 'simulator';
+
+/** Where a provider's hosts are and which public constants its web app sends. Base URLs have no trailing slash. */
+export interface ProviderSettings {
+  name: ProviderName;
+  apiKey: string;
+  appId: string;
+  /** Value of the `Referer` header, with its trailing slash. */
+  referer: string;
+  hosts: { firebase: string; identity: string; token: string; firestore: string; storage: string };
+  /** Set in configuration, else taken from the web config once and kept. */
+  projectId?: string;
+  storageBucket?: string;
+}
+
+export interface Tokens {
+  uid: string;
+  accessToken: string;
+  refreshToken: string;
+  /** Seconds from now; 3600 where the cloud gave none that is a number. */
+  expiresInSeconds: number;
+}
+
+export interface CloudUser {
+  accountId: string;
+  preferredUnit: 'F' | 'C' | null;
+  timeZone: string | null;
+}
+
+/** One device document. Texts are stripped of control characters and cut to 100; numbers out of range are null. */
+export interface CloudDevice {
+  /** The document id: the serial. */
+  deviceId: string;
+  /** As sent (RFC 3339, up to microseconds): only ever compared for equality. */
+  updateTime: string;
+  label: string | null;
+  type: string | null;
+  model: string | null;
+  batteryPercent: number | null;
+  signalDbm: number | null;
+  lastSeenAt: Date | null;
+  /** `latestReading`, else `lastTelemetrySaved`: the newest reading that its channels should show. */
+  lastTelemetryAt: Date | null;
+  transmitIntervalSeconds: number | null;
+  recordingIntervalSeconds: number | null;
+}
+
+/** One channel document, read: the samples it shows and what it says of the probe. */
+export interface CloudChannel {
+  deviceId: string;
+  /** The document id: "1", "2", … */
+  probeId: string;
+  label: string | null;
+  kind: 'temperature' | 'humidity';
+  /** What `value` and `status` say now; 'stale' is for the caller to judge. */
+  condition: Exclude<ProbeCondition, 'stale'>;
+  /** `value`, where it is a measurement, and `recentReadings`; by time, no time twice (the first kept). */
+  samples: Sample[];
+  /** The time and value of `value` itself, also where its time had to be estimated from `lastSeen`. */
+  current: Sample | null;
+  /** Raw text of a unit that is not known; else null. */
+  unknownUnit: string | null;
+  lastSeenAt: Date | null;
+  alarmHigh: { enabled: boolean; value: number; unit: Unit } | null;
+}
+
+export interface ChannelsWanted {
+  deviceId: string;
+  /** The channels known so far; null asks for 1 to 9. */
+  probeIds: string[] | null;
+}
