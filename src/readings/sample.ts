@@ -4,6 +4,9 @@ export type Unit = 'F' | 'C' | 'H';
 /** Of what a probe shows: a value to believe, or why there is none. */
 export type ProbeCondition = 'ok' | 'absent' | 'disabled' | 'fault' | 'stale';
 
+/** What a probe measures: the fire, the food, a place where food is kept, or something else. */
+export type ProbeRole = 'pit' | 'food' | 'storage' | 'other';
+
 /** Bits of `readings.flags`. */
 export const FLAG = { suspect: 1, stuck: 2, skewed: 4, estimatedTime: 8, late: 16, backfilled: 32 } as const;
 
@@ -26,7 +29,7 @@ export interface Sample {
  * as the cloud sends it (36.900001525878906) and as a person types it are the same number.
  */
 export function toHundredths(value: number): number {
-  return Math.sign(value) * Math.floor(Math.abs(value) * 100 + 0.5 + 1e-6);
+  return Math.sign(value) * Math.floor(Math.abs(value) * 100 + 0.5 + 1e-6) + 0; // + 0: never -0
 }
 
 /** `value` rounded to hundredths, as it is stored and compared. */

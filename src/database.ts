@@ -1,0 +1,81 @@
+import 'reflect-metadata';
+import { join } from 'node:path';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import type { PoolSettings } from './config.js';
+import { createPoolClass, type PoolCounts } from './database-pool.js';
+import { ENTITIES } from './entities/index.js';
+import type { Logger } from './logger.js';
+
+export type { PoolCounts };
+
+/** A data source and the figures of its one pool. */
+export interface Database {
+  dataSource: DataSource;
+  pool: () => PoolCounts;
+}
+
+/**
+ * The one way to PostgreSQL. Nothing connects before `initialize()`.
+ *
+ * `statementTimeoutMs` 0 waits for ever (migrations). Sessions give up a lock after 2 s and an idle transaction after
+ * 15 s; a query whose answer does not come ends with its socket, so that no dead connection returns to the pool.
+ */
+export function createDatabase({
+  url,
+  pool: settings,
+  logger,
+  applicationName = 'grill-stats',
+}: {
+  url: string;
+  pool: PoolSettings;
+  logger?: Logger;
+  applicationName?: string;
+}): Database {
+  const { Pool, counts } = createPoolClass(settings, logger);
+  const unbounded = settings.statementTimeoutMs === 0;
+  const dataSource = new DataSource({
+    type: 'postgres',
+    url,
+    driver: { ...pg, Pool },
+    applicationName,
+    entities: ENTITIES,
+    migrations: [join(import.meta.dirname, 'migrations', '*.{js,ts}')],
+    migrationsTableName: 'typeorm_migrations',
+    migrationsTransactionMode: 'each',
+    uuidExtension: 'pgcrypto',
+    installExtensions: false,
+    synchronize: false,
+    logging: settings.logQueries ? ['query'] : false,
+    ...(logger && { logger: queryLogger(logger) }),
+    extra: {
+      min: settings.size,
+      max: settings.size + settings.maxOverflow,
+      idleTimeoutMillis: 10_000,
+      maxLifetimeSeconds: settings.recycleSeconds,
+      connectionTimeoutMillis: settings.timeoutSeconds * 1000,
+      keepAlive: true,
+      ...(!unbounded && {
+        statement_timeout: settings.statementTimeoutMs,
+        query_timeout: settings.statementTimeoutMs + 5_000,
+        lock_timeout: 2_000,
+        idle_in_transaction_session_timeout: 15_000,
+      }),
+    },
+    poolErrorHandler: (err) => logger?.warn('idle database connection lost', { err }),
+  });
+  return { dataSource, pool: counts };
+}
+
+/** Query text at DEBUG, never parameters: they hold tokens. */
+function queryLogger(logger: Logger) {
+  const silent = () => undefined;
+  return {
+    logQuery: (query: string) => logger.debug('query', { query }),
+    logQueryError: silent,
+    logQuerySlow: silent,
+    logSchemaBuild: silent,
+    logMigration: silent,
+    log: silent,
+  };
+}

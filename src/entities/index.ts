@@ -1,0 +1,40 @@
+import { AlertEvent } from './alert-event.js';
+import { AlertState } from './alert-state.js';
+import { DeadLetter } from './dead-letter.js';
+import { DetectionState } from './detection-state.js';
+import { Device } from './device.js';
+import { GrillingSession } from './grilling-session.js';
+import { Notification } from './notification.js';
+import { NotificationAttempt } from './notification-attempt.js';
+import { NotificationChannel } from './notification-channel.js';
+import { Organisation } from './organisation.js';
+import { Probe } from './probe.js';
+import { Reading } from './reading.js';
+import { ReadingGap } from './reading-gap.js';
+import { SessionMember } from './session-member.js';
+import { SessionProbeStats } from './session-probe-stats.js';
+import { TemperatureAlert } from './temperature-alert.js';
+import { ThermoworksCredential } from './thermoworks-credential.js';
+import { User } from './user.js';
+
+/** Every table, for the data source. */
+export const ENTITIES = [
+  AlertEvent,
+  AlertState,
+  DeadLetter,
+  DetectionState,
+  Device,
+  GrillingSession,
+  Notification,
+  NotificationAttempt,
+  NotificationChannel,
+  Organisation,
+  Probe,
+  Reading,
+  ReadingGap,
+  SessionMember,
+  SessionProbeStats,
+  TemperatureAlert,
+  ThermoworksCredential,
+  User,
+];

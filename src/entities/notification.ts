@@ -1,0 +1,72 @@
+import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, Unique } from 'typeorm';
+import type { AlertEvent } from './alert-event.js';
+import { Audited } from './base.js';
+import type { NotificationChannel } from './notification-channel.js';
+
+export type NotificationSubject = 'account.needs_reauth' | 'channel.test';
+export type NotificationStatus = 'pending' | 'delivered' | 'failed' | 'expired';
+
+/** One message to one channel: about an alert event, or else about `subject` (with the id of what it concerns). */
+@Entity('notifications')
+@Unique('notifications_alert_event_id_channel_id_key', ['alertEventId', 'channelId'])
+@Index('notifications_channel_id_idx', ['channelId'])
+@Index('notifications_next_attempt_at_idx', { synchronize: false })
+@Check('notifications_subject_check', "subject IN ('account.needs_reauth', 'channel.test')")
+@Check('notifications_status_check', "status IN ('pending', 'delivered', 'failed', 'expired')")
+@Check(
+  'notifications_about_check',
+  'num_nonnulls(subject, subject_id) = CASE WHEN alert_event_id IS NULL THEN 2 ELSE 0 END',
+)
+export class Notification extends Audited {
+  @PrimaryColumn({ type: 'uuid', name: 'id', primaryKeyConstraintName: 'notifications_pkey' })
+  id!: string;
+
+  @Column({ type: 'integer', name: 'alert_event_id', nullable: true })
+  alertEventId!: number | null;
+
+  @Column({ type: 'varchar', name: 'subject', length: 40, nullable: true })
+  subject!: NotificationSubject | null;
+
+  @Column({ type: 'uuid', name: 'subject_id', nullable: true })
+  subjectId!: string | null;
+
+  @Column({ type: 'integer', name: 'channel_id' })
+  channelId!: number;
+
+  @Column({ type: 'varchar', name: 'status', length: 20, default: 'pending' })
+  status!: NotificationStatus;
+
+  @Column({ type: 'integer', name: 'attempts', default: 0 })
+  attempts!: number;
+
+  @Column({ type: 'varchar', name: 'last_error', length: 500, nullable: true })
+  lastError!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'next_attempt_at', precision: 3, default: () => 'now()' })
+  nextAttemptAt!: Date;
+
+  @Column({ type: 'timestamptz', name: 'lease_until', precision: 3, nullable: true })
+  leaseUntil!: Date | null;
+
+  @Column({ type: 'timestamptz', name: 'expires_at', precision: 3 })
+  expiresAt!: Date;
+
+  @Column({ type: 'timestamptz', name: 'delivered_at', precision: 3, nullable: true })
+  deliveredAt!: Date | null;
+
+  @ManyToOne('AlertEvent', { onDelete: 'CASCADE' })
+  @JoinColumn({
+    name: 'alert_event_id',
+    referencedColumnName: 'id',
+    foreignKeyConstraintName: 'notifications_alert_event_id_fkey',
+  })
+  alertEvent?: AlertEvent;
+
+  @ManyToOne('NotificationChannel', { onDelete: 'CASCADE' })
+  @JoinColumn({
+    name: 'channel_id',
+    referencedColumnName: 'id',
+    foreignKeyConstraintName: 'notifications_channel_id_fkey',
+  })
+  channel?: NotificationChannel;
+}
