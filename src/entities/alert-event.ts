@@ -16,51 +16,21 @@ export type AlertEventKind = 'fired' | 'resolved' | 'repeated' | 'acknowledged' 
 @Check('alert_events_tier_check', "tier IN ('info', 'warning', 'critical')")
 @Check('alert_events_unit_check', "unit IN ('F', 'C', 'H')")
 export class AlertEvent {
-  @PrimaryGeneratedColumn('identity', { name: 'id', generatedIdentity: 'ALWAYS' })
-  id!: number;
-
-  @Column({ type: 'uuid', name: 'public_id' })
-  publicId!: string;
-
-  @Column({ type: 'integer', name: 'alert_id' })
-  alertId!: number;
-
-  @Column({ type: 'integer', name: 'session_id', nullable: true })
-  sessionId!: number | null;
-
-  @Column({ type: 'varchar', name: 'kind', length: 20 })
-  kind!: AlertEventKind;
-
-  @Column({ type: 'varchar', name: 'side', length: 10 })
-  side!: AlertSide;
-
-  @Column({ type: 'varchar', name: 'tier', length: 20 })
-  tier!: Severity;
-
-  @Column({ type: 'integer', name: 'version' })
-  version!: number;
-
-  @Column({ type: 'double precision', name: 'value', nullable: true })
-  value!: number | null;
-
-  @Column({ type: 'char', name: 'unit', length: 1, nullable: true })
-  unit!: Unit | null;
-
-  @Column({ type: 'timestamptz', name: 'measured_at', precision: 3 })
-  measuredAt!: Date;
-
-  @Column({ type: 'integer', name: 'duration_seconds', nullable: true })
-  durationSeconds!: number | null;
-
-  @Column({ type: 'double precision', name: 'extreme', nullable: true })
-  extreme!: number | null;
-
-  @Column({ type: 'boolean', name: 'detected_late', default: false })
-  detectedLate!: boolean;
-
-  @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' })
-  createdAt!: Date;
-
+  @PrimaryGeneratedColumn('identity', { name: 'id', generatedIdentity: 'ALWAYS' }) id!: number;
+  @Column({ type: 'uuid', name: 'public_id' }) publicId!: string;
+  @Column({ type: 'integer', name: 'alert_id' }) alertId!: number;
+  @Column({ type: 'integer', name: 'session_id', nullable: true }) sessionId!: number | null;
+  @Column({ type: 'varchar', name: 'kind', length: 20 }) kind!: AlertEventKind;
+  @Column({ type: 'varchar', name: 'side', length: 10 }) side!: AlertSide;
+  @Column({ type: 'varchar', name: 'tier', length: 20 }) tier!: Severity;
+  @Column({ type: 'integer', name: 'version' }) version!: number;
+  @Column({ type: 'double precision', name: 'value', nullable: true }) value!: number | null;
+  @Column({ type: 'char', name: 'unit', length: 1, nullable: true }) unit!: Unit | null;
+  @Column({ type: 'timestamptz', name: 'measured_at', precision: 3 }) measuredAt!: Date;
+  @Column({ type: 'integer', name: 'duration_seconds', nullable: true }) durationSeconds!: number | null;
+  @Column({ type: 'double precision', name: 'extreme', nullable: true }) extreme!: number | null;
+  @Column({ type: 'boolean', name: 'detected_late', default: false }) detectedLate!: boolean;
+  @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' }) createdAt!: Date;
   @ManyToOne('TemperatureAlert', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'alert_id',
@@ -68,7 +38,6 @@ export class AlertEvent {
     foreignKeyConstraintName: 'alert_events_alert_id_fkey',
   })
   alert?: TemperatureAlert;
-
   @ManyToOne('GrillingSession', { onDelete: 'SET NULL' })
   @JoinColumn({
     name: 'session_id',

@@ -10,63 +10,32 @@ import type { User } from './user.js';
 @Index('devices_user_id_idx', ['userId'])
 @Check('devices_status_check', "status IN ('online', 'offline', 'error')")
 export class Device extends Published {
-  @Column({ type: 'integer', name: 'user_id' })
-  userId!: number;
-
-  @Column({ type: 'varchar', name: 'device_id', length: 50 })
-  deviceId!: string;
-
-  @Column({ type: 'varchar', name: 'nickname', length: 100, nullable: true })
-  nickname!: string | null;
-
-  @Column({ type: 'varchar', name: 'label', length: 100, nullable: true })
-  label!: string | null;
-
-  @Column({ type: 'varchar', name: 'type', length: 50, nullable: true })
-  type!: string | null;
-
-  @Column({ type: 'varchar', name: 'model', length: 50, nullable: true })
-  model!: string | null;
-
+  @Column({ type: 'integer', name: 'user_id' }) userId!: number;
+  @Column({ type: 'varchar', name: 'device_id', length: 50 }) deviceId!: string;
+  @Column({ type: 'varchar', name: 'nickname', length: 100, nullable: true }) nickname!: string | null;
+  @Column({ type: 'varchar', name: 'label', length: 100, nullable: true }) label!: string | null;
+  @Column({ type: 'varchar', name: 'type', length: 50, nullable: true }) type!: string | null;
+  @Column({ type: 'varchar', name: 'model', length: 50, nullable: true }) model!: string | null;
   @Column({ type: 'varchar', name: 'status', length: 20, default: 'offline' })
   status!: 'online' | 'offline' | 'error';
-
-  @Column({ type: 'boolean', name: 'is_active', default: true })
-  isActive!: boolean;
-
-  @Column({ type: 'smallint', name: 'battery_percent', nullable: true })
-  batteryPercent!: number | null;
-
-  @Column({ type: 'smallint', name: 'signal_dbm', nullable: true })
-  signalDbm!: number | null;
-
+  @Column({ type: 'boolean', name: 'is_active', default: true }) isActive!: boolean;
+  @Column({ type: 'smallint', name: 'battery_percent', nullable: true }) batteryPercent!: number | null;
+  @Column({ type: 'smallint', name: 'signal_dbm', nullable: true }) signalDbm!: number | null;
   @Column({ type: 'timestamptz', name: 'last_seen_at', precision: 3, nullable: true })
   lastSeenAt!: Date | null;
-
   @Column({ type: 'timestamptz', name: 'last_telemetry_at', precision: 3, nullable: true })
   lastTelemetryAt!: Date | null;
-
   @Column({ type: 'integer', name: 'transmit_interval_seconds', nullable: true })
   transmitIntervalSeconds!: number | null;
-
   @Column({ type: 'integer', name: 'recording_interval_seconds', nullable: true })
   recordingIntervalSeconds!: number | null;
-
   @Column({ type: 'varchar', name: 'cloud_update_time', length: 40, nullable: true })
   cloudUpdateTime!: string | null;
-
-  @Column({ type: 'boolean', name: 'channels_known', default: false })
-  channelsKnown!: boolean;
-
+  @Column({ type: 'boolean', name: 'channels_known', default: false }) channelsKnown!: boolean;
   @Column({ type: 'timestamptz', name: 'channels_checked_at', precision: 3, nullable: true })
   channelsCheckedAt!: Date | null;
-
-  @Column({ type: 'integer', name: 'missed_polls', default: 0 })
-  missedPolls!: number;
-
-  @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true })
-  deletedAt!: Date | null;
-
+  @Column({ type: 'integer', name: 'missed_polls', default: 0 }) missedPolls!: number;
+  @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true }) deletedAt!: Date | null;
   @ManyToOne('User', 'devices', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'user_id',
@@ -74,7 +43,5 @@ export class Device extends Published {
     foreignKeyConstraintName: 'devices_user_id_fkey',
   })
   user?: User;
-
-  @OneToMany('Probe', 'device')
-  probes?: Probe[];
+  @OneToMany('Probe', 'device') probes?: Probe[];
 }

@@ -24,54 +24,29 @@ export type EndReason = 'cooled' | 'unplugged' | 'lost_contact' | 'manual' | 'de
 @Check('grilling_sessions_end_time_check', 'end_time >= start_time')
 @Check('grilling_sessions_phase_status_check', "(phase = 'ended') = (status <> 'active')")
 export class GrillingSession extends Published {
-  @Column({ type: 'integer', name: 'user_id' })
-  userId!: number;
-
-  @Column({ type: 'varchar', name: 'device_id', length: 50 })
-  deviceId!: string;
-
-  @Column({ type: 'varchar', name: 'name', length: 100, nullable: true })
-  name!: string | null;
-
+  @Column({ type: 'integer', name: 'user_id' }) userId!: number;
+  @Column({ type: 'varchar', name: 'device_id', length: 50 }) deviceId!: string;
+  @Column({ type: 'varchar', name: 'name', length: 100, nullable: true }) name!: string | null;
   @Column({ type: 'varchar', name: 'session_type', length: 20, default: 'auto' })
   sessionType!: 'auto' | 'manual';
-
   @Column({ type: 'varchar', name: 'status', length: 20, default: 'active' })
   status!: 'active' | 'completed' | 'cancelled';
-
   @Column({ type: 'varchar', name: 'phase', length: 20, default: 'active' })
   phase!: 'active' | 'paused' | 'ended';
-
-  @Column({ type: 'varchar', name: 'end_reason', length: 20, nullable: true })
-  endReason!: EndReason | null;
-
-  @Column({ type: 'timestamptz', name: 'start_time', precision: 3, default: () => 'now()' })
-  startTime!: Date;
-
-  @Column({ type: 'timestamptz', name: 'end_time', precision: 3, nullable: true })
-  endTime!: Date | null;
-
+  @Column({ type: 'varchar', name: 'end_reason', length: 20, nullable: true }) endReason!: EndReason | null;
+  @Column({ type: 'timestamptz', name: 'start_time', precision: 3, default: () => 'now()' }) startTime!: Date;
+  @Column({ type: 'timestamptz', name: 'end_time', precision: 3, nullable: true }) endTime!: Date | null;
   @Column({ type: 'timestamptz', name: 'last_reading_at', precision: 3, nullable: true })
   lastReadingAt!: Date | null;
-
   @Column({ type: 'double precision', name: 'max_temperature', nullable: true })
   maxTemperature!: number | null;
-
   @Column({ type: 'double precision', name: 'min_temperature', nullable: true })
   minTemperature!: number | null;
-
   @Column({ type: 'double precision', name: 'avg_temperature', nullable: true })
   avgTemperature!: number | null;
-
-  @Column({ type: 'char', name: 'temperature_unit', length: 1, default: 'F' })
-  temperatureUnit!: 'F' | 'C';
-
-  @Column({ type: 'integer', name: 'reading_count', default: 0 })
-  readingCount!: number;
-
-  @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true })
-  deletedAt!: Date | null;
-
+  @Column({ type: 'char', name: 'temperature_unit', length: 1, default: 'F' }) temperatureUnit!: 'F' | 'C';
+  @Column({ type: 'integer', name: 'reading_count', default: 0 }) readingCount!: number;
+  @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true }) deletedAt!: Date | null;
   @ManyToOne('User', 'grillingSessions', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'user_id',
@@ -79,7 +54,6 @@ export class GrillingSession extends Published {
     foreignKeyConstraintName: 'grilling_sessions_user_id_fkey',
   })
   user?: User;
-
   @ManyToOne('Device', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'device_id',
@@ -87,7 +61,5 @@ export class GrillingSession extends Published {
     foreignKeyConstraintName: 'grilling_sessions_device_id_fkey',
   })
   device?: Device;
-
-  @OneToMany('SessionMember', 'session')
-  members?: SessionMember[];
+  @OneToMany('SessionMember', 'session') members?: SessionMember[];
 }

@@ -13,27 +13,15 @@ export type ChannelKind = 'webhook' | 'ntfy' | 'email' | 'mqtt' | 'slack' | 'dis
   "kind IN ('webhook', 'ntfy', 'email', 'mqtt', 'slack', 'discord', 'telegram')",
 )
 export class NotificationChannel extends Published {
-  @Column({ type: 'integer', name: 'user_id' })
-  userId!: number;
-
-  @Column({ type: 'varchar', name: 'kind', length: 20 })
-  kind!: ChannelKind;
-
-  @Column({ type: 'jsonb', name: 'config' })
-  config!: Record<string, unknown>;
-
-  @Column({ type: 'boolean', name: 'is_active', default: true })
-  isActive!: boolean;
-
+  @Column({ type: 'integer', name: 'user_id' }) userId!: number;
+  @Column({ type: 'varchar', name: 'kind', length: 20 }) kind!: ChannelKind;
+  @Column({ type: 'jsonb', name: 'config' }) config!: Record<string, unknown>;
+  @Column({ type: 'boolean', name: 'is_active', default: true }) isActive!: boolean;
   @Column({ type: 'timestamptz', name: 'last_delivered_at', precision: 3, nullable: true })
   lastDeliveredAt!: Date | null;
-
   @Column({ type: 'timestamptz', name: 'last_proven_at', precision: 3, nullable: true })
   lastProvenAt!: Date | null;
-
-  @Column({ type: 'varchar', name: 'last_error', length: 500, nullable: true })
-  lastError!: string | null;
-
+  @Column({ type: 'varchar', name: 'last_error', length: 500, nullable: true }) lastError!: string | null;
   @ManyToOne('User', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'user_id',

@@ -18,42 +18,22 @@ export type NotificationStatus = 'pending' | 'delivered' | 'failed' | 'expired';
   'num_nonnulls(subject, subject_id) = CASE WHEN alert_event_id IS NULL THEN 2 ELSE 0 END',
 )
 export class Notification extends Audited {
-  @PrimaryColumn({ type: 'uuid', name: 'id', primaryKeyConstraintName: 'notifications_pkey' })
-  id!: string;
-
-  @Column({ type: 'integer', name: 'alert_event_id', nullable: true })
-  alertEventId!: number | null;
-
+  @PrimaryColumn({ type: 'uuid', name: 'id', primaryKeyConstraintName: 'notifications_pkey' }) id!: string;
+  @Column({ type: 'integer', name: 'alert_event_id', nullable: true }) alertEventId!: number | null;
   @Column({ type: 'varchar', name: 'subject', length: 40, nullable: true })
   subject!: NotificationSubject | null;
-
-  @Column({ type: 'uuid', name: 'subject_id', nullable: true })
-  subjectId!: string | null;
-
-  @Column({ type: 'integer', name: 'channel_id' })
-  channelId!: number;
-
-  @Column({ type: 'varchar', name: 'status', length: 20, default: 'pending' })
-  status!: NotificationStatus;
-
-  @Column({ type: 'integer', name: 'attempts', default: 0 })
-  attempts!: number;
-
-  @Column({ type: 'varchar', name: 'last_error', length: 500, nullable: true })
-  lastError!: string | null;
-
+  @Column({ type: 'uuid', name: 'subject_id', nullable: true }) subjectId!: string | null;
+  @Column({ type: 'integer', name: 'channel_id' }) channelId!: number;
+  @Column({ type: 'varchar', name: 'status', length: 20, default: 'pending' }) status!: NotificationStatus;
+  @Column({ type: 'integer', name: 'attempts', default: 0 }) attempts!: number;
+  @Column({ type: 'varchar', name: 'last_error', length: 500, nullable: true }) lastError!: string | null;
   @Column({ type: 'timestamptz', name: 'next_attempt_at', precision: 3, default: () => 'now()' })
   nextAttemptAt!: Date;
-
   @Column({ type: 'timestamptz', name: 'lease_until', precision: 3, nullable: true })
   leaseUntil!: Date | null;
-
-  @Column({ type: 'timestamptz', name: 'expires_at', precision: 3 })
-  expiresAt!: Date;
-
+  @Column({ type: 'timestamptz', name: 'expires_at', precision: 3 }) expiresAt!: Date;
   @Column({ type: 'timestamptz', name: 'delivered_at', precision: 3, nullable: true })
   deliveredAt!: Date | null;
-
   @ManyToOne('AlertEvent', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'alert_event_id',
@@ -61,7 +41,6 @@ export class Notification extends Audited {
     foreignKeyConstraintName: 'notifications_alert_event_id_fkey',
   })
   alertEvent?: AlertEvent;
-
   @ManyToOne('NotificationChannel', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'channel_id',

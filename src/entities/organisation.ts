@@ -6,9 +6,6 @@ import type { User } from './user.js';
 @Entity('organisations')
 @Unique('organisations_public_id_key', ['publicId'])
 export class Organisation extends Published {
-  @Column({ type: 'varchar', name: 'name', length: 255 })
-  name!: string;
-
-  @OneToMany('User', 'organisation')
-  users?: User[];
+  @Column({ type: 'varchar', name: 'name', length: 255 }) name!: string;
+  @OneToMany('User', 'organisation') users?: User[];
 }

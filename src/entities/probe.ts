@@ -13,45 +13,22 @@ import type { User } from './user.js';
 @Check('probes_state_check', "state IN ('ok', 'absent', 'disabled', 'fault', 'stale')")
 @Check('probes_last_unit_check', "last_unit IN ('F', 'C', 'H')")
 export class Probe extends Identified {
-  @Column({ type: 'integer', name: 'user_id' })
-  userId!: number;
-
-  @Column({ type: 'varchar', name: 'device_id', length: 50 })
-  deviceId!: string;
-
-  @Column({ type: 'varchar', name: 'probe_id', length: 50 })
-  probeId!: string;
-
-  @Column({ type: 'varchar', name: 'label', length: 100, nullable: true })
-  label!: string | null;
-
+  @Column({ type: 'integer', name: 'user_id' }) userId!: number;
+  @Column({ type: 'varchar', name: 'device_id', length: 50 }) deviceId!: string;
+  @Column({ type: 'varchar', name: 'probe_id', length: 50 }) probeId!: string;
+  @Column({ type: 'varchar', name: 'label', length: 100, nullable: true }) label!: string | null;
   @Column({ type: 'varchar', name: 'kind', length: 20, default: 'temperature' })
   kind!: 'temperature' | 'humidity';
-
-  @Column({ type: 'varchar', name: 'role', length: 20, nullable: true })
-  role!: ProbeRole | null;
-
-  @Column({ type: 'varchar', name: 'state', length: 20, default: 'ok' })
-  state!: ProbeCondition;
-
-  @Column({ type: 'timestamptz', name: 'state_at', precision: 3, nullable: true })
-  stateAt!: Date | null;
-
-  @Column({ type: 'varchar', name: 'unknown_unit', length: 50, nullable: true })
-  unknownUnit!: string | null;
-
-  @Column({ type: 'real', name: 'last_value', nullable: true })
-  lastValue!: number | null;
-
-  @Column({ type: 'char', name: 'last_unit', length: 1, nullable: true })
-  lastUnit!: Unit | null;
-
+  @Column({ type: 'varchar', name: 'role', length: 20, nullable: true }) role!: ProbeRole | null;
+  @Column({ type: 'varchar', name: 'state', length: 20, default: 'ok' }) state!: ProbeCondition;
+  @Column({ type: 'timestamptz', name: 'state_at', precision: 3, nullable: true }) stateAt!: Date | null;
+  @Column({ type: 'varchar', name: 'unknown_unit', length: 50, nullable: true }) unknownUnit!: string | null;
+  @Column({ type: 'real', name: 'last_value', nullable: true }) lastValue!: number | null;
+  @Column({ type: 'char', name: 'last_unit', length: 1, nullable: true }) lastUnit!: Unit | null;
   @Column({ type: 'timestamptz', name: 'last_measured_at', precision: 3, nullable: true })
   lastMeasuredAt!: Date | null;
-
   @Column({ type: 'real', name: 'learned_interval_seconds', nullable: true })
   learnedIntervalSeconds!: number | null;
-
   @ManyToOne('User', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'user_id',
@@ -59,7 +36,6 @@ export class Probe extends Identified {
     foreignKeyConstraintName: 'probes_user_id_fkey',
   })
   user?: User;
-
   @ManyToOne('Device', 'probes', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'device_id',

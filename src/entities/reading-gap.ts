@@ -9,21 +9,13 @@ import type { Probe } from './probe.js';
 @Check('reading_gaps_status_check', "status IN ('open', 'filled', 'lost')")
 @Check('reading_gaps_gap_end_check', 'gap_end > gap_start')
 export class ReadingGap extends Identified {
-  @Column({ type: 'integer', name: 'probe_id' })
-  probeId!: number;
-
-  @Column({ type: 'timestamptz', name: 'gap_start', precision: 3 })
-  gapStart!: Date;
-
-  @Column({ type: 'timestamptz', name: 'gap_end', precision: 3 })
-  gapEnd!: Date;
-
+  @Column({ type: 'integer', name: 'probe_id' }) probeId!: number;
+  @Column({ type: 'timestamptz', name: 'gap_start', precision: 3 }) gapStart!: Date;
+  @Column({ type: 'timestamptz', name: 'gap_end', precision: 3 }) gapEnd!: Date;
   @Column({ type: 'varchar', name: 'cause', length: 20 })
   cause!: 'offline' | 'queue' | 'overwritten' | 'account' | 'service';
-
   @Column({ type: 'varchar', name: 'status', length: 20, default: 'open' })
   status!: 'open' | 'filled' | 'lost';
-
   @ManyToOne('Probe', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'probe_id',

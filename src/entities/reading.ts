@@ -8,7 +8,6 @@ import type { Unit } from '../readings/sample.js';
 export class Reading {
   @PrimaryColumn({ type: 'integer', name: 'probe_id', primaryKeyConstraintName: 'readings_pkey' })
   probeId!: number;
-
   @PrimaryColumn({
     type: 'timestamptz',
     name: 'measured_at',
@@ -16,13 +15,7 @@ export class Reading {
     primaryKeyConstraintName: 'readings_pkey',
   })
   measuredAt!: Date;
-
-  @Column({ type: 'real', name: 'value' })
-  value!: number;
-
-  @Column({ type: 'char', name: 'unit', length: 1 })
-  unit!: Unit;
-
-  @Column({ type: 'smallint', name: 'flags', default: 0 })
-  flags!: number;
+  @Column({ type: 'real', name: 'value' }) value!: number;
+  @Column({ type: 'char', name: 'unit', length: 1 }) unit!: Unit;
+  @Column({ type: 'smallint', name: 'flags', default: 0 }) flags!: number;
 }

@@ -10,19 +10,12 @@ import type { Probe } from './probe.js';
 export class SessionMember {
   @PrimaryColumn({ type: 'integer', name: 'session_id', primaryKeyConstraintName: 'session_members_pkey' })
   sessionId!: number;
-
   @PrimaryColumn({ type: 'integer', name: 'probe_id', primaryKeyConstraintName: 'session_members_pkey' })
   probeId!: number;
-
-  @Column({ type: 'varchar', name: 'role', length: 20 })
-  role!: ProbeRole;
-
+  @Column({ type: 'varchar', name: 'role', length: 20 }) role!: ProbeRole;
   @Column({ type: 'timestamptz', name: 'member_from', precision: 3, nullable: true })
   memberFrom!: Date | null;
-
-  @Column({ type: 'timestamptz', name: 'member_to', precision: 3, nullable: true })
-  memberTo!: Date | null;
-
+  @Column({ type: 'timestamptz', name: 'member_to', precision: 3, nullable: true }) memberTo!: Date | null;
   @ManyToOne('GrillingSession', 'members', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'session_id',
@@ -30,7 +23,6 @@ export class SessionMember {
     foreignKeyConstraintName: 'session_members_session_id_fkey',
   })
   session?: GrillingSession;
-
   @ManyToOne('Probe', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'probe_id',

@@ -12,37 +12,17 @@ export class SessionProbeStats {
     primaryKeyConstraintName: 'session_probe_stats_pkey',
   })
   sessionId!: number;
-
   @PrimaryColumn({ type: 'integer', name: 'probe_id', primaryKeyConstraintName: 'session_probe_stats_pkey' })
   probeId!: number;
-
-  @Column({ type: 'integer', name: 'reading_count' })
-  readingCount!: number;
-
-  @Column({ type: 'bigint', name: 'temperature_sum_hundredths' })
-  temperatureSumHundredths!: string;
-
-  @Column({ type: 'double precision', name: 'min_temperature' })
-  minTemperature!: number;
-
-  @Column({ type: 'timestamptz', name: 'min_at', precision: 3 })
-  minAt!: Date;
-
-  @Column({ type: 'double precision', name: 'max_temperature' })
-  maxTemperature!: number;
-
-  @Column({ type: 'timestamptz', name: 'max_at', precision: 3 })
-  maxAt!: Date;
-
-  @Column({ type: 'double precision', name: 'avg_temperature' })
-  avgTemperature!: number;
-
-  @Column({ type: 'timestamptz', name: 'first_measured_at', precision: 3 })
-  firstMeasuredAt!: Date;
-
-  @Column({ type: 'timestamptz', name: 'last_measured_at', precision: 3 })
-  lastMeasuredAt!: Date;
-
+  @Column({ type: 'integer', name: 'reading_count' }) readingCount!: number;
+  @Column({ type: 'bigint', name: 'temperature_sum_hundredths' }) temperatureSumHundredths!: string;
+  @Column({ type: 'double precision', name: 'min_temperature' }) minTemperature!: number;
+  @Column({ type: 'timestamptz', name: 'min_at', precision: 3 }) minAt!: Date;
+  @Column({ type: 'double precision', name: 'max_temperature' }) maxTemperature!: number;
+  @Column({ type: 'timestamptz', name: 'max_at', precision: 3 }) maxAt!: Date;
+  @Column({ type: 'double precision', name: 'avg_temperature' }) avgTemperature!: number;
+  @Column({ type: 'timestamptz', name: 'first_measured_at', precision: 3 }) firstMeasuredAt!: Date;
+  @Column({ type: 'timestamptz', name: 'last_measured_at', precision: 3 }) lastMeasuredAt!: Date;
   @ManyToOne('GrillingSession', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'session_id',
@@ -50,7 +30,6 @@ export class SessionProbeStats {
     foreignKeyConstraintName: 'session_probe_stats_session_id_fkey',
   })
   session?: GrillingSession;
-
   @ManyToOne('Probe', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'probe_id',

@@ -26,93 +26,45 @@ export type Severity = 'info' | 'warning' | 'critical';
   "CASE alert_type WHEN 'target' THEN target_temperature IS NOT NULL AND direction IS NOT NULL AND probe_id IS NOT NULL WHEN 'range' THEN probe_id IS NOT NULL AND num_nonnulls( min_temperature, max_temperature, critical_min_temperature, critical_max_temperature) > 0 WHEN 'rising' THEN probe_id IS NOT NULL AND num_nonnulls(threshold_value, window_seconds) = 2 WHEN 'falling' THEN probe_id IS NOT NULL AND num_nonnulls(threshold_value, window_seconds) = 2 WHEN 'no_data' THEN num_nonnulls(silence_minutes, critical_silence_minutes) > 0 WHEN 'battery' THEN probe_id IS NULL AND num_nonnulls(battery_percent, critical_battery_percent) > 0 WHEN 'probe_removed' THEN true ELSE false END",
 )
 export class TemperatureAlert extends Published {
-  @Column({ type: 'integer', name: 'user_id' })
-  userId!: number;
-
-  @Column({ type: 'varchar', name: 'device_id', length: 50 })
-  deviceId!: string;
-
-  @Column({ type: 'varchar', name: 'probe_id', length: 50, nullable: true })
-  probeId!: string | null;
-
-  @Column({ type: 'varchar', name: 'name', length: 100, nullable: true })
-  name!: string | null;
-
-  @Column({ type: 'text', name: 'description', nullable: true })
-  description!: string | null;
-
-  @Column({ type: 'varchar', name: 'alert_type', length: 20 })
-  alertType!: AlertType;
-
+  @Column({ type: 'integer', name: 'user_id' }) userId!: number;
+  @Column({ type: 'varchar', name: 'device_id', length: 50 }) deviceId!: string;
+  @Column({ type: 'varchar', name: 'probe_id', length: 50, nullable: true }) probeId!: string | null;
+  @Column({ type: 'varchar', name: 'name', length: 100, nullable: true }) name!: string | null;
+  @Column({ type: 'text', name: 'description', nullable: true }) description!: string | null;
+  @Column({ type: 'varchar', name: 'alert_type', length: 20 }) alertType!: AlertType;
   @Column({ type: 'double precision', name: 'target_temperature', nullable: true })
   targetTemperature!: number | null;
-
-  @Column({ type: 'varchar', name: 'direction', length: 4, nullable: true })
-  direction!: 'up' | 'down' | null;
-
+  @Column({ type: 'varchar', name: 'direction', length: 4, nullable: true }) direction!: 'up' | 'down' | null;
   @Column({ type: 'double precision', name: 'min_temperature', nullable: true })
   minTemperature!: number | null;
-
   @Column({ type: 'double precision', name: 'max_temperature', nullable: true })
   maxTemperature!: number | null;
-
   @Column({ type: 'double precision', name: 'threshold_value', nullable: true })
   thresholdValue!: number | null;
-
-  @Column({ type: 'integer', name: 'window_seconds', nullable: true })
-  windowSeconds!: number | null;
-
-  @Column({ type: 'integer', name: 'silence_minutes', nullable: true })
-  silenceMinutes!: number | null;
-
-  @Column({ type: 'smallint', name: 'battery_percent', nullable: true })
-  batteryPercent!: number | null;
-
+  @Column({ type: 'integer', name: 'window_seconds', nullable: true }) windowSeconds!: number | null;
+  @Column({ type: 'integer', name: 'silence_minutes', nullable: true }) silenceMinutes!: number | null;
+  @Column({ type: 'smallint', name: 'battery_percent', nullable: true }) batteryPercent!: number | null;
   @Column({ type: 'double precision', name: 'critical_min_temperature', nullable: true })
   criticalMinTemperature!: number | null;
-
   @Column({ type: 'double precision', name: 'critical_max_temperature', nullable: true })
   criticalMaxTemperature!: number | null;
-
   @Column({ type: 'integer', name: 'critical_silence_minutes', nullable: true })
   criticalSilenceMinutes!: number | null;
-
   @Column({ type: 'smallint', name: 'critical_battery_percent', nullable: true })
   criticalBatteryPercent!: number | null;
-
   @Column({ type: 'double precision', name: 'pre_alert_difference', nullable: true })
   preAlertDifference!: number | null;
-
-  @Column({ type: 'char', name: 'temperature_unit', length: 1, default: 'F' })
-  temperatureUnit!: 'F' | 'C';
-
-  @Column({ type: 'boolean', name: 'is_active', default: true })
-  isActive!: boolean;
-
+  @Column({ type: 'char', name: 'temperature_unit', length: 1, default: 'F' }) temperatureUnit!: 'F' | 'C';
+  @Column({ type: 'boolean', name: 'is_active', default: true }) isActive!: boolean;
   @Column({ type: 'timestamptz', name: 'last_triggered', precision: 3, nullable: true })
   lastTriggered!: Date | null;
-
-  @Column({ type: 'integer', name: 'hold_seconds', default: 0 })
-  holdSeconds!: number;
-
-  @Column({ type: 'integer', name: 'recovery_seconds', nullable: true })
-  recoverySeconds!: number | null;
-
-  @Column({ type: 'double precision', name: 'hysteresis', default: 0 })
-  hysteresis!: number;
-
-  @Column({ type: 'integer', name: 'cooldown_seconds', default: 0 })
-  cooldownSeconds!: number;
-
-  @Column({ type: 'integer', name: 'repeat_seconds', default: 0 })
-  repeatSeconds!: number;
-
-  @Column({ type: 'varchar', name: 'severity', length: 20, default: 'warning' })
-  severity!: Severity;
-
-  @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true })
-  deletedAt!: Date | null;
-
+  @Column({ type: 'integer', name: 'hold_seconds', default: 0 }) holdSeconds!: number;
+  @Column({ type: 'integer', name: 'recovery_seconds', nullable: true }) recoverySeconds!: number | null;
+  @Column({ type: 'double precision', name: 'hysteresis', default: 0 }) hysteresis!: number;
+  @Column({ type: 'integer', name: 'cooldown_seconds', default: 0 }) cooldownSeconds!: number;
+  @Column({ type: 'integer', name: 'repeat_seconds', default: 0 }) repeatSeconds!: number;
+  @Column({ type: 'varchar', name: 'severity', length: 20, default: 'warning' }) severity!: Severity;
+  @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true }) deletedAt!: Date | null;
   @ManyToOne('User', 'temperatureAlerts', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'user_id',
@@ -120,7 +72,6 @@ export class TemperatureAlert extends Published {
     foreignKeyConstraintName: 'temperature_alerts_user_id_fkey',
   })
   user?: User;
-
   @ManyToOne('Device', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'device_id',

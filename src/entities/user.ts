@@ -15,45 +15,22 @@ import type { ThermoworksCredential } from './thermoworks-credential.js';
 @Index('users_organisation_id_idx', ['organisationId'])
 @Check('users_temperature_unit_check', "temperature_unit IN ('F', 'C')")
 export class User extends Published {
-  @Column({ type: 'integer', name: 'organisation_id', nullable: true })
-  organisationId!: number | null;
-
-  @Column({ type: 'varchar', name: 'email', length: 255 })
-  email!: string;
-
-  @Column({ type: 'varchar', name: 'google_id', length: 255, nullable: true })
-  googleId!: string | null;
-
-  @Column({ type: 'varchar', name: 'password_hash', length: 255, default: '!' })
-  passwordHash!: string;
-
-  @Column({ type: 'varchar', name: 'name', length: 100, nullable: true })
-  name!: string | null;
-
+  @Column({ type: 'integer', name: 'organisation_id', nullable: true }) organisationId!: number | null;
+  @Column({ type: 'varchar', name: 'email', length: 255 }) email!: string;
+  @Column({ type: 'varchar', name: 'google_id', length: 255, nullable: true }) googleId!: string | null;
+  @Column({ type: 'varchar', name: 'password_hash', length: 255, default: '!' }) passwordHash!: string;
+  @Column({ type: 'varchar', name: 'name', length: 100, nullable: true }) name!: string | null;
   @Column({ type: 'char', name: 'temperature_unit', length: 1, nullable: true })
   temperatureUnit!: 'F' | 'C' | null;
-
-  @Column({ type: 'varchar', name: 'time_zone', length: 64, nullable: true })
-  timeZone!: string | null;
-
-  @Column({ type: 'boolean', name: 'is_active', default: true })
-  isActive!: boolean;
-
-  @Column({ type: 'integer', name: 'failed_login_attempts', default: 0 })
-  failedLoginAttempts!: number;
-
+  @Column({ type: 'varchar', name: 'time_zone', length: 64, nullable: true }) timeZone!: string | null;
+  @Column({ type: 'boolean', name: 'is_active', default: true }) isActive!: boolean;
+  @Column({ type: 'integer', name: 'failed_login_attempts', default: 0 }) failedLoginAttempts!: number;
   @Column({ type: 'timestamptz', name: 'last_failed_login', precision: 3, nullable: true })
   lastFailedLogin!: Date | null;
-
-  @Column({ type: 'boolean', name: 'is_locked', default: false })
-  isLocked!: boolean;
-
+  @Column({ type: 'boolean', name: 'is_locked', default: false }) isLocked!: boolean;
   @Column({ type: 'timestamptz', name: 'last_login_at', precision: 3, nullable: true })
   lastLoginAt!: Date | null;
-
-  @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true })
-  deletedAt!: Date | null;
-
+  @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true }) deletedAt!: Date | null;
   @ManyToOne('Organisation', 'users', { onDelete: 'SET NULL' })
   @JoinColumn({
     name: 'organisation_id',
@@ -61,16 +38,8 @@ export class User extends Published {
     foreignKeyConstraintName: 'users_organisation_id_fkey',
   })
   organisation?: Organisation;
-
-  @OneToMany('Device', 'user')
-  devices?: Device[];
-
-  @OneToMany('TemperatureAlert', 'user')
-  temperatureAlerts?: TemperatureAlert[];
-
-  @OneToMany('GrillingSession', 'user')
-  grillingSessions?: GrillingSession[];
-
-  @OneToOne('ThermoworksCredential', 'user')
-  thermoworksCredential?: ThermoworksCredential;
+  @OneToMany('Device', 'user') devices?: Device[];
+  @OneToMany('TemperatureAlert', 'user') temperatureAlerts?: TemperatureAlert[];
+  @OneToMany('GrillingSession', 'user') grillingSessions?: GrillingSession[];
+  @OneToOne('ThermoworksCredential', 'user') thermoworksCredential?: ThermoworksCredential;
 }
