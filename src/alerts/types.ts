@@ -1,0 +1,69 @@
+import type { AlertEventKind } from '../entities/alert-event.js';
+import type { AlertPhase, AlertSide } from '../entities/alert-state.js';
+import type { AlertType, Severity } from '../entities/temperature-alert.js';
+import type { Unit } from '../readings/sample.js';
+import type { TemperatureUnit } from '../readings/temperature.js';
+
+/** A rule as the reducers see it. Temperatures and differences are in `temperatureUnit`. */
+export interface AlertRule {
+  id: number;
+  type: AlertType;
+  temperatureUnit: TemperatureUnit;
+  targetTemperature: number | null;
+  direction: 'up' | 'down' | null;
+  minTemperature: number | null;
+  maxTemperature: number | null;
+  criticalMinTemperature: number | null;
+  criticalMaxTemperature: number | null;
+  holdSeconds: number;
+  /** Null: 2 × EI, at least 2 min (storage: 10 min, stored as a number when the alert is created). */
+  recoverySeconds: number | null;
+  hysteresis: number;
+  cooldownSeconds: number;
+  severity: Severity;
+}
+
+/** Where one side and tier of an alert stands. Times in epoch ms. */
+export interface AlertState {
+  alertId: number;
+  side: AlertSide;
+  tier: Severity;
+  phase: AlertPhase;
+  /** The probe shows nothing; `phase` is what was remembered before. */
+  isUnknown: boolean;
+  /** A target that fired is not armed again until its own conditions say so. */
+  isArmed: boolean;
+  /** A message went out for the present firing (a warning under a firing critical stays silent). */
+  isAnnounced: boolean;
+  /** Number of the last event of this side and tier. */
+  version: number;
+  /** Event time that the condition of the present phase (hold or recovery) has been true for. */
+  heldMs: number;
+  /** Consecutive readings of it. */
+  heldReadings: number;
+  /** Event time that an unarmed target has been far enough on the other side. */
+  rearmMs: number;
+  /** Time of the last reading that was looked at. */
+  evaluatedAtMs: number | null;
+  firedAtMs: number | null;
+  resolvedAtMs: number | null;
+  /** The worst value of the present firing, in the rule's unit. */
+  extreme: number | null;
+}
+
+/** A transition worth a row (and, for fired and resolved, a message). */
+export interface AlertTransition {
+  alertId: number;
+  kind: AlertEventKind;
+  side: AlertSide;
+  tier: Severity;
+  version: number;
+  /** As the probe reported it, in `unit`. */
+  value: number | null;
+  unit: Unit | null;
+  measuredAtMs: number;
+  /** Of the firing that ended, by reading times; only on `resolved`. */
+  durationSeconds: number | null;
+  /** In the rule's unit; only on `resolved`. */
+  extreme: number | null;
+}
