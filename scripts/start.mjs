@@ -1,0 +1,5 @@
+import { prepare } from './install.mjs';
+
+prepare();
+process.argv.splice(2, 0, 'up');
+await import('../bin/grill-stats.js');
