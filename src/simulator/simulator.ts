@@ -1,0 +1,185 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Accounts } from './accounts.js';
+import { type Answer, type Call, notFound, parseBody, Refusal, refusalBody, routeOf } from './call.js';
+import { SimulatedClock } from './clock.js';
+import { control, credentials, RequestLog, type World } from './control.js';
+import { readDocuments } from './documents.js';
+import { Faults } from './faults.js';
+import { authenticate, claimedAccount, refresh, signIn, webConfig } from './identity.js';
+import { type Json, list, number, text } from './json.js';
+import { Ledger, type LedgerEntry } from './ledger.js';
+
+export type { LedgerEntry } from './ledger.js';
+
+const MAX_BODY_BYTES = 10 * 1024 * 1024;
+
+export interface SimulatorOptions {
+  /** Default 0: a free port. */
+  port?: number;
+  /** Default 127.0.0.1. */
+  host?: string;
+  accounts: number;
+  /** Per account, at most 256: smoker, walk-in cooler, RFX gateway, RFX meat probe, and round again. */
+  devices: number;
+  seed: number;
+  /** Simulated seconds per real second. */
+  speed: number;
+  /** The first device reports every 5 s, and its probe 2 passes 203 °F about 25 simulated seconds after the start. */
+  demo?: boolean;
+  /** Device documents are written so much later than their channels (negative: earlier). Default 400. */
+  deviceDelayMs?: number;
+  /** False: serves without remembering what it served. */
+  keepLedger?: boolean;
+  /** The real clock, ms since 1970. */
+  now?: () => number;
+}
+
+export interface Simulator {
+  /** Origin of all five hosts of the cloud, without a trailing slash. */
+  url: string;
+  accounts: { email: string; password: string; refresh_token: string; uid: string }[];
+  ledger(): LedgerEntry[];
+  close(): Promise<void>;
+}
+
+/** A local ThermoWorks Cloud over plain HTTP, deterministic by seed and clock; control API in control.ts. */
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const clock = new SimulatedClock(options.now ?? Date.now, options.speed);
+  const { demo = false, deviceDelayMs = 400, keepLedger = true } = options;
+  const accounts = new Accounts({ ...options, demo, deviceDelayMs, startMs: clock.now() });
+  const ledger = new Ledger(keepLedger);
+  const world: World = { accounts, clock, ledger, faults: new Faults(), requests: new RequestLog() };
+  const server = createServer((request, response) => {
+    serve(request, response, world).catch(() => response.writeHead(400).end());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : options.port;
+  return {
+    url: `http://${options.host ?? '127.0.0.1'}:${port}`,
+    accounts: accounts.all.map(credentials),
+    ledger: () => ledger.since(0),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse, world: World): Promise<void> {
+  const call = await readCall(request, world.clock.now());
+  response.sendDate = false;
+  response.setHeader('Date', new Date(call.nowMs).toUTCString());
+  if (call.path[0] === '_control') {
+    const { status, json } = attempt(call, () => ({ json: control(call, world) }));
+    send(response, status, JSON.stringify(json));
+    return;
+  }
+  const { email = null } = claimedAccount(call, world.accounts) ?? {};
+  const documents = call.route === 'batchGet' ? list(parseBody(call)?.documents).length : 1;
+  const fault = world.faults.take({ ...call, email, documents });
+  const at = new Date(call.nowMs).toISOString();
+  response.once('close', () => {
+    const status = response.writableFinished ? response.statusCode : 0;
+    world.requests.add({ route: call.route, account: email, status, at });
+  });
+  await wait(number(fault?.delay_ms) ?? 0, undefined, { ref: false });
+  if (response.destroyed) return;
+  if (fault?.drop) request.socket.destroy();
+  else if (fault && isAnswered(fault)) sendFault(call, fault, response);
+  else answer({ ...call, nowMs: world.clock.now() }, world, fault, response);
+}
+
+async function readCall(request: IncomingMessage, nowMs: number): Promise<Call> {
+  const { method = 'GET', url = '/', headers } = request;
+  const [rawPath = '', ...search] = url.split('?');
+  // Split before decoding: an encoded slash stays inside its segment.
+  const path = rawPath.split('/').slice(1).map(decodeURIComponent);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) throw new Error(`request body above ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  const body = Buffer.concat(chunks).toString();
+  const query = new URLSearchParams(search.join('?'));
+  return { method, path, query, headers, body, route: routeOf(method, path), nowMs };
+}
+
+/** The true answer, or the refusal as its body. */
+function attempt(call: Call, act: () => Answer): Answer & { status: number } {
+  try {
+    return { status: 200, ...act() };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { status: error.code, json: refusalBody(call.route, error) };
+  }
+}
+
+function act(call: Call, { accounts, clock }: World): Answer {
+  switch (call.route) {
+    case 'webConfig':
+      return { json: webConfig(call) };
+    case 'signIn':
+      return { json: signIn(call, accounts, clock.speed) };
+    case 'token':
+      return { json: refresh(call, accounts, clock.speed) };
+    case 'unknown':
+      throw notFound('Resource');
+    default:
+      return readDocuments(call, accounts, authenticate(call, accounts));
+  }
+}
+
+function answer(call: Call, world: World, fault: Json | undefined, response: ServerResponse): void {
+  const { status, json, shown = [] } = attempt(call, () => act(call, world));
+  const body = JSON.stringify(json);
+  if (fault?.cut) {
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    });
+    response.write(body.slice(0, body.length / 2), () => response.destroy());
+    return;
+  }
+  response.once('finish', () => world.ledger.add(shown, call.nowMs));
+  send(response, status, body);
+}
+
+function send(response: ServerResponse, status: number, body: string, type = 'application/json'): void {
+  const length = Buffer.byteLength(body);
+  response
+    .writeHead(status, { 'content-type': `${type}; charset=UTF-8`, 'content-length': length })
+    .end(body);
+}
+
+const isAnswered = (fault: Json) =>
+  ['status', 'html', 'json', 'body'].some((effect) => fault[effect] !== undefined);
+
+function sendFault(call: Call, fault: Json, response: ServerResponse): void {
+  const status = number(fault.status) ?? 200;
+  if (fault.retry_after !== undefined) response.setHeader('Retry-After', String(fault.retry_after));
+  const message = text(fault.message) ?? 'Injected.';
+  const refusal = new Refusal(status, text(fault.status_text) ?? STATUS[status] ?? 'UNKNOWN', message);
+  const json = fault.json ?? refusalBody(call.route, refusal);
+  if (fault.html) send(response, status, '<!doctype html><title>Error</title>', 'text/html');
+  else send(response, status, text(fault.body) ?? JSON.stringify(json));
+}
+
+const STATUS: Record<number, string> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  409: 'ABORTED',
+  429: 'RESOURCE_EXHAUSTED',
+  500: 'INTERNAL',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+};
