@@ -2,7 +2,19 @@
 // that `npm ci` finds the lock in step with package.json everywhere. Run after every `npm install` (`npm run lock`).
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const OS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32', 'windows'];
+const OS = [
+  'aix',
+  'android',
+  'darwin',
+  'freebsd',
+  'linux',
+  'netbsd',
+  'openbsd',
+  'openharmony',
+  'sunos',
+  'win32',
+  'windows',
+];
 const CPU = ['arm64', 'arm', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'x64', 'wasm32'];
 
 /** `{ os, cpu }` as a platform package's own name tells them; both undefined for any other package. */
@@ -17,7 +29,12 @@ const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
 let added = 0;
 for (const [where, entry] of Object.entries(lock.packages)) {
   for (const [name, range] of Object.entries(entry.optionalDependencies ?? {})) {
-    if (where === '' || lock.packages[`node_modules/${name}`] || lock.packages[`${where}/node_modules/${name}`]) continue;
+    if (
+      where === '' ||
+      lock.packages[`node_modules/${name}`] ||
+      lock.packages[`${where}/node_modules/${name}`]
+    )
+      continue;
     const { os, cpu } = platformOf(name);
     if (!os && !cpu) continue;
     lock.packages[`node_modules/${name}`] = {
@@ -30,6 +47,8 @@ for (const [where, entry] of Object.entries(lock.packages)) {
     added += 1;
   }
 }
-const sorted = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+const sorted = Object.fromEntries(
+  Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+);
 writeFileSync('package-lock.json', `${JSON.stringify({ ...lock, packages: sorted }, null, 2)}\n`);
 console.log(`${added} optional packages of other platforms added to package-lock.json`);

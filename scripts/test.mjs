@@ -57,8 +57,12 @@ async function runMocha(args) {
       running?.kill('SIGKILL');
     }, LINGER_MS).unref();
   }, 250);
-  const mocha = ['node_modules/mocha/bin/mocha.js', '--reporter', './scripts/counting-reporter.cjs', ...args];
-  const { code } = await run(process.execPath, mocha, 'inherit');
+  const mocha = ['node_modules/mocha/bin/mocha.js', '--reporter', './scripts/counting-reporter.cjs'];
+  const { code } = await run(
+    process.execPath,
+    [...mocha, ...(args.length > 0 ? args : ['test/**/*.test.ts'])],
+    'inherit',
+  );
   clearInterval(watch);
   const counts = existsSync(countsFile)
     ? JSON.parse(readFileSync(countsFile, 'utf8'))
