@@ -1,0 +1,164 @@
+import { evaluate, rearm } from '../alerts/evaluate.js';
+import type { Observation } from '../readings/observation.js';
+import { FLAG, UNTRUSTED } from '../readings/sample.js';
+import { reduceDevice } from '../sessions/detection.js';
+import { addReading, countsIn } from '../sessions/roll-up.js';
+import type { Moment, Session } from '../sessions/types.js';
+import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeState } from './types.js';
+
+const MIN_LEARNED_SECONDS = 1;
+const MAX_LEARNED_SECONDS = 24 * 3600;
+
+/** Where the fold stands between two inputs. Maps are this run's own copies: the caller's world is never changed. */
+interface Progress {
+  world: IngestWorld;
+  probes: Map<number, ProbeState>;
+  alerts: Map<number, AlertInstance[]>;
+  sessionEvents: FoldResult['sessionEvents'];
+  transitions: FoldResult['transitions'];
+}
+
+/**
+ * What new readings mean: session detection, roll-ups and alerts, one after the other for each input.
+ *
+ * `inputs` are of one device, in order of time, each (probe, time) once and not seen before. A reading at or before its
+ * probe's high-water mark is late: it counts in the sessions that cover it and changes nothing else.
+ * @param newId makes the public id of a session that begins here
+ */
+export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => string): FoldResult {
+  const progress: Progress = {
+    world,
+    probes: new Map(world.probes),
+    alerts: new Map(world.alerts),
+    sessionEvents: [],
+    transitions: [],
+  };
+  for (const input of inputs) {
+    if ('nowMs' in input) detect(progress, input, newId);
+    else observe(progress, input, newId);
+  }
+  const { probes, alerts, sessionEvents, transitions } = progress;
+  return { world: { ...progress.world, probes, alerts }, sessionEvents, transitions };
+}
+
+function observe(progress: Progress, observation: Exclude<Input, Moment>, newId: () => string): void {
+  const probe = progress.probes.get(observation.probeId);
+  if (!probe) return;
+  const late = isLate(probe, observation);
+  const trusted = (observation.flags & UNTRUSTED) === 0;
+  if (!late) {
+    const intervalMs = expectedIntervalMs(progress.world, probe);
+    progress.probes.set(probe.id, advance(probe, observation));
+    if (trusted) {
+      // A stale probe is one that nobody heard of: that is lost contact, which has timers of its own.
+      if (observation.condition !== 'stale') detect(progress, observation, newId);
+      alert(progress, observation, intervalMs);
+    }
+  }
+  if (observation.hundredths !== null && trusted) rollUp(progress, observation);
+}
+
+function isLate({ lastMs }: ProbeState, { measuredAtMs }: Observation): boolean {
+  return lastMs !== null && measuredAtMs <= lastMs;
+}
+
+/** The probe after one more reading. A clock that runs ahead does not move the high-water mark. */
+function advance(probe: ProbeState, observation: Exclude<Input, Moment>): ProbeState {
+  const { measuredAtMs, hundredths, unit, flags, condition } = observation;
+  if (flags & FLAG.skewed) return probe;
+  const changed = condition !== probe.condition;
+  const current = changed ? { ...probe, condition, conditionMs: measuredAtMs } : probe;
+  if (hundredths === null) return current;
+  return {
+    ...current,
+    lastMs: measuredAtMs,
+    lastHundredths: hundredths,
+    lastUnit: unit,
+    learnedIntervalSeconds: learnInterval(probe, measuredAtMs),
+  };
+}
+
+/**
+ * One step towards the 90th percentile of the gaps: up by nine parts when a gap is longer, down by one when it is not,
+ * so that the two balance where one gap in ten is longer.
+ */
+function learnInterval(
+  { lastMs, learnedIntervalSeconds: learned }: ProbeState,
+  measuredAtMs: number,
+): number | null {
+  if (lastMs === null) return learned;
+  const gap = (measuredAtMs - lastMs) / 1000;
+  if (learned === null) return clampInterval(gap);
+  return clampInterval(learned * (gap > learned ? 1.09 : 0.99));
+}
+
+function clampInterval(seconds: number): number {
+  return Math.round(Math.min(Math.max(seconds, MIN_LEARNED_SECONDS), MAX_LEARNED_SECONDS) * 100) / 100;
+}
+
+function expectedIntervalMs(world: IngestWorld, probe: ProbeState): number | null {
+  const { statedIntervalSeconds, reportsOnChange } = world;
+  if (reportsOnChange) return null;
+  const seconds = statedIntervalSeconds ?? probe.learnedIntervalSeconds;
+  return seconds === null ? null : seconds * 1000;
+}
+
+/** Session detection; a probe that came into a new session gets its one-shot alerts armed again. */
+function detect(progress: Progress, input: Input, newId: () => string): void {
+  const before = progress.world.sessions;
+  const { world: after, events } = reduceDevice(before, input, newId);
+  if (after === before) return;
+  progress.world = { ...progress.world, sessions: after };
+  if (events.length === 0) return;
+  progress.sessionEvents.push(...events);
+  const known = new Set(before.sessions.flatMap(memberships));
+  for (const session of after.sessions) {
+    for (const { probeId } of session.members) {
+      if (!known.has(`${session.publicId} ${probeId}`)) rearmProbe(progress, probeId);
+    }
+  }
+}
+
+function memberships({ publicId, members }: Session): string[] {
+  return members.map(({ probeId }) => `${publicId} ${probeId}`);
+}
+
+function rearmProbe({ alerts }: Progress, probeId: number): void {
+  const instances = alerts.get(probeId);
+  if (instances)
+    alerts.set(
+      probeId,
+      instances.map((instance) => ({ ...instance, states: rearm(instance.states) })),
+    );
+}
+
+function alert(progress: Progress, observation: Observation, intervalMs: number | null): void {
+  const instances = progress.alerts.get(observation.probeId);
+  if (!instances) return;
+  const session = runningSession(progress, observation.probeId);
+  const next = instances.map((instance) => {
+    const { states, transitions } = evaluate(instance.rule, instance.states, observation, {
+      expectedIntervalMs: intervalMs,
+    });
+    for (const transition of transitions) progress.transitions.push({ ...transition, session });
+    return states === instance.states ? instance : { ...instance, states };
+  });
+  progress.alerts.set(observation.probeId, next);
+}
+
+function runningSession({ world }: Progress, probeId: number): string | null {
+  const session = world.sessions.sessions.find(
+    ({ status, members }) => status === 'active' && members.some((member) => member.probeId === probeId),
+  );
+  return session?.publicId ?? null;
+}
+
+/** Adds the reading to every session that covers it, running or ended. */
+function rollUp(progress: Progress, observation: Observation): void {
+  const { sessions } = progress.world.sessions;
+  if (!sessions.some((session) => !session.rebuild && countsIn(session, observation))) return;
+  const next = sessions.map((session) =>
+    !session.rebuild && countsIn(session, observation) ? addReading(session, observation) : session,
+  );
+  progress.world = { ...progress.world, sessions: { ...progress.world.sessions, sessions: next } };
+}

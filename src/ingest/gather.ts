@@ -1,0 +1,97 @@
+import type { JobSample, ReadingsJob } from '../queues/jobs.js';
+import { type NewReading, readingKey } from '../readings/reading-store.js';
+import { FLAG, roundToHundredth, toHundredths } from '../readings/sample.js';
+import type { IngestWorld, Input } from './types.js';
+
+/** The cloud's clock at a device (`devices.id`) whose timers are due, with nothing to read. */
+export interface DeviceMoment {
+  device: number;
+  nowMs: number;
+}
+
+/** The jobs of one transaction as one: each (probe, time) once, the first one kept. */
+export interface Batch {
+  /** `devices.id` of every device touched, ascending. */
+  deviceRows: number[];
+  /** Samples by `probes.id` and then by time. */
+  samples: Map<number, Map<number, JobSample>>;
+  deviceOf: Map<number, number>;
+  moments: Map<number, number>;
+  /** Epoch ms of the oldest thing in it. */
+  fromMs: number;
+  /** Samples dropped because an earlier one of the batch had the same key and another value. */
+  conflicts: number;
+}
+
+export function gather(jobs: readonly ReadingsJob[], moments: readonly DeviceMoment[]): Batch {
+  const samples: Batch['samples'] = new Map();
+  const deviceOf = new Map<number, number>();
+  let conflicts = 0;
+  let fromMs = moments.reduce((least, { nowMs }) => Math.min(least, nowMs), Number.POSITIVE_INFINITY);
+  for (const { device, probe, samples: list } of jobs.flatMap(({ probes }) => probes)) {
+    const known = samples.get(probe) ?? new Map<number, JobSample>();
+    samples.set(probe, known);
+    deviceOf.set(probe, device);
+    for (const sample of list) {
+      const first = known.get(sample[0]);
+      if (first === undefined || (isAbsence(first) && !isAbsence(sample))) known.set(sample[0], sample);
+      else if (first[1] !== sample[1] && !isAbsence(sample)) conflicts += 1;
+      fromMs = Math.min(fromMs, sample[0]);
+    }
+  }
+  const deviceRows = new Set([...deviceOf.values(), ...moments.map(({ device }) => device)]);
+  return {
+    deviceRows: [...deviceRows].sort((a, b) => a - b),
+    samples,
+    deviceOf,
+    moments: new Map(moments.map(({ device, nowMs }) => [device, nowMs])),
+    fromMs,
+    conflicts,
+  };
+}
+
+const isAbsence = (sample: JobSample): boolean => typeof sample[1] === 'string';
+
+export const keyOf = ({ probeId, measuredAtMs }: { probeId: number; measuredAtMs: number }): string =>
+  readingKey(probeId, measuredAtMs);
+
+/** The rows to store. A job that names a probe of another device, or one that is gone, stores nothing for it. */
+export function toReadings(
+  { samples, deviceOf }: Batch,
+  worlds: ReadonlyMap<number, IngestWorld>,
+): { readings: NewReading[]; unknownProbe: number } {
+  const readings: NewReading[] = [];
+  let unknownProbe = 0;
+  for (const [probeId, byTime] of samples) {
+    const probe = worlds.get(deviceOf.get(probeId) ?? 0)?.probes.get(probeId);
+    if (!probe) unknownProbe += byTime.size;
+    else {
+      for (const [measuredAtMs, value, unit, flags] of byTime.values()) {
+        if (typeof value === 'string') continue;
+        const late = probe.lastMs !== null && measuredAtMs <= probe.lastMs ? FLAG.late : 0;
+        readings.push({ probeId, measuredAtMs, value: roundToHundredth(value), unit, flags: flags | late });
+      }
+    }
+  }
+  return { readings, unknownProbe };
+}
+
+/** What the fold of each device (`devices.id`) sees: what was new, and absences, by time; a moment last. */
+export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string>): Map<number, Input[]> {
+  const inputs = new Map<number, Input[]>(batch.deviceRows.map((device) => [device, []]));
+  for (const [probeId, byTime] of batch.samples) {
+    const ofDevice = inputs.get(batch.deviceOf.get(probeId) ?? 0);
+    for (const [measuredAtMs, value, unit, flags] of byTime.values()) {
+      const base = { probeId, measuredAtMs, unit, flags };
+      if (typeof value === 'string') ofDevice?.push({ ...base, hundredths: null, condition: value });
+      else if (fresh.has(readingKey(probeId, measuredAtMs))) {
+        ofDevice?.push({ ...base, hundredths: toHundredths(value), condition: 'ok' });
+      }
+    }
+  }
+  for (const list of inputs.values()) list.sort((a, b) => timeOf(a) - timeOf(b));
+  for (const [device, nowMs] of batch.moments) inputs.get(device)?.push({ nowMs });
+  return inputs;
+}
+
+const timeOf = (input: Input): number => ('nowMs' in input ? input.nowMs : input.measuredAtMs);

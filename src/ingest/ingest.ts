@@ -1,0 +1,163 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { insertEvents, saveStates } from '../alerts/alert-store.js';
+import { groupBy } from '../group-by.js';
+import type { ReadingsJob } from '../queues/jobs.js';
+import {
+  countConflicts,
+  ensurePartitions,
+  insertNewReadings,
+  loadSpans,
+  type NewReading,
+} from '../readings/reading-store.js';
+import { rebuildRollUps } from '../sessions/roll-up.js';
+import { saveSessions } from '../sessions/session-store.js';
+import type { Session } from '../sessions/types.js';
+import { fold } from './fold.js';
+import { type DeviceMoment, gather, inputsByDevice, keyOf, toReadings } from './gather.js';
+import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
+import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
+
+/** What one transaction did. What must follow it outside the database is `notificationIds`. */
+export interface IngestOutcome {
+  stored: number;
+  /** Samples whose key was there already, with another value: the first is kept. */
+  conflicts: number;
+  /** Samples of probes that are gone. */
+  unknownProbe: number;
+  notificationIds: string[];
+  transitions: { type: string; kind: string }[];
+}
+
+export type Ingest = (
+  jobs: readonly ReadingsJob[],
+  moments?: readonly DeviceMoment[],
+) => Promise<IngestOutcome>;
+
+/**
+ * Stores the readings of many jobs and everything that follows from them, in one transaction, with a number of
+ * statements that does not depend on how many readings there are. Running it again changes nothing.
+ */
+export function createIngest({ dataSource }: { dataSource: DataSource }): Ingest {
+  const months = new Set<string>();
+  return (jobs, moments = []) =>
+    dataSource.transaction(async (tx) => {
+      const batch = gather(jobs, moments);
+      await lockDevices(tx, batch.deviceRows);
+      const worlds = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+      const { readings, unknownProbe } = toReadings(batch, worlds);
+      await makePartitions(tx, readings, months);
+      const fresh = await insertNewReadings(tx, readings);
+      const repeated = readings.filter((reading) => !fresh.has(keyOf(reading)));
+      const conflicts = batch.conflicts + (await countConflicts(tx, repeated));
+
+      const inputs = inputsByDevice(batch, fresh);
+      const folded = [...worlds].map(([device, before]) => ({
+        before,
+        ...fold(before, inputs.get(device) ?? [], uuidv7),
+      }));
+      const notificationIds = await store(tx, folded);
+      return {
+        stored: fresh.size,
+        conflicts,
+        unknownProbe,
+        notificationIds,
+        transitions: folded.flatMap(named),
+      };
+    });
+}
+
+type Folded = FoldResult & { before: IngestWorld };
+
+/** Partitions that this process has seen are not asked for again. */
+async function makePartitions(
+  tx: EntityManager,
+  readings: readonly NewReading[],
+  seen: Set<string>,
+): Promise<void> {
+  const needed = new Map(
+    readings.map(({ measuredAtMs }) => [new Date(measuredAtMs).toISOString().slice(0, 7), measuredAtMs]),
+  );
+  for (const [month, measuredAtMs] of needed) {
+    if (seen.has(month)) continue;
+    await ensurePartitions(tx, measuredAtMs, measuredAtMs);
+    seen.add(month);
+  }
+}
+
+/** One statement per table, for what changed. */
+async function store(tx: EntityManager, folded: readonly Folded[]): Promise<string[]> {
+  const sessions = await rebuild(tx, folded.flatMap(changedSessions));
+  const ids = await saveSessions(tx, sessions);
+  await saveProbes(tx, folded.flatMap(changedProbes));
+  await saveDetections(
+    tx,
+    folded.filter(({ before, world }) => before.sessions !== world.sessions).map(({ world }) => world),
+  );
+  await saveStates(tx, folded.flatMap(changedStates));
+  const known = new Map(
+    folded.flatMap(({ before }) => before.sessions.sessions.map(({ publicId, id }) => [publicId, id])),
+  );
+  return insertEvents(
+    tx,
+    folded.flatMap(({ transitions }) =>
+      transitions.map(({ session, ...transition }) => ({
+        ...transition,
+        publicId: uuidv7(),
+        sessionId: session === null ? null : (ids.get(session) ?? known.get(session) ?? null),
+        detectedLate: false,
+      })),
+    ),
+  );
+}
+
+function changedSessions({ before, world }: Folded): Session[] {
+  const same = new Set(before.sessions.sessions);
+  return world.sessions.sessions.filter((session) => !same.has(session));
+}
+
+function changedProbes({ before, world }: Folded) {
+  return [...world.probes.values()].filter((probe) => before.probes.get(probe.id) !== probe);
+}
+
+function changedStates({ before, world }: Folded) {
+  const same = new Set([...before.alerts.values()].flat().flatMap(({ states }) => states));
+  return [...world.alerts.values()]
+    .flat()
+    .flatMap(({ states }) => states.filter((state) => !same.has(state)));
+}
+
+/** Roll-ups of sessions whose bounds or members moved are computed anew from what is stored. One statement. */
+async function rebuild(tx: EntityManager, sessions: readonly Session[]): Promise<Session[]> {
+  const stale = sessions.filter((session) => session.rebuild);
+  if (stale.length === 0) return [...sessions];
+  const spans = stale.flatMap((session) =>
+    session.members.map(({ probeId, fromMs, toMs }) => ({
+      session,
+      probeId,
+      fromMs: Math.max(session.startMs, fromMs ?? session.startMs),
+      toMs: toMs ?? session.endMs,
+    })),
+  );
+  const rows = await loadSpans(tx, spans);
+  const bySession = groupBy(
+    spans.map(({ session }, index) => ({ session, rows: rows[index] ?? [] })),
+    ({ session }) => session,
+  );
+  return sessions.map((session) => {
+    const found = bySession.get(session);
+    return session.rebuild
+      ? rebuildRollUps(
+          session,
+          (found ?? []).flatMap((span) => span.rows),
+        )
+      : session;
+  });
+}
+
+function named({ transitions, world }: Folded): { type: string; kind: string }[] {
+  const rules = new Map(
+    [...world.alerts.values()].flat().map(({ rule }: AlertInstance) => [rule.id, rule.type]),
+  );
+  return transitions.map(({ alertId, kind }) => ({ type: rules.get(alertId) ?? 'unknown', kind }));
+}

@@ -1,0 +1,45 @@
+import type { AlertRule, AlertState, AlertTransition } from '../alerts/types.js';
+import type { Observation } from '../readings/observation.js';
+import type { ProbeCondition, Unit } from '../readings/sample.js';
+import type { DeviceWorld } from '../sessions/detection.js';
+import type { Moment, SessionEvent } from '../sessions/types.js';
+
+/** What is known of a probe's latest reading; `lastMs` is the high-water mark. */
+export interface ProbeState {
+  /** `probes.id`. */
+  id: number;
+  lastMs: number | null;
+  lastHundredths: number | null;
+  lastUnit: Unit | null;
+  condition: ProbeCondition;
+  conditionMs: number | null;
+  /** Learned 90th percentile of the gaps between readings, where the device states no interval. */
+  learnedIntervalSeconds: number | null;
+}
+
+export interface AlertInstance {
+  rule: AlertRule;
+  states: AlertState[];
+}
+
+/** All that the readings of one device can change. */
+export interface IngestWorld {
+  sessions: DeviceWorld;
+  /** The device's own statement of how often it transmits; null where it makes none. */
+  statedIntervalSeconds: number | null;
+  /** It sends when the temperature moved: its statement means nothing and no interval is expected. */
+  reportsOnChange: boolean;
+  probes: ReadonlyMap<number, ProbeState>;
+  /** By `probes.id`. */
+  alerts: ReadonlyMap<number, AlertInstance[]>;
+}
+
+/** Something for the fold: a reading or its absence, or the time of the cloud's clock when nothing arrived. */
+export type Input = (Observation & { condition: ProbeCondition }) | Moment;
+
+export interface FoldResult {
+  world: IngestWorld;
+  sessionEvents: SessionEvent[];
+  /** With the `publicId` of the session that the probe was in. */
+  transitions: (AlertTransition & { session: string | null })[];
+}

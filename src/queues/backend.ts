@@ -1,0 +1,150 @@
+import {
+  createPostgresBackend,
+  type Job,
+  type PostgresConnectionOptions,
+  type PostgresQueueBackend,
+  type Processor,
+  Queue,
+  Worker,
+  type WorkerOptions,
+} from 'bullmq';
+import { Cluster, Redis } from 'ioredis';
+import type { Pool } from 'pg';
+import type { Logger } from '../logger.js';
+import { type JobData, QUEUE_NAMES, type QueueName } from './jobs.js';
+
+/** Where the queues live: a Redis (or the nodes of a cluster), or, as the last rung of `up`, PostgreSQL. */
+export type QueueBackend = { queuePrefix: string; logger: Logger } & (
+  | { kind: 'redis'; url: string }
+  | { kind: 'postgres'; pool: Pool }
+);
+
+export type Queues = { [Name in QueueName]: Queue<JobData[Name]> };
+
+const HOUR_SECONDS = 3600;
+const JOB_DEFAULTS = {
+  attempts: 5,
+  backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
+  removeOnComplete: { count: 1_000, age: HOUR_SECONDS },
+  removeOnFail: { age: 7 * 24 * HOUR_SECONDS },
+  sizeLimit: 256 * 1024,
+};
+
+/** A dead peer is noticed: BullMQ's blocking read answers within 10 s, so 15 s of silence means a broken socket. */
+const CONNECTION = {
+  connectTimeout: 5_000,
+  socketTimeout: 15_000,
+  keepAlive: 10_000,
+  retryStrategy: (attempt: number) => Math.min(100 * 2 ** attempt, 2_000) * (0.5 + Math.random() / 2),
+};
+
+function connect(url: string, { blocking }: { blocking: boolean }): Redis | Cluster {
+  // A producer's caller would rather hear "no" at once; a worker waits for its server to come back.
+  const options = blocking
+    ? { ...CONNECTION, maxRetriesPerRequest: null }
+    : { ...CONNECTION, maxRetriesPerRequest: 1, enableOfflineQueue: false };
+  const nodes = url.split(',');
+  return nodes.length === 1 ? new Redis(url, options) : new Cluster(nodes, { redisOptions: options });
+}
+
+/** `{<prefix>-<queue>}`: one queue, one cluster slot; different queues, different slots. */
+const prefixOf = ({ queuePrefix }: QueueBackend, name: QueueName): string => `{${queuePrefix}-${name}}`;
+
+/** Queues share one connection, which the returned `close` ends with them. */
+export async function openQueues(
+  backend: QueueBackend,
+): Promise<{ queues: Queues; close: () => Promise<void> }> {
+  const connection = backend.kind === 'redis' ? connect(backend.url, { blocking: false }) : undefined;
+  connection?.on('error', limitedWarning(backend.logger, 'queue connection failed'));
+  const queues: Queues = {
+    readings: createQueue('readings', backend, connection),
+    notifications: createQueue('notifications', backend, connection),
+    maintenance: createQueue('maintenance', backend, connection),
+  };
+  for (const name of QUEUE_NAMES) queues[name].on('error', limitedWarning(backend.logger, 'queue failed'));
+  if (connection) await whenReady(connection);
+  return {
+    queues,
+    close: async () => {
+      await Promise.all(QUEUE_NAMES.map((name) => queues[name].close()));
+      connection?.disconnect();
+    },
+  };
+}
+
+/** Waits for the first connection for up to 5 s; a server that is down then is a fault of later calls. */
+async function whenReady(connection: Redis | Cluster): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, CONNECTION.connectTimeout).unref();
+    connection.once('ready', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function createQueue<Name extends QueueName>(
+  name: Name,
+  backend: QueueBackend,
+  connection: Redis | Cluster | undefined,
+): Queue<JobData[Name]> {
+  const options = { prefix: prefixOf(backend, name), defaultJobOptions: JOB_DEFAULTS };
+  if (backend.kind === 'redis') return new Queue(name, { ...options, connection: connection ?? {} });
+  // BullMQ's types tie a queue to its backend; the rest of the program need not know which one it is.
+  return new Queue<
+    JobData[Name],
+    unknown,
+    string,
+    JobData[Name],
+    unknown,
+    string,
+    PostgresQueueBackend,
+    PostgresConnectionOptions
+  >(name, { ...options, connection: backend.pool }, createPostgresBackend) as unknown as Queue<JobData[Name]>;
+}
+
+/** A worker that does not run until `run()`; its jobs run again within 25 s of its process being killed. */
+export function createWorker<Name extends QueueName>(
+  name: Name,
+  processor: Processor<JobData[Name], void>,
+  backend: QueueBackend,
+  { concurrency }: { concurrency: number },
+): { worker: Worker<JobData[Name], void>; disconnect: () => void } {
+  const options: Omit<WorkerOptions, 'connection'> = {
+    prefix: prefixOf(backend, name),
+    concurrency,
+    autorun: false,
+    lockDuration: 10_000,
+    stalledInterval: 5_000,
+    maxStalledCount: 25,
+    maxStartedAttempts: 50,
+    drainDelay: 5,
+  };
+  if (backend.kind === 'redis') {
+    const connection = connect(backend.url, { blocking: true });
+    connection.on('error', limitedWarning(backend.logger, 'worker connection failed'));
+    return {
+      worker: new Worker(name, processor, { ...options, connection }),
+      disconnect: () => connection.disconnect(),
+    };
+  }
+  const worker = new Worker(name, processor, { ...options, connection: backend.pool }, createPostgresBackend);
+  return { worker: worker as unknown as Worker<JobData[Name], void>, disconnect: () => undefined };
+}
+
+export type { Job, Queue, Worker };
+
+/** At most one line in ten seconds: an outage raises thousands of errors a second. */
+export function limitedWarning(logger: Logger, message: string): (err: unknown) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  let unsaid = 0;
+  return (err) => {
+    if (performance.now() - last < 10_000) {
+      unsaid += 1;
+      return;
+    }
+    last = performance.now();
+    logger.warn(message, { err, ...(unsaid > 0 && { unsaid }) });
+    unsaid = 0;
+  };
+}

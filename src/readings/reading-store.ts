@@ -1,0 +1,115 @@
+import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
+import type { Observation } from './observation.js';
+import { toHundredths, type Unit } from './sample.js';
+
+/** A reading to store; `value` as reported, in hundredths precision. */
+export interface NewReading {
+  probeId: number;
+  measuredAtMs: number;
+  value: number;
+  unit: Unit;
+  flags: number;
+}
+
+const MS_TO_TIME = "timestamptz 'epoch' + make_interval(secs => ms / 1000.0)";
+const TIME_TO_MS = '(extract(epoch FROM measured_at) * 1000)::bigint';
+const keyRow = z.object({ probe_id: z.number(), ms: z.coerce.number() });
+const valueRow = keyRow.extend({ value: z.number(), unit: z.enum(['F', 'C', 'H']), flags: z.number() });
+const spanRow = valueRow.extend({ span: z.number() });
+
+/** One key for (probe, time), for sets and maps. */
+export const readingKey = (probeId: number, measuredAtMs: number): string => `${probeId} ${measuredAtMs}`;
+
+/**
+ * Stores what is not stored yet, and tells which keys were new. One statement; rows go in by key order, so that two
+ * workers with the same rows cannot deadlock.
+ * @param readings each key once
+ */
+export async function insertNewReadings(
+  tx: EntityManager,
+  readings: readonly NewReading[],
+): Promise<Set<string>> {
+  if (readings.length === 0) return new Set();
+  const sorted = readings.toSorted((a, b) => a.probeId - b.probeId || a.measuredAtMs - b.measuredAtMs);
+  const rows: unknown = await tx.query(
+    `INSERT INTO readings (probe_id, measured_at, value, unit, flags)
+     SELECT probe_id, ${MS_TO_TIME}, value, unit, flags
+     FROM unnest($1::integer[], $2::bigint[], $3::real[], $4::char(1)[], $5::smallint[])
+       AS new (probe_id, ms, value, unit, flags)
+     ON CONFLICT DO NOTHING
+     RETURNING probe_id, ${TIME_TO_MS} AS ms`,
+    [
+      sorted.map(({ probeId }) => probeId),
+      sorted.map(({ measuredAtMs }) => measuredAtMs),
+      sorted.map(({ value }) => value),
+      sorted.map(({ unit }) => unit),
+      sorted.map(({ flags }) => flags),
+    ],
+  );
+  return new Set(
+    z
+      .array(keyRow)
+      .parse(rows)
+      .map(({ probe_id, ms }) => readingKey(probe_id, ms)),
+  );
+}
+
+/** How many of these keys are stored with another value than the one given (the first is kept). */
+export async function countConflicts(tx: EntityManager, readings: readonly NewReading[]): Promise<number> {
+  if (readings.length === 0) return 0;
+  const rows: unknown = await tx.query(
+    `SELECT probe_id, ${TIME_TO_MS} AS ms, value, unit, flags
+     FROM readings JOIN (
+       SELECT probe_id, ${MS_TO_TIME} AS measured_at FROM unnest($1::integer[], $2::bigint[]) AS wanted (probe_id, ms)
+     ) AS wanted USING (probe_id, measured_at)`,
+    [readings.map(({ probeId }) => probeId), readings.map(({ measuredAtMs }) => measuredAtMs)],
+  );
+  const stored = new Map(
+    z
+      .array(valueRow)
+      .parse(rows)
+      .map((row) => [readingKey(row.probe_id, row.ms), row]),
+  );
+  return readings.filter(({ probeId, measuredAtMs, value, unit }) => {
+    const row = stored.get(readingKey(probeId, measuredAtMs));
+    return row !== undefined && (toHundredths(row.value) !== toHundredths(value) || row.unit !== unit);
+  }).length;
+}
+
+/** A stretch of one probe's readings, both ends included; `toMs` null: to the newest. */
+export interface Span {
+  probeId: number;
+  fromMs: number;
+  toMs: number | null;
+}
+
+/** The stored readings of each span, by time, in the order of `spans`. One statement. */
+export async function loadSpans(tx: EntityManager, spans: readonly Span[]): Promise<Observation[][]> {
+  const rows: unknown = await tx.query(
+    `SELECT span.ordinal::integer AS span, r.probe_id, ${TIME_TO_MS} AS ms, r.value, r.unit, r.flags
+     FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS span (probe_id, from_ms, to_ms, ordinal)
+     JOIN readings r ON r.probe_id = span.probe_id
+       AND r.measured_at >= timestamptz 'epoch' + make_interval(secs => span.from_ms / 1000.0)
+       AND r.measured_at <= CASE WHEN span.to_ms IS NULL THEN 'infinity'
+         ELSE timestamptz 'epoch' + make_interval(secs => span.to_ms / 1000.0) END
+     ORDER BY span.ordinal, r.measured_at`,
+    [spans.map(({ probeId }) => probeId), spans.map(({ fromMs }) => fromMs), spans.map(({ toMs }) => toMs)],
+  );
+  const found: Observation[][] = spans.map(() => []);
+  for (const row of z.array(spanRow).parse(rows)) {
+    found[row.span - 1]?.push({
+      probeId: row.probe_id,
+      measuredAtMs: row.ms,
+      hundredths: toHundredths(row.value),
+      unit: row.unit,
+      flags: row.flags,
+    });
+  }
+  return found;
+}
+
+/** Makes the monthly partitions that hold these times, where they are missing. */
+export async function ensurePartitions(tx: EntityManager, fromMs: number, toMs: number): Promise<void> {
+  await tx.query('SELECT ensure_readings_partitions($1, $2)', [new Date(fromMs), new Date(toMs)]);
+}
