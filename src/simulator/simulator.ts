@@ -38,7 +38,7 @@ export interface SimulatorOptions {
 export interface Simulator {
   /** Origin of all five hosts of the cloud, without a trailing slash. */
   url: string;
-  accounts: { email: string; password: string; refresh_token: string; uid: string }[];
+  accounts: { email: string; password: string; refresh_token: string; uid: string; account_id: string }[];
   ledger(): LedgerEntry[];
   close(): Promise<void>;
 }
