@@ -58,6 +58,7 @@ async function runMocha(args) {
     }, LINGER_MS).unref();
   }, 250);
   const mocha = ['node_modules/mocha/bin/mocha.js', '--reporter', './scripts/counting-reporter.cjs'];
+  if (!process.stdout.isTTY) mocha.push('--no-color');
   const { code } = await run(
     process.execPath,
     [...mocha, ...(args.length > 0 ? args : ['test/**/*.test.ts'])],

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { InputError, messageOf } from '../errors.js';
+import { InputError, messageOf, sqlStateOf } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { ensureDataDir, keepSecret } from './data-dir.js';
 import { startTimeOf } from './lock-file.js';
@@ -23,7 +23,7 @@ import {
   type RunnablePostgres,
   resolveRunnable,
 } from './postgres-binaries.js';
-import { type EmbeddedServer, freePort, launch, serverHandle } from './server-process.js';
+import { type EmbeddedServer, freePort, lastPort, launch, serverHandle } from './server-process.js';
 
 const NAME = 'grill_stats';
 /** Small: this server shares a home machine with everything else. */
@@ -62,24 +62,25 @@ interface Place {
  * `grill_stats`. @throws InputError for data of another major version
  */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedServer> {
-  const { logger } = options;
   const folder = ensureDataDir(options.dataDir);
-  const data = join(folder, 'postgres');
   const password = keepSecret(join(folder, 'postgres-password'), () => randomBytes(24).toString('base64url'));
-  const place = { folder, data, password };
+  const place = { folder, data: join(folder, 'postgres'), password };
+  const handle = (server: { pid: number; port: number }, adopted: boolean) => {
+    const url = `postgres://${NAME}:${password}@127.0.0.1:${server.port}/${NAME}`;
+    return serverHandle({ ...server, url, adopted }, ['SIGINT', 'SIGQUIT']);
+  };
   let runnable: RunnablePostgres | undefined;
   for (let attempt = 1; ; attempt++) {
     const running = await findRunning(place);
-    if (running) return await withDatabase(place, { ...running, adopted: true });
+    if (running) return handle(running, true);
     runnable ??= resolveRunnable(options.binaries ?? (await findPackagedPostgres(folder)), folder);
-    if (!existsSync(join(data, 'PG_VERSION'))) initialise(place, runnable, logger);
+    if (!existsSync(place.data)) initialise(place, runnable, options.logger);
     refuseOtherMajor(place, runnable.major);
     try {
-      return await withDatabase(place, { ...(await start(place, runnable, options)), adopted: false });
+      return handle(await start(place, runnable, options), false);
     } catch (error) {
       // A dead server's children, or another process that was faster: both pass.
       if (attempt === 10 || !/bind|in use|lock file/.test(messageOf(error))) throw error;
-      logger.debug('embedded PostgreSQL starts once more', { err: error });
       await sleep(200);
     }
   }
@@ -87,21 +88,27 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedS
 
 /** The server that postmaster.pid names, once it answers. A file that names another process is removed. */
 async function findRunning(place: Place): Promise<{ pid: number; port: number } | undefined> {
-  const file = join(place.data, 'postmaster.pid');
   for (const deadline = performance.now() + 60_000; ; await sleep(50)) {
-    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
-    const [pid, port] = [Number(lines[0]), Number(lines[3])];
-    if (!(pid > 0) || startTimeOf(pid) === undefined) return undefined;
+    const { pid, port } = readPidFile(place);
+    if (pid === 0 || startTimeOf(pid) === undefined) return undefined;
     if (!commandLineOf(pid).includes(place.data)) {
-      rmSync(file, { force: true }); // the pid was given out again; PostgreSQL itself would not dare
+      rmSync(pidFile(place)); // the pid was given out again; PostgreSQL itself would not dare
       return undefined;
     }
     if (port > 0 && (await answers(place, port))) return { pid, port };
     if (performance.now() > deadline)
       throw new Error(
-        `PostgreSQL (process ${pid}) runs on ${place.data} but does not answer: end it and start again`,
+        `process ${pid} is PostgreSQL on ${place.data} but does not answer: end it and start again`,
       );
   }
+}
+
+const pidFile = ({ data }: Place) => join(data, 'postmaster.pid');
+
+/** Zero for what is not there (yet). */
+function readPidFile(place: Place): { pid: number; port: number } {
+  const lines = existsSync(pidFile(place)) ? readFileSync(pidFile(place), 'utf8').split('\n') : [];
+  return { pid: Number(lines[0]) || 0, port: Number(lines[3]) || 0 };
 }
 
 function commandLineOf(pid: number): string {
@@ -115,8 +122,12 @@ function initialise(
   { command, uid, gid }: RunnablePostgres,
   logger: Logger,
 ): void {
-  const draft = join(folder, `postgres.${process.pid}.draft`);
+  const draft = join(folder, 'postgres.draft');
   const passwordFile = `${draft}.password`;
+  const clean = () => {
+    for (const path of [draft, passwordFile]) rmSync(path, { recursive: true, force: true });
+  };
+  clean();
   try {
     mkdirSync(draft, { mode: 0o700 });
     writeFileSync(passwordFile, password, { mode: 0o600 });
@@ -125,17 +136,14 @@ function initialise(
       for (const path of [draft, passwordFile]) chownSync(path, uid, gid);
     }
     const flags = ['--auth=scram-sha-256', `--username=${NAME}`, '--encoding=UTF8', '--locale=C'];
-    const { file, args, options } = command('initdb', [
-      `--pgdata=${draft}`,
-      `--pwfile=${passwordFile}`,
-      ...flags,
-    ]);
+    const paths = [`--pgdata=${draft}`, `--pwfile=${passwordFile}`];
+    const { file, args, options } = command('initdb', [...paths, ...flags]);
     const { status, stderr, error } = spawnSync(file, args, { ...options, cwd: '/', encoding: 'utf8' });
     if (status !== 0) throw new Error(`initdb failed: ${stderr}`, { cause: error });
     if (!existsSync(data)) renameSync(draft, data);
     logger.info('embedded PostgreSQL created', { data });
   } finally {
-    for (const path of [draft, passwordFile]) rmSync(path, { recursive: true, force: true });
+    clean();
   }
 }
 
@@ -154,55 +162,40 @@ async function start(
   { port: wanted, settings }: PostgresOptions,
 ): Promise<{ pid: number; port: number }> {
   const portFile = join(place.folder, 'postgres-port');
-  const port =
-    wanted ?? (await freePort(existsSync(portFile) ? Number(readFileSync(portFile, 'utf8')) || 0 : 0));
+  const port = wanted ?? (await freePort(lastPort(portFile)));
   const all = { ...SETTINGS, ...(major >= 18 && { io_method: 'sync' }), ...settings };
   const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const pid = await launch(command('postgres', ['-D', place.data, '-p', `${port}`, ...flags]), {
     logPath: join(place.folder, 'postgres.log'),
-    isReady: async (child) => {
-      const owner = readFileSync(join(place.data, 'postmaster.pid'), 'utf8').split('\n', 1)[0];
-      return owner === `${child}` && (await answers(place, port));
-    },
+    isReady: async (child) => readPidFile(place).pid === child && (await answers(place, port)),
   });
   writeFileSync(portFile, `${port}\n`);
   return { pid, port };
 }
 
-/** Whether a real connection succeeds. @throws when the server says that the password is wrong */
+/** Whether a real connection succeeds; makes our database on the first. @throws InputError for a wrong password */
 async function answers(place: Place, port: number): Promise<boolean> {
-  return await query(place, port, 'SELECT 1').then(
-    () => true,
-    (error) => {
-      if (!(error instanceof Error && 'code' in error && error.code === '28P01')) return false;
-      const message = `${join(place.folder, 'postgres-password')} is not the password of ${place.data}: put it back`;
-      throw new InputError(message, { cause: error });
-    },
-  );
-}
-
-async function query({ password }: Place, port: number, text: string): Promise<unknown[]> {
-  const login = { host: '127.0.0.1', port, user: NAME, password, database: 'postgres', ssl: false };
-  const client = new Client({ ...login, connectionTimeoutMillis: 5_000 });
-  client.on('error', () => undefined); // without a listener a server that goes away would end this process
   try {
-    await client.connect();
-    return (await client.query(text)).rows;
-  } finally {
-    await client.end();
+    await query(place, port, NAME, 'SELECT 1');
+    return true;
+  } catch (error) {
+    const state = sqlStateOf(error);
+    if (state === '3D000')
+      await query(place, port, 'postgres', `CREATE DATABASE ${NAME}`).catch(() => undefined);
+    if (state !== '28P01') return false;
+    const message = `${join(place.folder, 'postgres-password')} is not the password of ${place.data}: put it back`;
+    throw new InputError(message, { cause: error });
   }
 }
 
-async function withDatabase(
-  place: Place,
-  server: Pick<EmbeddedServer, 'pid' | 'port' | 'adopted'>,
-): Promise<EmbeddedServer> {
-  const { port } = server;
-  const found = await query(place, port, `SELECT 1 FROM pg_database WHERE datname = '${NAME}'`);
-  if (found.length === 0)
-    await query(place, port, `CREATE DATABASE ${NAME}`).catch((error) => {
-      if (!/already exists|duplicate key/.test(messageOf(error))) throw error; // another process made it
-    });
-  const url = `postgres://${NAME}:${place.password}@127.0.0.1:${port}/${NAME}`;
-  return serverHandle({ ...server, url }, ['SIGINT', 'SIGQUIT']);
+async function query({ password }: Place, port: number, database: string, text: string): Promise<void> {
+  const login = { host: '127.0.0.1', port, user: NAME, password, database, ssl: false };
+  const client = new Client({ ...login, connectionTimeoutMillis: 5_000, query_timeout: 5_000 });
+  client.on('error', () => undefined); // without a listener a server that goes away would end this process
+  try {
+    await client.connect();
+    await client.query(text);
+  } finally {
+    await client.end();
+  }
 }

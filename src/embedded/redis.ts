@@ -1,13 +1,20 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import type { Logger } from '../logger.js';
 import { ensureDataDir, keepSecret } from './data-dir.js';
 import { unpackDebianPackage } from './debian-package.js';
-import { type Command, type EmbeddedServer, freePort, launch, serverHandle } from './server-process.js';
+import {
+  type Command,
+  type EmbeddedServer,
+  freePort,
+  lastPort,
+  launch,
+  serverHandle,
+} from './server-process.js';
 
 const run = promisify(execFile);
 
@@ -27,25 +34,22 @@ export async function startRedis(options: RedisOptions): Promise<EmbeddedServer 
   const folder = ensureDataDir(options.dataDir);
   const password = keepSecret(join(folder, 'redis-password'), () => randomBytes(24).toString('base64url'));
   const portFile = join(folder, 'redis-port');
-  const lastPort = existsSync(portFile) ? Number(readFileSync(portFile, 'utf8')) || 0 : 0;
+  const before = lastPort(portFile);
   const handle = (pid: number, port: number, adopted: boolean) =>
     serverHandle({ url: `redis://:${password}@127.0.0.1:${port}`, pid, port, adopted }, [
       'SIGTERM',
       'SIGKILL',
     ]);
 
-  const running = lastPort > 0 ? await pidOf(lastPort, password) : undefined;
-  if (running !== undefined) return handle(running, lastPort, true);
+  const running = before > 0 ? await pidOf(before, password) : undefined;
+  if (running !== undefined) return handle(running, before, true);
   const program = await findProgram(options);
   if (!program) return undefined;
-  const port = options.port ?? (await freePort(lastPort));
+  const port = options.port ?? (await freePort(before));
   const config = writeConfig(folder, { port: `${port}`, requirepass: password, ...options.settings });
   const pid = await launch(
     { ...program, args: [config] },
-    {
-      logPath: join(folder, 'redis.log'),
-      isReady: async (child) => (await pidOf(port, password)) === child,
-    },
+    { logPath: join(folder, 'redis.log'), isReady: async (child) => (await pidOf(port, password)) === child },
   );
   writeFileSync(portFile, `${port}\n`);
   return handle(pid, port, false);
@@ -53,14 +57,8 @@ export async function startRedis(options: RedisOptions): Promise<EmbeddedServer 
 
 /** The process id of the server that answers there and knows our password, once its data is loaded. */
 async function pidOf(port: number, password: string): Promise<number | undefined> {
-  const redis = new Redis({
-    host: '127.0.0.1',
-    port,
-    password,
-    lazyConnect: true,
-    connectTimeout: 2_000,
-    retryStrategy: null,
-  });
+  const patience = { connectTimeout: 2_000, commandTimeout: 5_000, retryStrategy: null };
+  const redis = new Redis({ host: '127.0.0.1', port, password, lazyConnect: true, ...patience });
   redis.on('error', () => undefined); // said by the rejection of connect
   try {
     await redis.connect(); // resolves when the append-only file is loaded

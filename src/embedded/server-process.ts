@@ -2,6 +2,7 @@ import { type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../errors.js';
 import { startTimeOf } from './lock-file.js';
 
 const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
@@ -46,8 +47,8 @@ export function serverHandle(
 }
 
 /**
- * Starts a server with its output appended to `logPath`; resolves with its pid once `isReady` resolves with true.
- * @throws when it ends before that or takes over a minute, with its last words
+ * Starts a server with its output appended to `logPath`; resolves with its pid once `isReady` does with true.
+ * @throws when it ends or `isReady` throws before that, or after a minute; with the server's last words
  */
 export async function launch(
   { file, args, options }: Command,
@@ -64,12 +65,21 @@ export async function launch(
   child.once('exit', (code, signal) => (failure ??= `it ended with ${signal ?? code}`));
   child.unref();
   for (const deadline = performance.now() + 60_000; failure === undefined; await sleep(20)) {
-    if (child.pid !== undefined && (await isReady(child.pid).catch(() => false))) return child.pid;
+    try {
+      if (child.pid !== undefined && (await isReady(child.pid))) return child.pid;
+    } catch (error) {
+      failure = messageOf(error);
+    }
     if (performance.now() > deadline) failure = 'it was not ready within 60 s';
   }
   child.kill('SIGKILL');
   const words = readFileSync(logPath).subarray(before).toString().trim().split('\n').slice(-8).join('\n');
   throw new Error(`${file} did not start: ${failure}. The end of ${logPath}:\n${words}`);
+}
+
+/** What the last start wrote there, or 0. */
+export function lastPort(file: string): number {
+  return existsSync(file) ? Number(readFileSync(file, 'utf8')) || 0 : 0;
 }
 
 /** `preferred` if nothing listens there, else a port that the system gives. */

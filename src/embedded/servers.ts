@@ -44,18 +44,20 @@ export async function openServers(options: {
   }
 }
 
+interface Share {
+  dataDir: string;
+  name: string;
+  logger: Logger;
+  start(port?: number): Promise<EmbeddedServer | undefined>;
+}
+
 /** One server for all processes that hold it: the last one to close it stops it, whoever started it. */
 async function share({
   dataDir,
   name,
   logger,
   start,
-}: {
-  dataDir: string;
-  name: string;
-  logger: Logger;
-  start: (port?: number) => Promise<EmbeddedServer | undefined>;
-}): Promise<{ url?: string; close: () => Promise<void> }> {
+}: Share): Promise<{ url?: string; close(): Promise<void> }> {
   const folder = join(dataDir, 'holders', name);
   mkdirSync(folder, { recursive: true });
   const exclusively = <T>(work: () => Promise<T>) => withLock(join(dataDir, `${name}.lock`), 300_000, work);
