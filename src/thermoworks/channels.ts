@@ -139,14 +139,14 @@ const fetchList: Fetch = async (documents, accessToken, wanted) => {
       const page = { pageSize: LIST_PAGE, ...(pageToken !== null && { pageToken }) };
       const fields = CHANNEL_FIELDS;
       const { body, sentAt } = await documents.get('channel_list', accessToken, { path, fields, page });
-      if (!isRecord(body)) throw new CloudError('channel_list', { kind: 'transient', reason: 'MALFORMED' });
+      if (!isRecord(body)) throw new CloudError('channel_list', { kind: 'transient', reason: 'malformed' });
       const listed = Array.isArray(body.documents) ? body.documents : [];
       found.documents.push(...listed.map((document) => ({ document, readTime: sentAt })));
       pageToken = typeof body.nextPageToken === 'string' && body.nextPageToken ? body.nextPageToken : null;
       pages += 1;
     } while (pageToken !== null && pages < MOST_LIST_PAGES);
     if (pageToken !== null)
-      throw new CloudError('channel_list', { kind: 'transient', reason: 'ENDLESS_PAGES' });
+      throw new CloudError('channel_list', { kind: 'transient', reason: 'endless_pages' });
   }
   return found;
 };

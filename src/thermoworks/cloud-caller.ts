@@ -59,7 +59,7 @@ const LONGEST_WAIT_MS = 5_000;
 const RATE_LIMIT_MS = 60_000;
 const LOGIN_BRAKE_MS = 300_000;
 /** Transient faults that another try now would not mend. */
-const NOT_RETRIED = ['ABORTED', 'BREAKER_OPEN', 'TOO_LARGE'];
+const NOT_RETRIED = ['aborted', 'breaker_open', 'too_large'];
 
 /** Sends calls to one provider: deadline, bounded bodies, retries, and a breaker for each of its hosts. */
 export class CloudCaller {
@@ -114,7 +114,7 @@ export class CloudCaller {
     const admission = this.breakers.get(host)?.admit() ?? { pass: 'call' };
     if (admission.pass === 'no') {
       const { cause, retryAfterMs } = admission;
-      throw new CloudError(wanted.call, { kind: cause, reason: 'BREAKER_OPEN', retryAfterMs });
+      throw new CloudError(wanted.call, { kind: cause, reason: 'breaker_open', retryAfterMs });
     }
     const { pass } = admission;
     try {
@@ -150,7 +150,7 @@ export class CloudCaller {
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
       onRequest?.(call, error.kind);
-      throw new CloudError(call, { kind: 'transient', reason: error.kind.toUpperCase() }, { cause: error });
+      throw new CloudError(call, { kind: 'transient', reason: error.kind }, { cause: error });
     }
   }
 }
@@ -160,7 +160,7 @@ function readAnswer(call: CloudCall, answer: HttpAnswer, now: Date): CloudAnswer
   const error = errorIn(json);
   const status = statusOf(answer.status, error);
   if (status >= 200 && status < 300) {
-    if (json === undefined) throw new CloudError(call, { kind: 'transient', reason: 'NOT_JSON', status });
+    if (json === undefined) throw new CloudError(call, { kind: 'transient', reason: 'not_json', status });
     const sentAt = new Date(answer.headers.date ?? '');
     return { body: json, sentAt: Number.isNaN(sentAt.getTime()) ? now : sentAt };
   }
@@ -182,8 +182,8 @@ function parsed(text: string): unknown {
 
 /** What a fault says of the host. One that refuses an account, or sends too much, is up. */
 function outcomeOf(error: unknown): BreakerOutcome {
-  if (!(error instanceof CloudError) || error.reason === 'ABORTED') return 'unknown';
+  if (!(error instanceof CloudError) || error.reason === 'aborted') return 'unknown';
   if (error.kind === 'provider') return 'provider';
   if (error.kind === 'rate_limited') return error.status === 429 ? 'rate_limited' : 'fine';
-  return error.kind === 'transient' && error.reason !== 'TOO_LARGE' ? 'transient' : 'fine';
+  return error.kind === 'transient' && error.reason !== 'too_large' ? 'transient' : 'fine';
 }

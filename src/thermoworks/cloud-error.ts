@@ -38,7 +38,7 @@ export class CloudError extends Error {
   readonly status: number | undefined;
   /** Not before this; where the cloud or the breaker asked for it. */
   readonly retryAfterMs: number | undefined;
-  /** A code such as `TOKEN_EXPIRED`. */
+  /** The cloud's code, such as `TOKEN_EXPIRED`; in lower case our own, such as `timeout`. */
   readonly reason: string;
 
   constructor(
