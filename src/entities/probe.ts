@@ -27,6 +27,8 @@ export class Probe extends Identified {
   @Column({ type: 'char', name: 'last_unit', length: 1, nullable: true }) lastUnit!: Unit | null;
   @Column({ type: 'timestamptz', name: 'last_measured_at', precision: 3, nullable: true })
   lastMeasuredAt!: Date | null;
+  /** The newest reading that the cloud showed us: while it is newer than what is stored, the cloud is asked again. */
+  @Column({ type: 'timestamptz', name: 'shown_at', precision: 3, nullable: true }) shownAt!: Date | null;
   @Column({ type: 'real', name: 'learned_interval_seconds', nullable: true })
   learnedIntervalSeconds!: number | null;
   @ManyToOne('User', { onDelete: 'CASCADE' })

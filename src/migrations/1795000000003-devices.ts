@@ -48,6 +48,7 @@ export class Devices1795000000003 implements MigrationInterface {
         last_value real,
         last_unit char(1) CONSTRAINT probes_last_unit_check CHECK (last_unit IN ('F', 'C', 'H')),
         last_measured_at timestamptz(3),
+        shown_at timestamptz(3),
         learned_interval_seconds real,
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         updated_at timestamptz(3) NOT NULL DEFAULT now(),
