@@ -1,5 +1,5 @@
 import { applyPatch, Device, type Patch } from './device.js';
-import { placeOf, serialOf } from './kinds.js';
+import { accountIndexOf } from './kinds.js';
 import { hex } from './random.js';
 import { encodeFields, type Fields } from './value.js';
 
@@ -47,7 +47,7 @@ export class Account {
     this.refreshBase = `AMf-${hex(48, seed, index, 'refresh')}`;
   }
 
-  /** Serial order is not promised. Removed devices are left out. */
+  /** In the order of their making, removed ones too; advanced to now. */
   devices(nowMs: number): Device[] {
     const { options } = this;
     this.made ??= Array.from({ length: options.devices }, (_, deviceIndex) => {
@@ -55,7 +55,7 @@ export class Account {
       return new Device(place, this.accountId, options.startMs, options.deviceDelayMs);
     });
     for (const device of this.made) device.advance(nowMs);
-    return this.made.filter(({ fault }) => fault !== 'removed');
+    return this.made;
   }
 
   get refreshToken(): string {
@@ -81,37 +81,30 @@ export class Account {
 
   /** Ends every fault of the account, its devices and probes. What they wrote stays. */
   clear(nowMs: number): void {
-    for (const device of this.made ?? []) {
-      device.advance(nowMs);
-      for (const probe of device.probes.values()) {
-        if (Object.keys(probe.patch).length > 0) device.touch(probe, nowMs);
-        Object.assign(probe, { fault: undefined, patch: {} });
+    for (const device of this.made ? this.devices(nowMs) : []) {
+      for (const document of [...device.probes.values(), device]) {
+        if (document.fault || Object.keys(document.patch).length > 0) device.touch(document, nowMs);
+        Object.assign(document, { fault: undefined, patch: {} });
       }
-      if (Object.keys(device.patch).length > 0) device.touch(device, nowMs);
-      Object.assign(device, { fault: undefined, patch: {} });
     }
     Object.assign(this, { patch: {}, rotation: undefined, revoked: undefined, tokenSeconds: 3600 });
   }
 
   /** Every second account has no `deviceOrder`, as users who own nothing but RFX devices. */
   fields(nowMs: number): Fields {
-    const ids = this.devices(nowMs).map(({ id }) => id);
+    const ids = this.devices(nowMs).flatMap(({ id, fault }) => (fault === 'removed' ? [] : [id]));
     const deviceOrder = { [this.accountId]: ids.map((deviceId, order) => ({ deviceId, order })) };
     const fields = encodeFields({
       accountId: this.accountId,
       uid: this.uid,
       email: this.email,
       displayName: '',
-      provider: 'firebase',
       preferredUnits: this.index % 2 === 0 ? 'F' : 'C',
       timeZone: 'America/Denver',
       locale: 'en-US',
-      use24Time: false,
       lastLogin: new Date(this.options.startMs),
       lastSeenInApp: null,
-      appVersion: '1.61.6',
       exportVersion: 0.6,
-      roles: { DataReader: true },
       accountRoles: { accountAdmin: true },
       deviceOrder: this.index % 2 === 0 ? deviceOrder : undefined,
       fcmTokens: { null: true },
@@ -125,7 +118,7 @@ export class Accounts {
   readonly all: Account[];
   private readonly byText = new Map<string, Account>();
 
-  constructor(private readonly options: AccountsOptions) {
+  constructor(options: AccountsOptions) {
     this.all = Array.from({ length: options.accounts }, (_, index) => new Account(index, options));
     for (const account of this.all) {
       for (const key of [account.email, account.uid, account.refreshBase]) this.byText.set(key, account);
@@ -139,11 +132,8 @@ export class Accounts {
 
   /** The device of this serial and its owner, advanced to now. */
   findDevice(serial: string, nowMs: number): { owner: Account; device: Device } | undefined {
-    const { accountIndex, deviceIndex } = placeOf(serial);
-    const owner = this.all[accountIndex];
-    if (!owner || serialOf({ seed: this.options.seed, accountIndex, deviceIndex }) !== serial)
-      return undefined;
-    const device = owner.devices(nowMs).find(({ id }) => id === serial);
-    return device && { owner, device };
+    const owner = this.all[accountIndexOf(serial)];
+    const device = owner?.devices(nowMs).find(({ id }) => id === serial);
+    return owner && device && { owner, device };
   }
 }

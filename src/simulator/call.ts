@@ -14,17 +14,24 @@ export interface Call {
   nowMs: number;
 }
 
-export type Route =
-  | 'webConfig'
-  | 'signIn'
-  | 'token'
-  | 'user'
-  | 'query'
-  | 'batchGet'
-  | 'list'
-  | 'channel'
-  | 'device'
-  | 'unknown';
+const PATTERNS = {
+  webConfig: /^GET v1alpha projects - apps \S+ webConfig$/,
+  signIn: /^POST v1 accounts:signInWithPassword$/,
+  token: /^POST v1 token$/,
+  user: /^GET v1 projects \S+ databases \S+ documents users \S+$/,
+  query: /^POST v1 projects \S+ databases \S+ documents:runQuery$/,
+  batchGet: /^POST v1 projects \S+ databases \S+ documents:batchGet$/,
+  list: /^GET v1 projects \S+ databases \S+ documents devices \S+ channels$/,
+  channel: /^GET v1 projects \S+ databases \S+ documents devices \S+ channels \S+$/,
+  device: /^GET v1 projects \S+ databases \S+ documents devices \S+$/,
+  unknown: /^/,
+};
+export type Route = keyof typeof PATTERNS;
+const isRoute = (name: string): name is Route => name in PATTERNS;
+export const ROUTES = Object.keys(PATTERNS).filter(isRoute);
+
+export const routeOf = (method: string, path: string[]): Route =>
+  ROUTES.find((route) => PATTERNS[route].test([method, ...path].join(' '))) ?? 'unknown';
 
 export interface Answer {
   json: unknown;
@@ -32,28 +39,38 @@ export interface Answer {
   shown?: ShownProbe[];
 }
 
-/** An answer that is no success; `message` is what the body says. */
+const STATUS: Record<number, string> = {
+  ...{ 400: 'INVALID_ARGUMENT', 401: 'UNAUTHENTICATED', 403: 'PERMISSION_DENIED', 404: 'NOT_FOUND' },
+  ...{
+    409: 'ABORTED',
+    429: 'RESOURCE_EXHAUSTED',
+    500: 'INTERNAL',
+    503: 'UNAVAILABLE',
+    504: 'DEADLINE_EXCEEDED',
+  },
+};
+
+/** An answer that is no success; `message` is what the body says, `more` goes beside it. */
 export class Refusal extends Error {
   constructor(
     readonly code: number,
-    readonly status: string,
     message: string,
-    readonly details: Json = {},
+    readonly more: Json = {},
   ) {
     super(message);
   }
 }
 
-export const invalid = (message: string) => new Refusal(400, 'INVALID_ARGUMENT', message);
-export const denied = () => new Refusal(403, 'PERMISSION_DENIED', 'Missing or insufficient permissions.');
-export const notFound = (what: string) => new Refusal(404, 'NOT_FOUND', `${what} not found.`);
+export const invalid = (message: string) => new Refusal(400, message);
+export const denied = () => new Refusal(403, 'Missing or insufficient permissions.');
+export const notFound = (what: string) => new Refusal(404, `${what} not found.`);
 
 /** The body of a refusal: an object, inside an array for the two streaming calls. */
-export function refusalBody(route: Route, { code, status, message, details }: Refusal): unknown {
+export function refusalBody(route: Route, { code, message, more }: Refusal): unknown {
   const isAuth = route === 'webConfig' || route === 'signIn' || route === 'token';
   const reason = code === 403 ? 'forbidden' : 'invalid';
   const errors = isAuth ? { errors: [{ message, domain: 'global', reason }] } : {};
-  const body = { error: { code, message, ...errors, status, ...details } };
+  const body = { error: { code, message, ...errors, status: STATUS[code] ?? 'UNKNOWN', ...more } };
   return route === 'query' || route === 'batchGet' ? [body] : body;
 }
 
@@ -71,22 +88,4 @@ export function bodyOf(call: Call): Json {
   const body = parseBody(call);
   if (!body) throw invalid('Invalid JSON payload received. Unexpected token.');
   return body;
-}
-
-export function routeOf(method: string, path: string[]): Route {
-  const [version, first = '', , , , documents, collection, , sub, leaf] = path;
-  if (version === 'v1alpha') return method === 'GET' && path[5] === 'webConfig' ? 'webConfig' : 'unknown';
-  if (version !== 'v1') return 'unknown';
-  if (method === 'POST') {
-    if (first === 'accounts:signInWithPassword') return 'signIn';
-    if (first === 'token') return 'token';
-    if (documents === 'documents:runQuery') return 'query';
-    return documents === 'documents:batchGet' ? 'batchGet' : 'unknown';
-  }
-  if (method !== 'GET' || documents !== 'documents') return 'unknown';
-  if (collection === 'users' && path.length === 8) return 'user';
-  if (collection !== 'devices') return 'unknown';
-  if (path.length === 8) return 'device';
-  if (sub !== 'channels') return 'unknown';
-  return leaf === undefined ? 'list' : 'channel';
 }

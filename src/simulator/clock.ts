@@ -21,11 +21,16 @@ export class SimulatedClock {
     return Math.floor(this.base + (this.realNow() - this.baseReal) * this.factor);
   }
 
+  read(): { now: string; speed: number } {
+    return { now: new Date(this.now()).toISOString(), speed: this.factor };
+  }
+
   /** Applies `now` (ISO), `advance_seconds` and `speed`, each optional. */
-  set(change: Json): void {
+  set(change: Json): { now: string; speed: number } {
     const wanted = Date.parse(text(change.now) ?? '');
     this.base = (Number.isNaN(wanted) ? this.now() : wanted) + (number(change.advance_seconds) ?? 0) * 1000;
     this.baseReal = this.realNow();
     this.factor = number(change.speed) ?? this.factor;
+    return this.read();
   }
 }

@@ -15,37 +15,22 @@ export interface Served {
   at: string;
 }
 
-/** Counts by route since the last reset, and the last 1,000 requests, oldest first. */
-export class RequestLog {
-  private counts: Record<string, number> = {};
-  private last: Served[] = [];
-
-  add(served: Served): void {
-    this.counts[served.route] = (this.counts[served.route] ?? 0) + 1;
-    this.last.push(served);
-    if (this.last.length > 1000) this.last.shift();
-  }
-
-  read(): { counts: Record<string, number>; requests: Served[] } {
-    return { counts: this.counts, requests: this.last };
-  }
-
-  reset(): void {
-    this.counts = {};
-    this.last = [];
-  }
-}
-
 /** What the control API steers. */
 export interface World {
   accounts: Accounts;
   clock: SimulatedClock;
   faults: Faults;
   ledger: Ledger;
-  requests: RequestLog;
+  /** Since the last reset; {@link logRequest} adds. */
+  requests: { counts: Record<string, number>; last: Served[] };
 }
 
-const DONE = { ok: true };
+/** Counts a request, and keeps the last 1,000. */
+export function logRequest({ requests: { counts, last } }: World, served: Served): void {
+  counts[served.route] = (counts[served.route] ?? 0) + 1;
+  last.push(served);
+  if (last.length > 1000) last.shift();
+}
 
 /**
  * The control API of tests, JSON in and out, loopback only. A bad request answers 400 {error:{message}}.
@@ -73,39 +58,30 @@ const DONE = { ok: true };
  *     rotate_lenient, rotate_off, expire_tokens, token_lifetime (with seconds) or ok
  */
 export function control(call: Call, world: World): unknown {
-  const [, what = '', ...rest] = call.path;
-  if (rest.length > 0) throw notFound('Control route');
-  switch (`${call.method} ${what}`) {
-    case 'GET ledger':
-      return world.ledger.since(Number(call.query.get('since') ?? 0));
-    case 'GET accounts':
-      return world.accounts.all.map(credentials);
-    case 'GET devices':
-      return getAccount(world, call.query.get('account')).devices(call.nowMs).map(outline);
-    case 'GET requests':
-      return world.requests.read();
-    case 'DELETE requests':
-      world.requests.reset();
-      return DONE;
-    case 'POST clock':
-      world.clock.set(bodyOf(call));
-      return { now: new Date(world.clock.now()).toISOString(), speed: world.clock.speed };
-    case 'GET clock':
-      return { now: new Date(call.nowMs).toISOString(), speed: world.clock.speed };
-    case 'GET faults':
-      return world.faults.list();
-    case 'POST faults':
-      return inject(bodyOf(call), world, call.nowMs);
-    case 'DELETE faults':
-      world.faults.clear();
-      for (const account of world.accounts.all) account.clear(call.nowMs);
-      return DONE;
-    case 'POST readings':
-      return script(bodyOf(call), world, call.nowMs);
-    default:
-      throw notFound('Control route');
-  }
+  const handle = ROUTES[`${call.method} ${call.path.slice(1).join('/')}`];
+  if (!handle) throw notFound('Control route');
+  return handle(world, call) ?? { ok: true };
 }
+
+const ROUTES: Record<string, (world: World, call: Call) => unknown> = {
+  'GET ledger': ({ ledger }, { query }) => ledger.since(Number(query.get('since') ?? 0)),
+  'GET accounts': ({ accounts }) => accounts.all.map(credentials),
+  'GET devices': (world, { query, nowMs }) =>
+    getAccount(world, query.get('account')).devices(nowMs).map(outline),
+  'GET requests': ({ requests }) => ({ counts: requests.counts, requests: requests.last }),
+  'DELETE requests': ({ requests }) => {
+    Object.assign(requests, { counts: {}, last: [] });
+  },
+  'GET clock': ({ clock }) => clock.read(),
+  'POST clock': ({ clock }, call) => clock.set(bodyOf(call)),
+  'GET faults': ({ faults }) => faults.list(),
+  'POST faults': (world, call) => inject(bodyOf(call), world, call.nowMs),
+  'DELETE faults': ({ faults, accounts }, { nowMs }) => {
+    faults.clear();
+    for (const account of accounts.all) account.clear(nowMs);
+  },
+  'POST readings': (world, call) => script(bodyOf(call), world, call.nowMs),
+};
 
 /** What a client needs to link an account. */
 export const credentials = ({ email, password, refreshToken, uid, accountId }: Account) => ({
@@ -145,10 +121,10 @@ function getProbe(device: Device, id: unknown): Probe {
   return probe;
 }
 
-function script(body: Json, world: World, nowMs: number): unknown {
+function script(body: Json, world: World, nowMs: number): void {
   const device = getDevice(world, body.device_id, nowMs);
   if (typeof body.manual === 'boolean') device.manual = body.manual;
-  if (body.probe_id === undefined) return DONE;
+  if (body.probe_id === undefined) return;
   const probe = getProbe(device, body.probe_id);
   const readings = list(body.readings).map((given): Recording => {
     const { measured_at, value, unit, status } = record(given);
@@ -160,76 +136,62 @@ function script(body: Json, world: World, nowMs: number): unknown {
   const publish = body.publish !== false;
   const touchDevice = typeof body.touch_device === 'boolean' ? body.touch_device : publish;
   device.script(probe, readings, { publish, touchDevice, nowMs });
-  return DONE;
 }
 
-function inject(body: Json, world: World, nowMs: number): unknown {
-  const set = text(body.set);
+function inject(body: Json, world: World, nowMs: number): void {
   if (body.route !== undefined) world.faults.add(body);
   else if (body.probe !== undefined) {
     const { device_id, probe_id } = record(body.probe);
     const device = getDevice(world, device_id, nowMs);
     const probe = getProbe(device, probe_id);
-    if (set !== undefined && set !== 'ok' && !PROBE_FAULTS[set]) throw invalid(`no probe fault ${set}`);
-    if (set !== undefined) probe.fault = set === 'ok' ? undefined : set;
-    lay(body.patch, probe, nowMs);
-    if (body.patch !== undefined) device.touch(device, nowMs);
-  } else if (body.device !== undefined) setDevice(body, getDevice(world, body.device, nowMs), nowMs);
-  else setAccount(body, getAccount(world, body.account), nowMs);
-  return DONE;
+    const faults = Object.keys(PROBE_FAULTS).map((fault) => [fault, { fault }]);
+    change(probe, body, { ...Object.fromEntries(faults), ok: { fault: undefined } }, nowMs);
+    if (body.patch !== undefined || body.set === 'ok') device.touch(device, nowMs);
+  } else if (body.device !== undefined)
+    change(getDevice(world, body.device, nowMs), body, DEVICE_FAULTS, nowMs);
+  else {
+    const account = getAccount(world, body.account);
+    change(account, body, accountFaults(account, body), nowMs);
+  }
 }
 
-/** Adds to the fields laid over a document: one more write of it. */
-function lay(patch: unknown, target: { patch: Patch; updatedMicros: number }, nowMs: number): void {
-  if (!isPatch(patch)) return;
-  target.patch = { ...target.patch, ...patch };
-  target.updatedMicros = Math.max(target.updatedMicros + 1, nowMs * 1000);
+const DEVICE_FAULTS = {
+  off: { fault: 'off' },
+  removed: { fault: 'removed' },
+  ok: { fault: undefined },
+  battery_189: { patch: { battery: { integerValue: '189' } } },
+  positive_wifi: { patch: { wifi_stength: { integerValue: '47' } } },
+  no_latest_reading: { patch: { latestReading: null, lastTelemetrySaved: null } },
+};
+
+const accountFaults = ({ generation }: Account, { message, seconds }: Json) => ({
+  revoked: { revoked: text(message) ?? 'TOKEN_EXPIRED' },
+  rotate_strict: { rotation: 'strict' },
+  rotate_lenient: { rotation: 'lenient' },
+  rotate_off: { rotation: undefined },
+  expire_tokens: { generation: generation + 1 },
+  token_lifetime: { tokenSeconds: number(seconds) ?? 3600 },
+  ok: { revoked: undefined, rotation: undefined, tokenSeconds: 3600 },
+});
+
+/** Sets what `set` names (ok: ends it and all that was laid), and lays `patch` over the document: one more write of it. */
+function change(
+  target: Device | Probe | Account,
+  { set, patch }: Json,
+  faults: Record<string, object>,
+  nowMs: number,
+): void {
+  const chosen = record(set === undefined ? {} : faults[String(set)]);
+  if (set !== undefined && !faults[String(set)])
+    throw invalid(`set is one of ${Object.keys(faults).join(', ')}`);
+  const laid = { ...record(chosen.patch), ...record(patch) };
+  if (!isPatch(laid)) throw invalid('patch holds Firestore values and null');
+  const isWritten = set === 'ok' || Object.keys(laid).length > 0;
+  const updatedMicros = isWritten ? Math.max(target.updatedMicros + 1, nowMs * 1000) : target.updatedMicros;
+  const before = set === 'ok' ? {} : target.patch;
+  Object.assign(target, chosen, { patch: { ...before, ...laid }, updatedMicros });
 }
 
 const isValue = (value: unknown): value is Value => isRecord(value) && Object.keys(value).length === 1;
 const isPatch = (patch: unknown): patch is Patch =>
   isRecord(patch) && Object.values(patch).every((value) => value === null || isValue(value));
-
-const DEVICE_PATCHES: Record<string, Patch> = {
-  battery_189: { battery: { integerValue: '189' } },
-  positive_wifi: { wifi_stength: { integerValue: '47' } },
-  no_latest_reading: { latestReading: null, lastTelemetrySaved: null },
-};
-
-function setDevice({ set, patch }: Json, device: Device, nowMs: number): void {
-  if (set === 'off' || set === 'removed') device.fault = set;
-  else if (set === 'ok') device.fault = undefined;
-  else if (set !== undefined && !DEVICE_PATCHES[String(set)]) throw invalid(`no device fault ${set}`);
-  lay(patch ?? DEVICE_PATCHES[String(set)], device, nowMs);
-}
-
-function setAccount({ set, message, seconds, patch }: Json, account: Account, nowMs: number): void {
-  lay(patch, account, nowMs);
-  switch (set) {
-    case undefined:
-      return;
-    case 'revoked':
-      account.revoked = text(message) ?? 'TOKEN_EXPIRED';
-      return;
-    case 'rotate_strict':
-      account.rotation = 'strict';
-      return;
-    case 'rotate_lenient':
-      account.rotation = 'lenient';
-      return;
-    case 'rotate_off':
-      account.rotation = undefined;
-      return;
-    case 'expire_tokens':
-      account.generation += 1;
-      return;
-    case 'token_lifetime':
-      account.tokenSeconds = number(seconds) ?? 3600;
-      return;
-    case 'ok':
-      account.clear(nowMs);
-      return;
-    default:
-      throw invalid(`no account fault ${set}`);
-  }
-}

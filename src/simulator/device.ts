@@ -61,6 +61,8 @@ export class Device {
   private readonly spec: DeviceSpec;
   private readonly offsetMs: number;
   private readonly latencyMs: number;
+  /** The last transmission that was due, made or not. */
+  private transmitted = 0;
   private heardAt = 0;
   private telemetryAt = 0;
 
@@ -98,7 +100,9 @@ export class Device {
 
     const deviceLatencyMs = this.latencyMs + Math.max(0, this.deviceDelayMs);
     const heardAt = this.transmittedAt(nowMs, deviceLatencyMs);
-    if (heardAt <= this.heardAt || this.manual || this.fault) return;
+    if (heardAt <= this.transmitted) return;
+    this.transmitted = heardAt;
+    if (this.manual || this.fault) return;
     this.heardAt = heardAt;
     this.telemetryAt = heardAt;
     this.touch(this, heardAt + deviceLatencyMs);
@@ -129,22 +133,26 @@ export class Device {
   }
 
   fields(): Fields {
-    const { facts } = this.spec;
-    const isLogger = facts.type === 'datalogger';
+    const { facts, recordSeconds, transmitSeconds } = this.spec;
+    const isRfx = facts.type === 'rfx';
     const telemetryAt = this.telemetryAt > 0 ? new Date(this.telemetryAt) : undefined;
     const fields = encodeFields({
+      ...facts,
       serial: this.id,
+      deviceId: isRfx ? undefined : this.id,
       accountId: this.accountId,
       status: 'NORMAL',
       battery: 95 - (Math.floor((this.heardAt - this.startMs) / 7_200_000) % 80),
       batteryState: 'discharging',
       lastSeen: new Date(this.heardAt + this.latencyMs),
-      lastTelemetrySaved: facts.type === 'rfx' ? undefined : telemetryAt,
-      latestReading: isLogger ? undefined : telemetryAt,
-      sessionStart: facts.type === 'rfx' ? undefined : new Date(this.startMs - 30 * 86_400_000),
+      lastTelemetrySaved: isRfx ? undefined : telemetryAt,
+      latestReading: facts.type === 'datalogger' ? undefined : telemetryAt,
+      sessionStart: isRfx ? undefined : new Date(this.startMs - 30 * 86_400_000),
+      // What an RFX device states says nothing about when it reports.
+      transmitIntervalInSeconds: isRfx ? 60 : transmitSeconds,
+      recordingIntervalInSeconds: isRfx ? 0 : recordSeconds,
       bigQuery: { datasetId: this.accountId, tableId: this.id.replaceAll(':', '_') },
       exportVersion: 0.5,
-      ...facts,
     });
     return applyPatch(fields, this.patch);
   }

@@ -40,7 +40,7 @@ class Reader {
     }
     if (collection !== 'devices') return undefined;
     const found = this.accounts.findDevice(id, this.nowMs);
-    if (!found) return undefined;
+    if (!found || found.device.fault === 'removed') return undefined;
     const { owner, device } = found;
     if (owner !== this.account) throw denied();
     const { createdMicros, updatedMicros } = device;
@@ -59,10 +59,8 @@ class Reader {
 
   /** Document ids in the order of `__name__`. */
   deviceIds(): string[] {
-    return this.account
-      .devices(this.nowMs)
-      .map(({ id }) => id)
-      .sort();
+    const devices = this.account.devices(this.nowMs).filter(({ fault }) => fault !== 'removed');
+    return devices.map(({ id }) => id).sort();
   }
 
   channelIds(serial: string): string[] {

@@ -14,7 +14,7 @@ export const APP = {
 /** The gate of web config, sign-in and refresh: the API key, then the referer. */
 export function checkApp({ query, headers }: Call): void {
   const key = query.get('key') ?? headers['x-goog-api-key'];
-  if (!key) throw new Refusal(403, 'PERMISSION_DENIED', 'The request is missing a valid API key.');
+  if (!key) throw new Refusal(403, 'The request is missing a valid API key.');
   if (key !== APP.apiKey) throw invalid('API key not valid. Please pass a valid API key.');
   const referer = headers.referer ?? '';
   if (referer.startsWith(APP.referer)) return;
@@ -24,7 +24,7 @@ export function checkApp({ query, headers }: Call): void {
     domain: 'googleapis.com',
   };
   const message = `Requests from referer ${referer || '<empty>'} are blocked.`;
-  throw new Refusal(403, 'PERMISSION_DENIED', message, { details: [detail] });
+  throw new Refusal(403, message, { details: [detail] });
 }
 
 export function webConfig(call: Call): unknown {
@@ -125,5 +125,5 @@ export function authenticate(call: Call, accounts: Accounts): Account {
   const account = accounts.find(text(sub) ?? '');
   const isLive = aud === APP.projectId && Number(exp) * 1000 > call.nowMs;
   if (account && isLive && generation === account.generation) return account;
-  throw new Refusal(401, 'UNAUTHENTICATED', 'Missing or invalid authentication.');
+  throw new Refusal(401, 'Missing or invalid authentication.');
 }

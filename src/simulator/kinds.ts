@@ -28,7 +28,7 @@ export interface DeviceSpec {
   /** How often it samples, and how often the cloud gets what was sampled. */
   recordSeconds: number;
   transmitSeconds: number;
-  /** Fields of the document that never change. */
+  /** What only this kind's document says. */
   facts: { [field: string]: Plain };
 }
 
@@ -47,12 +47,11 @@ export function serialOf({ seed, accountIndex, deviceIndex }: Omit<Place, 'demo'
   return (digits.toUpperCase().match(/../g) ?? []).join(':');
 }
 
-/** The account and device that a serial would carry; the caller compares with {@link serialOf}. */
-export function placeOf(serial: string): { accountIndex: number; deviceIndex: number } {
-  const packed = serial.startsWith('M')
-    ? Number(serial.slice(1)) - 100_000_001
-    : Number.parseInt(serial.replaceAll(':', '').slice(4), 16);
-  return { accountIndex: Math.floor(packed / 256), deviceIndex: packed % 256 };
+/** The account that a serial carries, if {@link serialOf} made it. */
+export function accountIndexOf(serial: string): number {
+  const isRfx = serial.startsWith('M');
+  const mac = Number.parseInt(serial.replaceAll(':', '').slice(4), 16);
+  return Math.floor((isRfx ? Number(serial.slice(1)) - 100_000_001 : mac) / 256);
 }
 
 /** The device at this place: smoker, walk-in cooler, RFX gateway, RFX meat probe, and round again. */
@@ -86,15 +85,7 @@ function smoker(place: Place): DeviceSpec {
       { id: '3', label: 'Flat', type: 'Pro-Series', unit: 'F', curve: flat },
       { id: '4', label: '', type: 'Pro-Series', unit: 'F' },
     ],
-    facts: {
-      deviceId: serialOf(place),
-      label: 'Brisket',
-      type: 'signals',
-      device: 'signals',
-      wifi_stength: -58,
-      transmitIntervalInSeconds: seconds,
-      recordingIntervalInSeconds: seconds,
-    },
+    facts: { label: 'Brisket', type: 'signals', device: 'signals', wifi_stength: -58 },
   };
 }
 
@@ -111,13 +102,10 @@ function cooler(place: Place): DeviceSpec {
       { id: '3', label: 'Humidity', type: 'HumidityHumidity', unit: 'H', curve: humidity },
     ],
     facts: {
-      deviceId: serialOf(place),
       label: 'Walk-in',
       type: 'datalogger',
       device: 'node',
       wifi_stength: -72,
-      transmitIntervalInSeconds: 300,
-      recordingIntervalInSeconds: 60,
       deviceDisplayUnits: unit,
     },
   };
@@ -140,7 +128,6 @@ function gateway(place: Place): DeviceSpec {
       device: 'rfx gateway',
       iotDeviceId: gatewayId(place),
       wifi_stength: -61,
-      transmitIntervalInSeconds: 60,
     },
   };
 }
@@ -160,8 +147,6 @@ function meatProbe(place: Place): DeviceSpec {
       device: 'rfx meat',
       gatewayId: gatewayId({ ...place, deviceIndex: place.deviceIndex - 1 }),
       gatewayRSSI: -55,
-      transmitIntervalInSeconds: 60,
-      recordingIntervalInSeconds: 0,
       temperatureDeltaTrigger: 1,
       groups: [],
     },

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Accounts } from './accounts.js';
 import { type Answer, type Call, notFound, parseBody, Refusal, refusalBody, routeOf } from './call.js';
 import { SimulatedClock } from './clock.js';
-import { control, credentials, RequestLog, type World } from './control.js';
+import { control, credentials, logRequest, type World } from './control.js';
 import { readDocuments } from './documents.js';
 import { Faults } from './faults.js';
 import { authenticate, claimedAccount, refresh, signIn, webConfig } from './identity.js';
@@ -49,7 +49,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const { demo = false, deviceDelayMs = 400, keepLedger = true } = options;
   const accounts = new Accounts({ ...options, demo, deviceDelayMs, startMs: clock.now() });
   const ledger = new Ledger(keepLedger);
-  const world: World = { accounts, clock, ledger, faults: new Faults(), requests: new RequestLog() };
+  const world: World = { accounts, clock, ledger, faults: new Faults(), requests: { counts: {}, last: [] } };
   const server = createServer((request, response) => {
     serve(request, response, world).catch(() => response.writeHead(400).end());
   });
@@ -86,7 +86,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, world: 
   const at = new Date(call.nowMs).toISOString();
   response.once('close', () => {
     const status = response.writableFinished ? response.statusCode : 0;
-    world.requests.add({ route: call.route, account: email, status, at });
+    logRequest(world, { route: call.route, account: email, status, at });
   });
   await wait(number(fault?.delay_ms) ?? 0, undefined, { ref: false });
   if (response.destroyed) return;
@@ -141,11 +141,8 @@ function answer(call: Call, world: World, fault: Json | undefined, response: Ser
   const { status, json, shown = [] } = attempt(call, () => act(call, world));
   const body = JSON.stringify(json);
   if (fault?.cut) {
-    response.writeHead(status, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-    });
-    response.write(body.slice(0, body.length / 2), () => response.destroy());
+    response.setHeader('content-length', Buffer.byteLength(body));
+    response.writeHead(status).write(body.slice(0, body.length / 2), () => response.destroy());
     return;
   }
   response.once('finish', () => world.ledger.add(shown, call.nowMs));
@@ -165,21 +162,9 @@ const isAnswered = (fault: Json) =>
 function sendFault(call: Call, fault: Json, response: ServerResponse): void {
   const status = number(fault.status) ?? 200;
   if (fault.retry_after !== undefined) response.setHeader('Retry-After', String(fault.retry_after));
-  const message = text(fault.message) ?? 'Injected.';
-  const refusal = new Refusal(status, text(fault.status_text) ?? STATUS[status] ?? 'UNKNOWN', message);
+  const more = fault.status_text === undefined ? {} : { status: fault.status_text };
+  const refusal = new Refusal(status, text(fault.message) ?? 'Injected.', more);
   const json = fault.json ?? refusalBody(call.route, refusal);
   if (fault.html) send(response, status, '<!doctype html><title>Error</title>', 'text/html');
   else send(response, status, text(fault.body) ?? JSON.stringify(json));
 }
-
-const STATUS: Record<number, string> = {
-  400: 'INVALID_ARGUMENT',
-  401: 'UNAUTHENTICATED',
-  403: 'PERMISSION_DENIED',
-  404: 'NOT_FOUND',
-  409: 'ABORTED',
-  429: 'RESOURCE_EXHAUSTED',
-  500: 'INTERNAL',
-  503: 'UNAVAILABLE',
-  504: 'DEADLINE_EXCEEDED',
-};
