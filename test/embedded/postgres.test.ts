@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -33,6 +34,15 @@ describe('startPostgres', () => {
     const server = await startPostgres({ dataDir, logger, ...options });
     started.push(server);
     return server;
+  };
+
+  /** Starts on data whose postmaster.pid names that process. */
+  const startOver = async (pid: number) => {
+    const { port, stop } = await start();
+    await stop();
+    const file = `${pid}\n${join(dataDir, 'postgres')}\n1700000000\n${port}\n\n127.0.0.1\n\nready\n`;
+    writeFileSync(join(dataDir, 'postgres/postmaster.pid'), file, { mode: 0o600 });
+    expect((await start()).adopted).to.equal(false);
   };
 
   afterEach(async () => {
@@ -91,19 +101,15 @@ describe('startPostgres', () => {
     expect(await query(second.url, 'SELECT n FROM crashed')).to.deep.equal([{ n: 1 }]);
   });
 
-  for (const [whose, pid] of [
-    ['a dead process', 4_000_000],
-    ['a process that got the number later', process.pid],
-  ])
-    it(`starts over a pid file of ${whose}`, async () => {
-      const { port } = await start().then(async (server) => {
-        await server.stop();
-        return server;
-      });
-      const file = `${pid}\n${join(dataDir, 'postgres')}\n1700000000\n${port}\n\n127.0.0.1\n\nready\n`;
-      writeFileSync(join(dataDir, 'postgres/postmaster.pid'), file, { mode: 0o600 });
-      expect((await start()).adopted).to.equal(false);
-    });
+  it('starts over the pid file of a dead process', async () => {
+    await startOver(4_000_000);
+  });
+
+  it('starts over the pid file of a process that got the number later', async () => {
+    const other = spawn('sleep', ['60']);
+    await startOver(other.pid ?? 0);
+    expect(other.kill('SIGKILL')).to.equal(true);
+  });
 
   it('refuses data of another major version, and says what to do', async () => {
     await (await start()).stop();
