@@ -33,7 +33,7 @@ export function logRequest({ requests: { counts, last } }: World, served: Served
 }
 
 /**
- * The control API of tests, JSON in and out, loopback only. A bad request answers 400 {error:{message}}.
+ * The control API of tests, JSON in and out, open to whoever reaches the port. A bad request answers 400 {error:{message}}.
  *
  * - `GET /_control/ledger[?since=N]` → LedgerEntry[] (served > N)
  * - `GET /_control/accounts` → {email, password, refresh_token, uid, account_id}[]
