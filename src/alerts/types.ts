@@ -41,13 +41,13 @@ export interface AlertState {
   heldMs: number;
   /** Consecutive readings of it. */
   heldReadings: number;
-  /** Event time that an unarmed target has been far enough on the other side. */
+  /** Event time that an unarmed target has been far enough on the other side; -1: it is not. */
   rearmMs: number;
-  /** Time of the last reading that was looked at. */
+  /** Time of the last reading that was looked at; null: there never was one. */
   evaluatedAtMs: number | null;
   firedAtMs: number | null;
   resolvedAtMs: number | null;
-  /** The worst value of the present firing, in the rule's unit. */
+  /** The worst value since the hold of the present firing began, in the rule's unit. */
   extreme: number | null;
 }
 

@@ -1,0 +1,130 @@
+import { type EntityManager, IsNull } from 'typeorm';
+import { v7 as uuidv7, validate } from 'uuid';
+import { AlertState } from '../entities/alert-state.js';
+import { Device } from '../entities/device.js';
+import { Probe } from '../entities/probe.js';
+import { TemperatureAlert } from '../entities/temperature-alert.js';
+import { User } from '../entities/user.js';
+import { InputError, NotFoundError } from '../errors.js';
+import { toHundredths } from '../readings/sample.js';
+import { saveStates } from './alert-store.js';
+import { withDefaults } from './defaults.js';
+import { alreadyMet, initialStates } from './evaluate.js';
+import type { AlertRule } from './types.js';
+
+/** Columns that do not leave the service. */
+const INTERNAL = new Set(['id', 'public_id', 'user_id', 'alert_id', 'deleted_at']);
+
+/** The alerts users set: reads and writes of `temperature_alerts` and of their states. */
+export class AlertManager {
+  /** @param db a transaction's manager: `create` and `delete` lock the device, as ingest does. */
+  constructor(private readonly db: EntityManager) {}
+
+  /**
+   * An alert on one of the user's probes; what `options` leaves out gets the default of the probe's role.
+   * `alreadyMet`: a target that the probe's present value meets waits until it is armed again, and sends nothing.
+   * @throws NotFoundError, InputError
+   */
+  async create(
+    userId: number,
+    { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
+  ): Promise<{ alert: TemperatureAlert; alreadyMet: boolean }> {
+    const probe = await this.getProbe(userId, deviceId, probeId);
+    const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
+    const { type, ...settings } = withDefaults(options, { role: probe.role, temperatureUnit });
+    const publicId = uuidv7();
+    const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
+    await this.db.insert(TemperatureAlert, { ...owned, ...settings });
+    const alert = await this.getByPublicId(publicId);
+    const isMet = await this.seedStates({ ...settings, type, id: alert.id }, probe);
+    return { alert, alreadyMet: isMet };
+  }
+
+  /** The user's alerts, the oldest first. */
+  list(userId: number): Promise<TemperatureAlert[]> {
+    return this.db.find(TemperatureAlert, { where: { userId, deletedAt: IsNull() }, order: { id: 'ASC' } });
+  }
+
+  /** @throws NotFoundError */
+  async getByPublicId(publicId: string): Promise<TemperatureAlert> {
+    const where = { publicId, deletedAt: IsNull() };
+    const alert = validate(publicId) ? await this.db.findOneBy(TemperatureAlert, where) : null;
+    if (!alert) throw new NotFoundError(`no alert ${publicId}: alert list shows those there are`);
+    return alert;
+  }
+
+  /** Deletes softly; what was firing closes without a message. @throws NotFoundError */
+  async delete(publicId: string): Promise<void> {
+    const { id, deviceId } = await this.getByPublicId(publicId);
+    await this.lockDevice(deviceId);
+    await this.db.update(TemperatureAlert, { id }, { deletedAt: () => 'now()', isActive: false });
+    await this.db.delete(AlertState, { alertId: id });
+  }
+
+  /** As the command line prints it: keys are column names, `id` the public id. */
+  async toJson(alert: TemperatureAlert): Promise<Record<string, unknown>> {
+    const where = { alertId: alert.id };
+    const states = await this.db.find(AlertState, { where, order: { side: 'ASC', tier: 'ASC' } });
+    return {
+      id: alert.publicId,
+      ...this.columnsOf(TemperatureAlert, alert),
+      states: states.map((state) => this.columnsOf(AlertState, state)),
+    };
+  }
+
+  private columnsOf(entity: typeof TemperatureAlert | typeof AlertState, row: TemperatureAlert | AlertState) {
+    const shown = this.db.connection.getMetadata(entity).columns.filter((c) => !INTERNAL.has(c.databaseName));
+    return Object.fromEntries(
+      shown.map((column): [string, unknown] => {
+        const value: unknown = column.getEntityValue(row);
+        return [column.databaseName, column.type === 'bigint' ? Number(value) : value];
+      }),
+    );
+  }
+
+  private async lockDevice(deviceId: string): Promise<Device | null> {
+    const where = { deviceId, deletedAt: IsNull() };
+    return this.db.findOne(Device, { where, lock: { mode: 'for_no_key_update' } });
+  }
+
+  private async getProbe(userId: number, deviceId: string, probeId: string | undefined): Promise<Probe> {
+    const device = await this.lockDevice(deviceId);
+    if (device?.userId !== userId) {
+      const own = await this.db.findBy(Device, { userId, deletedAt: IsNull() });
+      throw new NotFoundError(`no device ${deviceId}; there is ${listed(own.map((one) => one.deviceId))}`);
+    }
+    const probes = await this.db.find(Probe, { where: { userId, deviceId }, order: { id: 'ASC' } });
+    const there = `device ${deviceId} has ${listed(probes.map((p) => (p.label ? `${p.probeId} (${p.label})` : p.probeId)))}`;
+    if (probeId === undefined) throw new InputError(`--probe is needed: ${there}`);
+    const probe = probes.find((one) => one.probeId === probeId);
+    if (!probe) throw new NotFoundError(`no probe ${probeId}: ${there}`);
+    if (probe.kind === 'humidity')
+      throw new InputError(`--probe ${probeId} measures humidity, not temperature`);
+    return probe;
+  }
+
+  /**
+   * The probe's last reading is what the first one to come is compared with. Only what it shows now can be met; a met
+   * value from before it fell silent says nothing of what comes, so then the first value decides.
+   */
+  private async seedStates(rule: AlertRule, probe: Probe): Promise<boolean> {
+    const { lastValue, lastUnit, lastMeasuredAt, state } = probe;
+    const last =
+      lastValue === null || lastUnit === null
+        ? null
+        : { hundredths: toHundredths(lastValue), unit: lastUnit };
+    const wasMet = last !== null && alreadyMet(rule, last);
+    const isMet = wasMet && state === 'ok';
+    const evaluatedAtMs = last === null || (wasMet && !isMet) ? null : (lastMeasuredAt?.getTime() ?? null);
+    const seed = { isArmed: !isMet, isUnknown: state !== 'ok', rearmMs: -1, evaluatedAtMs };
+    await saveStates(
+      this.db,
+      initialStates(rule).map((initial) => ({ ...initial, ...seed })),
+    );
+    return isMet;
+  }
+}
+
+function listed(names: string[]): string {
+  return names.join(', ') || 'none';
+}

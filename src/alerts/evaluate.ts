@@ -1,0 +1,231 @@
+import type { AlertSide } from '../entities/alert-state.js';
+import type { Severity } from '../entities/temperature-alert.js';
+import type { Observation } from '../readings/observation.js';
+import { toHundredths } from '../readings/sample.js';
+import { convertDifference, convertHundredths, isTemperature } from '../readings/temperature.js';
+import type { AlertRule, AlertState, AlertTransition } from './types.js';
+
+const MINUTE_MS = 60_000;
+const REARM_MS = 10 * MINUTE_MS;
+const REARM_DIFFERENCE_C = 5;
+/** A target's hold as stored by default: two readings, or one that is `CLEARLY_MET_C` beyond. */
+export const DEFAULT_TARGET_HOLD_SECONDS = 1;
+const CLEARLY_MET_C = 1;
+const MIN_RECOVERY_MS = 2 * MINUTE_MS;
+/** Of a probe that reports on change: it may be silent for so long and a condition still counts as held. */
+const ON_CHANGE_GAP_MS = 10 * MINUTE_MS;
+
+/** What one state watches, in hundredths of the rule's unit. */
+interface Limit {
+  side: AlertSide;
+  tier: Severity;
+  hundredths: number;
+}
+
+/** One value against one limit; `excess` (hundredths of the rule's unit) grows towards the alarming side. */
+interface Step {
+  rule: AlertRule;
+  measuredAtMs: number;
+  value: number;
+  excess: number;
+  isMet: boolean;
+  /** Time since the value before, if the gap is short enough to say that nothing else happened in it; else 0. */
+  knownMs: number;
+  expectedIntervalMs: number | null;
+}
+
+/** The states of a new rule: one for each limit that is given. Types other than target and range have none. */
+export function initialStates(rule: AlertRule): AlertState[] {
+  return limitsOf(rule).map(({ side, tier }) => ({
+    alertId: rule.id,
+    side,
+    tier,
+    phase: 'inactive',
+    isUnknown: false,
+    isArmed: true,
+    isAnnounced: false,
+    version: 0,
+    heldMs: 0,
+    heldReadings: 0,
+    rearmMs: -1,
+    evaluatedAtMs: null,
+    firedAtMs: null,
+    resolvedAtMs: null,
+    extreme: null,
+  }));
+}
+
+/** Whether a target is met by the probe's present value: then there is no crossing to wait for. */
+export function alreadyMet(rule: AlertRule, reading: Pick<Observation, 'hundredths' | 'unit'>): boolean {
+  const { hundredths, unit } = reading;
+  if (rule.type !== 'target' || hundredths === null || !isTemperature(unit)) return false;
+  const value = convertHundredths(hundredths, unit, rule.temperatureUnit);
+  return limitsOf(rule).some((limit) => excessOf(limit, value) >= 0);
+}
+
+/** A new session with the alert's probe: a target that fired may fire again. */
+export function rearm(states: AlertState[]): AlertState[] {
+  return states.every(({ isArmed }) => isArmed) ? states : states.map((s) => ({ ...s, isArmed: true }));
+}
+
+/**
+ * The states of one rule after one more observation of its probe, and what is to be told of it.
+ *
+ * Conditions are levels, messages are transitions. Time is the readings' own: holds and recoveries count it between
+ * values at most two expected intervals apart, and neither a longer gap nor time without a value adds to or resets
+ * them. An observation that is not newer than what a state has seen leaves that state as it is.
+ * @param observation trusted; humidity is ignored
+ * @returns `states` itself if nothing changed
+ */
+export function evaluate(
+  rule: AlertRule,
+  states: AlertState[],
+  observation: Observation,
+  { expectedIntervalMs }: { expectedIntervalMs: number | null },
+): { states: AlertState[]; transitions: AlertTransition[] } {
+  const { measuredAtMs, hundredths, unit } = observation;
+  const isNews = ({ evaluatedAtMs }: AlertState) => evaluatedAtMs === null || measuredAtMs > evaluatedAtMs;
+  if (!isTemperature(unit) || !states.some(isNews)) return { states, transitions: [] };
+  if (hundredths === null) {
+    if (states.every((state) => state.isUnknown)) return { states, transitions: [] };
+    return { states: states.map((s) => (isNews(s) ? { ...s, isUnknown: true } : s)), transitions: [] };
+  }
+  const value = convertHundredths(hundredths, unit, rule.temperatureUnit);
+  const limits = limitsOf(rule);
+  const steps = states.map((was) => {
+    const limit = limits.find(({ side, tier }) => side === was.side && tier === was.tier);
+    if (!limit || !isNews(was)) return { was, is: was };
+    const excess = excessOf(limit, value);
+    const isMet = rule.type === 'target' ? excess >= 0 : excess > 0;
+    const knownMs = knownTimeMs(was, measuredAtMs, expectedIntervalMs);
+    return {
+      was,
+      is: advance(was, { rule, measuredAtMs, value, excess, isMet, knownMs, expectedIntervalMs }),
+    };
+  });
+  return announce(steps, observation);
+}
+
+function limitsOf(rule: AlertRule): Limit[] {
+  const limit = (side: AlertSide, tier: Severity, value: number | null): Limit[] =>
+    value === null ? [] : [{ side, tier, hundredths: toHundredths(value) }];
+  if (rule.type === 'target') return limit(rule.direction ?? 'up', rule.severity, rule.targetTemperature);
+  if (rule.type !== 'range') return [];
+  return [
+    ...limit('low', rule.severity, rule.minTemperature),
+    ...limit('low', 'critical', rule.criticalMinTemperature),
+    ...limit('high', rule.severity, rule.maxTemperature),
+    ...limit('high', 'critical', rule.criticalMaxTemperature),
+  ];
+}
+
+function excessOf({ side, hundredths }: Limit, value: number): number {
+  return isUpward(side) ? value - hundredths : hundredths - value;
+}
+
+function isUpward(side: AlertSide): boolean {
+  return side === 'up' || side === 'high';
+}
+
+function knownTimeMs(state: AlertState, measuredAtMs: number, expectedIntervalMs: number | null): number {
+  if (state.evaluatedAtMs === null || state.isUnknown) return 0;
+  const gapMs = measuredAtMs - state.evaluatedAtMs;
+  const longestMs = expectedIntervalMs === null ? ON_CHANGE_GAP_MS : 2 * expectedIntervalMs;
+  return gapMs <= longestMs ? gapMs : 0;
+}
+
+function advance(state: AlertState, step: Step): AlertState {
+  const isTarget = step.rule.type === 'target';
+  // The first value there ever was crossed nothing: a target that it meets had been met before anybody looked.
+  const isArmed = state.isArmed && !(isTarget && state.evaluatedAtMs === null && step.isMet);
+  const seen = { ...state, isArmed, isUnknown: false, evaluatedAtMs: step.measuredAtMs };
+  const next = isFiring(state) ? recover(seen, step) : hold(seen, step);
+  return isTarget && !next.isArmed ? waitForRearming(next, step) : next;
+}
+
+/** Firing, or not yet surely over. */
+function isFiring({ phase }: AlertState): boolean {
+  return phase === 'firing' || phase === 'recovering';
+}
+
+function hold(state: AlertState, step: Step): AlertState {
+  const { rule, measuredAtMs } = step;
+  if (!step.isMet || !state.isArmed) return { ...state, ...INACTIVE };
+  const goesOn = state.phase === 'pending';
+  const heldMs = goesOn ? state.heldMs + step.knownMs : 0;
+  const heldReadings = goesOn ? state.heldReadings + 1 : 1;
+  const isHeld =
+    rule.holdSeconds === 0 || (heldReadings >= 2 && heldMs >= rule.holdSeconds * 1000) || isClearlyMet(step);
+  const isCoolingDown =
+    state.resolvedAtMs !== null && measuredAtMs - state.resolvedAtMs < rule.cooldownSeconds * 1000;
+  const extreme = worst(state, step);
+  if (!isHeld || isCoolingDown) return { ...state, phase: 'pending', heldMs, heldReadings, extreme };
+  const isArmed = rule.type !== 'target';
+  return { ...state, ...INACTIVE, phase: 'firing', isArmed, firedAtMs: measuredAtMs, extreme };
+}
+
+const INACTIVE = { phase: 'inactive', heldMs: 0, heldReadings: 0, extreme: null } as const;
+
+function isClearlyMet({ rule, excess }: Step): boolean {
+  if (rule.type !== 'target' || rule.holdSeconds !== DEFAULT_TARGET_HOLD_SECONDS) return false;
+  return excess >= hundredthsOf(CLEARLY_MET_C, rule);
+}
+
+/** A difference given in Celsius, in hundredths of the rule's unit. */
+function hundredthsOf(differenceC: number, { temperatureUnit }: AlertRule): number {
+  return toHundredths(convertDifference(differenceC, 'C', temperatureUnit));
+}
+
+function recover(state: AlertState, step: Step): AlertState {
+  const { rule, measuredAtMs, expectedIntervalMs } = step;
+  const isBack = step.excess < -toHundredths(rule.hysteresis);
+  if (!isBack) return { ...state, ...INACTIVE, phase: 'firing', extreme: worst(state, step) };
+  const goesOn = state.phase === 'recovering';
+  const heldMs = goesOn ? state.heldMs + step.knownMs : 0;
+  const neededMs =
+    rule.recoverySeconds === null
+      ? Math.max(2 * (expectedIntervalMs ?? 0), MIN_RECOVERY_MS)
+      : rule.recoverySeconds * 1000;
+  if (heldMs >= neededMs) return { ...state, ...INACTIVE, resolvedAtMs: measuredAtMs };
+  return { ...state, phase: 'recovering', heldMs, heldReadings: goesOn ? state.heldReadings + 1 : 1 };
+}
+
+/** In the rule's unit. */
+function worst({ side, extreme }: AlertState, step: Step): number {
+  const value = step.value / 100;
+  if (extreme === null) return value;
+  return isUpward(side) ? Math.max(extreme, value) : Math.min(extreme, value);
+}
+
+function waitForRearming(state: AlertState, step: Step): AlertState {
+  if (step.excess >= -hundredthsOf(REARM_DIFFERENCE_C, step.rule)) return { ...state, rearmMs: -1 };
+  const rearmMs = state.rearmMs < 0 ? 0 : state.rearmMs + step.knownMs;
+  return { ...state, rearmMs, isArmed: state.phase === 'inactive' && rearmMs >= REARM_MS };
+}
+
+/** Numbers the transitions and tells those that are news: under a firing critical tier a lower one is silent. */
+function announce(
+  steps: { was: AlertState; is: AlertState }[],
+  { measuredAtMs, hundredths, unit }: Observation,
+): { states: AlertState[]; transitions: AlertTransition[] } {
+  const transitions: AlertTransition[] = [];
+  const states = steps.map(({ was, is }) => {
+    const fires = isFiring(is);
+    if (isFiring(was) === fires) return is;
+    const { alertId, side, tier } = is;
+    const critical = steps.find((step) => step.is.side === side && step.is.tier === 'critical');
+    const isSuperseded =
+      tier !== 'critical' && critical !== undefined && (isFiring(critical.was) || isFiring(critical.is));
+    if (fires ? isSuperseded : !was.isAnnounced) return is;
+    const version = is.version + 1;
+    const value = hundredths === null ? null : hundredths / 100;
+    const ended =
+      fires || was.firedAtMs === null
+        ? { durationSeconds: null, extreme: null }
+        : { durationSeconds: Math.round((measuredAtMs - was.firedAtMs) / 1000), extreme: was.extreme };
+    const kind = fires ? 'fired' : 'resolved';
+    transitions.push({ alertId, kind, side, tier, version, value, unit, measuredAtMs, ...ended });
+    return { ...is, isAnnounced: fires, version };
+  });
+  return { states, transitions };
+}

@@ -1,0 +1,146 @@
+import { expect } from 'chai';
+import { withDefaults } from '../../src/alerts/defaults.js';
+import { InputError } from '../../src/errors.js';
+import type { ProbeRole } from '../../src/readings/sample.js';
+import type { TemperatureUnit } from '../../src/readings/temperature.js';
+
+const defaults = (
+  input: Record<string, unknown>,
+  role: ProbeRole | null = null,
+  temperatureUnit: TemperatureUnit | null = null,
+) => withDefaults(input, { role, temperatureUnit });
+
+describe('withDefaults', () => {
+  it('makes a whole alert of a type and a number', () => {
+    expect(defaults({ type: 'target', targetTemperature: 203 })).to.deep.equal({
+      type: 'target',
+      name: null,
+      description: null,
+      targetTemperature: 203,
+      direction: 'up',
+      minTemperature: null,
+      maxTemperature: null,
+      criticalMinTemperature: null,
+      criticalMaxTemperature: null,
+      temperatureUnit: 'F',
+      holdSeconds: 1,
+      recoverySeconds: null,
+      hysteresis: 1.8,
+      cooldownSeconds: 0,
+      severity: 'warning',
+    });
+  });
+
+  it('takes what is left out from the role of the probe', () => {
+    const numbers = (role: ProbeRole | null, unit: TemperatureUnit) => {
+      const { holdSeconds, recoverySeconds, hysteresis } = defaults(
+        { type: 'range', maxTemperature: 5 },
+        role,
+        unit,
+      );
+      return [holdSeconds, recoverySeconds, hysteresis];
+    };
+    expect(numbers('pit', 'F')).to.deep.equal([180, null, 5]);
+    expect(numbers('pit', 'C')).to.deep.equal([180, null, 3]);
+    expect(numbers('storage', 'F')).to.deep.equal([1800, 600, 1.8]);
+    expect(numbers('storage', 'C')).to.deep.equal([1800, 600, 1]);
+    for (const role of ['food', 'other', null] as const)
+      expect(numbers(role, 'C')).to.deep.equal([60, null, 1]);
+    expect(defaults({ type: 'target', targetTemperature: 5 }, 'storage')).to.include({
+      holdSeconds: 1,
+      recoverySeconds: 600,
+    });
+  });
+
+  it('takes the unit given, else the one its owner prefers, else F', () => {
+    const unit = (temperatureUnit: string | undefined, preferred: TemperatureUnit | null) =>
+      defaults({ type: 'target', targetTemperature: 5, temperatureUnit }, null, preferred).temperatureUnit;
+    expect([unit('C', 'F'), unit(undefined, 'C'), unit(undefined, null)]).to.deep.equal(['C', 'C', 'F']);
+  });
+
+  it('keeps what is given, 0 too, and reads numbers from text', () => {
+    const given = {
+      holdSeconds: '0',
+      hysteresis: 0,
+      cooldownSeconds: '86400',
+      recoverySeconds: 0,
+      severity: 'critical',
+    };
+    expect(
+      defaults({ type: 'range', minTemperature: '-18.5', name: 'Freezer', ...given }, 'storage', 'C'),
+    ).to.include({
+      minTemperature: -18.5,
+      name: 'Freezer',
+      holdSeconds: 0,
+      hysteresis: 0,
+      cooldownSeconds: 86_400,
+      recoverySeconds: 0,
+      severity: 'critical',
+    });
+  });
+
+  const range = { type: 'range', minTemperature: 33, maxTemperature: 41 };
+  const target = { type: 'target', targetTemperature: 203 };
+  const good: Record<string, unknown>[] = [
+    { ...range, criticalMinTemperature: 33, criticalMaxTemperature: 41 },
+    { type: 'range', criticalMaxTemperature: 50 },
+    { ...range, criticalMaxTemperature: 41, severity: 'info' },
+    { type: 'range', minTemperature: 33, criticalMaxTemperature: 41, severity: 'critical' },
+    { ...target, targetTemperature: 1000, temperatureUnit: 'C' },
+    { ...target, targetTemperature: 1832 },
+    { ...target, targetTemperature: -1768 },
+    { ...target, holdSeconds: 86_400, name: 'x'.repeat(100), direction: 'down' },
+  ];
+  for (const input of good) it(`takes ${JSON.stringify(input).slice(0, 90)}`, () => void defaults(input));
+
+  const bad: [Record<string, unknown>, string][] = [
+    [{ type: 'rising' }, '--type is not supported yet: use target or range'],
+    [{ targetTemperature: 203 }, '--type is not supported yet: use target or range'],
+    [{ type: 'target' }, 'a target needs --target-temperature'],
+    [{ type: 'range' }, 'a range needs --critical-min-temperature or --min-temperature or --max-temperature'],
+    [{ ...target, targetTemperature: 'warm' }, '--target-temperature must be a number'],
+    [{ ...target, targetTemperature: '' }, '--target-temperature must be a number'],
+    [{ ...target, targetTemperature: Number.NaN }, '--target-temperature must be a number'],
+    [{ ...target, targetTemperature: Number.POSITIVE_INFINITY }, '--target-temperature must be a number'],
+    [
+      { ...target, targetTemperature: 1000.01, temperatureUnit: 'C' },
+      '--target-temperature must be within ±1000 °C',
+    ],
+    [{ ...target, targetTemperature: 1832.02 }, '--target-temperature must be within ±1000 °C'],
+    [{ ...target, targetTemperature: -1768.02 }, '--target-temperature must be within ±1000 °C'],
+    [{ ...target, minTemperature: 5 }, '--min-temperature is not for a target'],
+    [{ ...range, targetTemperature: 5 }, '--target-temperature is not for a range'],
+    [{ ...range, direction: 'up' }, '--direction is not for a range'],
+    [{ ...range, maxTemperature: 33 }, '--min-temperature must be below --max-temperature'],
+    [
+      { ...range, criticalMinTemperature: 34 },
+      '--critical-min-temperature must be at most --min-temperature',
+    ],
+    [
+      { ...range, criticalMaxTemperature: 40 },
+      '--max-temperature must be at most --critical-max-temperature',
+    ],
+    [
+      { type: 'range', criticalMinTemperature: 41, criticalMaxTemperature: 41 },
+      '--critical-min-temperature must be below --critical-max-temperature',
+    ],
+    [
+      { ...range, criticalMaxTemperature: 50, severity: 'critical' },
+      '--severity critical leaves room for one of --max-temperature and --critical-max-temperature',
+    ],
+    [{ ...target, holdSeconds: -1 }, '--hold-seconds must be a whole number of seconds from 0 to 86400'],
+    [{ ...target, holdSeconds: 86_401 }, '--hold-seconds must be a whole number of seconds from 0 to 86400'],
+    [{ ...target, holdSeconds: 1.5 }, '--hold-seconds must be a whole number of seconds from 0 to 86400'],
+    [{ ...target, hysteresis: -0.1 }, '--hysteresis must be at least 0'],
+    [{ ...target, temperatureUnit: 'K' }, '--temperature-unit must be one of F, C'],
+    [{ ...target, severity: 'high' }, '--severity must be one of info, warning, critical'],
+    [{ ...target, direction: 'left' }, '--direction must be one of up, down'],
+    [{ ...target, name: 'x'.repeat(101) }, '--name must not be longer than 100 characters'],
+    [{ ...target, silenceMinutes: 5 }, '--silence-minutes is not an option of a target or a range'],
+  ];
+  for (const [input, message] of bad) {
+    it(`refuses ${JSON.stringify(input).slice(0, 90)}`, () => {
+      expect(() => defaults(input)).to.throw(InputError, message);
+    });
+  }
+});
