@@ -1,0 +1,157 @@
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { Notification, type NotificationStatus, type NotificationSubject } from '../entities/notification.js';
+import type { NotificationAttempt } from '../entities/notification-attempt.js';
+import { NotificationChannel } from '../entities/notification-channel.js';
+import { NotFoundError } from '../errors.js';
+
+/** One try, as it is kept. */
+export type Attempt = Pick<
+  NotificationAttempt,
+  'startedAt' | 'outcome' | 'statusCode' | 'latencyMs' | 'receipt' | 'error'
+>;
+
+const statusRows = z.array(z.object({ status: z.enum(['pending', 'delivered', 'failed', 'expired']) }));
+const idRows = z.array(z.object({ id: z.string() }));
+
+/** What is to be delivered: reads and writes of `notifications` and their attempts. Times are the database's. */
+export class NotificationManager {
+  /** @param db a transaction's manager makes the class part of it */
+  constructor(private readonly db: EntityManager) {}
+
+  /**
+   * Takes a due notification for 15 s, longer than an attempt lasts, and loads all it says. Undefined if there is
+   * nothing to do: delivered, taken by another, not due, too late (`expired`) or nobody to tell any more (`failed`).
+   * A test goes to a switched-off channel too.
+   */
+  async claim(id: string): Promise<Notification | undefined> {
+    const rows: unknown = await this.db.query(
+      `WITH claimed AS (
+         UPDATE notifications n
+         SET lease_until = now() + interval '15 seconds', updated_at = now(),
+           status = CASE WHEN n.expires_at <= now() THEN 'expired' WHEN can.receive THEN 'pending' ELSE 'failed' END,
+           last_error = CASE WHEN can.receive THEN n.last_error ELSE 'the channel or its owner is switched off' END
+         FROM notification_channels c JOIN users u ON u.id = c.user_id, LATERAL (
+           SELECT u.is_active AND u.deleted_at IS NULL AND (c.is_active OR n.subject = 'channel.test') AS receive
+         ) can
+         WHERE n.id = $1 AND c.id = n.channel_id AND n.status = 'pending'
+           AND n.next_attempt_at <= now() + interval '500 ms' AND coalesce(n.lease_until < now(), true)
+         RETURNING n.status)
+       SELECT status FROM claimed`,
+      [id],
+    );
+    if (statusRows.parse(rows)[0]?.status !== 'pending') return undefined;
+    const relations = {
+      channel: { user: { thermoworksCredential: true } },
+      alertEvent: { alert: { device: { probes: true } }, session: true },
+    };
+    const [notification] = await this.db.find(Notification, { where: { id }, relations });
+    return notification;
+  }
+
+  /** Gives back what was claimed and not tried, for another time. */
+  async release(id: string, waitMs: number): Promise<void> {
+    await this.db.query(
+      `UPDATE notifications SET lease_until = NULL, updated_at = now(), next_attempt_at = now() + $2 * interval '1 ms'
+       WHERE id = $1 AND status = 'pending'`,
+      [id, waitMs],
+    );
+  }
+
+  /** A delivered test proves the channel, and switches it on again if the receiver had gone. */
+  async markDelivered(id: string, attempt: Attempt): Promise<NotificationStatus> {
+    return this.store(id, attempt, { waitMs: null, disable: false });
+  }
+
+  /**
+   * @param waitMs until the next attempt; null if there is none to make
+   * @returns `pending`, or if there is none, or only one after the notification's time: `failed`, `expired`
+   */
+  async markFailed(
+    id: string,
+    attempt: Attempt,
+    next: { waitMs: number | null; disable: boolean },
+  ): Promise<NotificationStatus> {
+    return this.store(id, attempt, next);
+  }
+
+  private async store(
+    id: string,
+    { outcome, startedAt, statusCode, latencyMs, receipt, error }: Attempt,
+    { waitMs, disable }: { waitMs: number | null; disable: boolean },
+  ): Promise<NotificationStatus> {
+    const rows: unknown = await this.db.query(
+      `WITH told AS (
+         UPDATE notifications SET attempts = attempts + 1, lease_until = NULL, updated_at = now(), last_error = $7,
+           delivered_at = CASE WHEN $2 = 'delivered' THEN now() END,
+           next_attempt_at = now() + coalesce($8, 0) * interval '1 ms',
+           status = CASE WHEN $2 = 'delivered' THEN 'delivered' WHEN $8 IS NULL THEN 'failed'
+             WHEN now() + $8 * interval '1 ms' < expires_at THEN 'pending'
+             WHEN expires_at - created_at <= interval '30 minutes' THEN 'expired' ELSE 'failed' END
+         WHERE id = $1 AND status = 'pending'
+         RETURNING id, channel_id, subject, attempts, status
+       ), tried AS (
+         INSERT INTO notification_attempts
+           (notification_id, attempt, started_at, outcome, status_code, latency_ms, receipt, error)
+         SELECT id, attempts, $3, $2, $4, $5, $6, $7 FROM told
+       ), channel AS (
+         UPDATE notification_channels c SET updated_at = now(), last_error = $7,
+           is_active = CASE WHEN $2 = 'delivered' AND told.subject = 'channel.test' THEN true ELSE c.is_active AND NOT $9 END,
+           last_delivered_at = CASE WHEN $2 = 'delivered' THEN now() ELSE c.last_delivered_at END,
+           last_proven_at = CASE WHEN $2 = 'delivered' AND told.subject = 'channel.test' THEN now() ELSE c.last_proven_at END
+         FROM told WHERE c.id = told.channel_id
+       )
+       SELECT status FROM told`,
+      [id, outcome, startedAt, statusCode, latencyMs, receipt, error, waitMs, disable],
+    );
+    // No row: another process, after our lease, has said how it ended.
+    return statusRows.parse(rows)[0]?.status ?? 'delivered';
+  }
+
+  /**
+   * What no job has touched for 15 s though it is due: a job was lost, or a process died. The same row is named again
+   * after another 15 s at the earliest, to whichever process asks.
+   */
+  async dueIds(limit: number): Promise<string[]> {
+    const rows: unknown = await this.db.query(
+      `WITH due AS (
+         SELECT id FROM notifications
+         WHERE status = 'pending' AND next_attempt_at <= now() AND updated_at <= now() - interval '15 seconds'
+           AND coalesce(lease_until < now(), true)
+         ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED
+       ), relayed AS (
+         UPDATE notifications n SET updated_at = now() FROM due WHERE n.id = due.id RETURNING n.id
+       )
+       SELECT id FROM relayed`,
+      [limit],
+    );
+    return idRows.parse(rows).map(({ id }) => id);
+  }
+
+  /** One notification for each active channel of the account's owner. @returns their ids */
+  async createAboutAccount(userId: number, credentialPublicId: string): Promise<string[]> {
+    const channels = await this.db.findBy(NotificationChannel, { userId, isActive: true });
+    return this.create('account.needs_reauth', credentialPublicId, channels);
+  }
+
+  /** @param channelId the channel's public id @throws NotFoundError */
+  async createChannelTest(channelId: string): Promise<string> {
+    const channels = await this.db.findBy(NotificationChannel, { publicId: channelId });
+    const [id] = await this.create('channel.test', channelId, channels);
+    if (id === undefined) throw new NotFoundError(`there is no channel ${channelId}`);
+    return id;
+  }
+
+  private async create(subject: NotificationSubject, subjectId: string, channels: NotificationChannel[]) {
+    const rows = channels.map(({ id }) => ({
+      id: uuidv7(),
+      subject,
+      subjectId,
+      channelId: id,
+      expiresAt: () => `now() + interval '24 hours'`,
+    }));
+    if (rows.length > 0) await this.db.insert(Notification, rows);
+    return rows.map(({ id }) => id);
+  }
+}

@@ -1,0 +1,124 @@
+import type { DataSource } from 'typeorm';
+import type { SecretBox } from '../accounts/secret-box.js';
+import type { Notification, NotificationStatus } from '../entities/notification.js';
+import type { ChannelKind } from '../entities/notification-channel.js';
+import { messageOf, PermanentError } from '../errors.js';
+import { addressOf, openTarget, type Receipt } from '../notifications/channel.js';
+import type { Channels } from '../notifications/channels.js';
+import { DeliveryError } from '../notifications/delivery-error.js';
+import { HostTurns } from '../notifications/host-turns.js';
+import { createMessage } from '../notifications/message.js';
+import { type Attempt, NotificationManager } from '../notifications/notification-manager.js';
+import type { Outbound } from '../notifications/outbound.js';
+import { nextWaitMs } from '../notifications/schedule.js';
+
+/** How one attempt ended, for metrics and for whoever watches. */
+export interface Delivery extends Attempt {
+  notificationId: string;
+  kind: ChannelKind;
+  /** Of the notification from now on. */
+  status: NotificationStatus;
+}
+
+/**
+ * Makes one attempt to deliver a stored notification, if one is due. Undefined: nothing more to do for now. A repeated
+ * call is harmless: one at a time holds the row, and a receiver sees the same id.
+ * @throws what the database throws, and the reason when `signal` ends an attempt; the notification stays pending
+ */
+export type Deliverer = (
+  notificationId: string,
+  signal?: AbortSignal,
+) => Promise<{ retryInMs: number } | undefined>;
+
+interface Uses {
+  dataSource: DataSource;
+  channels: Channels;
+  secretBox: SecretBox;
+  outbound: Outbound;
+  /** Of the console, for links. */
+  publicUrl?: string;
+  now?: () => Date;
+  /** In [0, 1). */
+  random?: () => number;
+  /** At once, from this process. */
+  limitPerHost?: number;
+  onDelivery?: (delivery: Delivery) => void;
+}
+
+/** No database connection is held while a notification waits for its turn or is sent. */
+export function createDeliverer(uses: Uses): Deliverer {
+  const { dataSource, random = Math.random, limitPerHost = 2, onDelivery } = uses;
+  const notifications = new NotificationManager(dataSource.manager);
+  const turns = new HostTurns(limitPerHost);
+
+  return async (id, signal) => {
+    const notification = await notifications.claim(id);
+    if (!notification?.channel) return undefined;
+    const { attempts, channel } = notification;
+    const { host } = addressOf(channel);
+    const busyMs = await turns.take(host);
+    if (busyMs !== undefined) {
+      const retryInMs = Math.round(busyMs * (1 + random()));
+      await notifications.release(id, retryInMs);
+      return { retryInMs };
+    }
+    const startMs = performance.now();
+    const { attempt, failure } = await tryOnce(uses, notification, signal)
+      .finally(() => turns.give(host, performance.now() - startMs))
+      .catch(async (error: unknown) => {
+        await notifications.release(id, 0);
+        throw error;
+      });
+    const retries = failure?.fate === 'retry';
+    const waitMs = retries ? nextWaitMs(attempts + 1, random(), failure.retryAfterMs) : null;
+    const next = { waitMs, disable: failure?.fate === 'gone' };
+    const status = await (failure
+      ? notifications.markFailed(id, attempt, next)
+      : notifications.markDelivered(id, attempt));
+    onDelivery?.({ ...attempt, notificationId: id, kind: channel.kind, status });
+    return status === 'pending' && waitMs !== null ? { retryInMs: waitMs } : undefined;
+  };
+}
+
+/** @throws only when `signal` ended the attempt */
+async function tryOnce(
+  uses: Uses,
+  notification: Notification,
+  signal?: AbortSignal,
+): Promise<{ attempt: Attempt; failure?: DeliveryError }> {
+  const startedAt = uses.now?.() ?? new Date();
+  const startMs = performance.now();
+  const result = await send(uses, notification, startedAt, signal).catch((error: unknown) => {
+    if (signal?.aborted) throw error;
+    return toDeliveryError(error);
+  });
+  const measured = { startedAt, latencyMs: Math.round(performance.now() - startMs) };
+  if (!(result instanceof DeliveryError)) {
+    return { attempt: { ...measured, ...result, outcome: 'delivered', error: null } };
+  }
+  const { statusCode, fate } = result;
+  const outcome = fate === 'refused' ? 'refused' : 'failed';
+  const attempt = { ...measured, outcome, statusCode, receipt: null, error: messageOf(result) } as const;
+  return { attempt, failure: result };
+}
+
+async function send(
+  uses: Uses,
+  notification: Notification,
+  at: Date,
+  signal?: AbortSignal,
+): Promise<Receipt> {
+  const { channels, secretBox, outbound, publicUrl } = uses;
+  const { id, channel: row } = notification;
+  const channel = row && channels[row.kind];
+  if (!channel) throw new PermanentError(`no channel of the kind ${row?.kind} here`);
+  const target = openTarget(secretBox, row);
+  const rendered = channel.render(createMessage(notification), target, publicUrl);
+  return channel.send(target, rendered, { outbound, notificationId: id, at, signal });
+}
+
+/** Anything unforeseen, such as a key that is missing for now, is tried again. */
+function toDeliveryError(error: unknown): DeliveryError {
+  if (error instanceof DeliveryError) return error;
+  return new DeliveryError(messageOf(error), error instanceof PermanentError ? 'permanent' : 'retry');
+}
