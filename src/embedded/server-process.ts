@@ -1,6 +1,7 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../errors.js';
 import { startTimeOf } from './lock-file.js';
@@ -74,7 +75,7 @@ export async function launch(
   }
   child.kill('SIGKILL');
   const words = readFileSync(logPath).subarray(before).toString().trim().split('\n').slice(-8).join('\n');
-  throw new Error(`${file} did not start: ${failure}. The end of ${logPath}:\n${words}`);
+  throw new Error(`${basename(logPath, '.log')} did not start: ${failure}. The end of ${logPath}:\n${words}`);
 }
 
 /** What the last start wrote there, or 0. */

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -10,10 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { Client } from 'pg';
 import { type PostgresOptions, startPostgres } from '../../src/embedded/postgres.js';
+import { findPackagedPostgres } from '../../src/embedded/postgres-binaries.js';
 import type { EmbeddedServer } from '../../src/embedded/server-process.js';
 import { InputError } from '../../src/errors.js';
 import { createLogger } from '../../src/logger.js';
@@ -145,7 +147,10 @@ describe('startPostgres', () => {
       const owned = join(open, 'data');
       mkdirSync(owned, { mode: 0o700 });
       chownSync(owned, 65534, 65534);
-      const server = await start({ dataDir: owned });
+      // Programs where that user finds them, wherever this checkout is.
+      const { folder } = await findPackagedPostgres(dataDir);
+      cpSync(dirname(folder), join(open, 'native'), { recursive: true, verbatimSymlinks: true });
+      const server = await start({ dataDir: owned, binaries: { folder: join(open, 'native/bin') } });
       expect(statSync(`/proc/${server.pid}`).uid).to.equal(65534);
       await server.stop();
       rmSync(open, { recursive: true });
