@@ -31,7 +31,6 @@ export class Device extends Published {
   recordingIntervalSeconds!: number | null;
   @Column({ type: 'varchar', name: 'cloud_update_time', length: 40, nullable: true })
   cloudUpdateTime!: string | null;
-  @Column({ type: 'boolean', name: 'channels_known', default: false }) channelsKnown!: boolean;
   @Column({ type: 'timestamptz', name: 'channels_checked_at', precision: 3, nullable: true })
   channelsCheckedAt!: Date | null;
   @Column({ type: 'integer', name: 'missed_polls', default: 0 }) missedPolls!: number;

@@ -17,6 +17,7 @@ export class Probe extends Identified {
   @Column({ type: 'varchar', name: 'device_id', length: 50 }) deviceId!: string;
   @Column({ type: 'varchar', name: 'probe_id', length: 50 }) probeId!: string;
   @Column({ type: 'varchar', name: 'label', length: 100, nullable: true }) label!: string | null;
+  @Column({ type: 'boolean', name: 'label_set_by_user', default: false }) labelSetByUser!: boolean;
   @Column({ type: 'varchar', name: 'kind', length: 20, default: 'temperature' })
   kind!: 'temperature' | 'humidity';
   @Column({ type: 'varchar', name: 'role', length: 20, nullable: true }) role!: ProbeRole | null;

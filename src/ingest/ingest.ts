@@ -10,9 +10,10 @@ import {
   loadSpans,
   type NewReading,
 } from '../readings/reading-store.js';
+import type { Unit } from '../readings/sample.js';
 import { rebuildRollUps } from '../sessions/roll-up.js';
 import { saveSessions } from '../sessions/session-store.js';
-import type { Session } from '../sessions/types.js';
+import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
 import { type DeviceMoment, gather, inputsByDevice, keyOf, toReadings } from './gather.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
@@ -20,13 +21,15 @@ import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-sto
 
 /** What one transaction did. What must follow it outside the database is `notificationIds`. */
 export interface IngestOutcome {
-  stored: number;
+  /** What was new, as stored. */
+  stored: NewReading[];
   /** Samples whose key was there already, with another value: the first is kept. */
   conflicts: number;
   /** Samples of probes that are gone. */
   unknownProbe: number;
   notificationIds: string[];
-  transitions: { type: string; kind: string }[];
+  transitions: { alertId: number; type: string; kind: string; value: number | null; unit: Unit | null }[];
+  sessionEvents: SessionEvent[];
 }
 
 export type Ingest = (
@@ -56,13 +59,14 @@ export function createIngest({ dataSource }: { dataSource: DataSource }): Ingest
         before,
         ...fold(before, inputs.get(device) ?? [], uuidv7),
       }));
-      const notificationIds = await store(tx, folded);
+      const notificationIds = await store(tx, folded, batch.moments);
       return {
-        stored: fresh.size,
+        stored: readings.filter((reading) => fresh.has(keyOf(reading))),
         conflicts,
         unknownProbe,
         notificationIds,
         transitions: folded.flatMap(named),
+        sessionEvents: folded.flatMap(({ sessionEvents }) => sessionEvents),
       };
     });
 }
@@ -86,19 +90,27 @@ async function makePartitions(
 }
 
 /** One statement per table, for what changed. */
-async function store(tx: EntityManager, folded: readonly Folded[]): Promise<string[]> {
+async function store(
+  tx: EntityManager,
+  folded: readonly Folded[],
+  moved: ReadonlyMap<number, number>,
+): Promise<string[]> {
   const sessions = await rebuild(tx, folded.flatMap(changedSessions));
   const ids = await saveSessions(tx, sessions);
   await saveProbes(tx, folded.flatMap(changedProbes));
   await saveDetections(
     tx,
-    folded.filter(({ before, world }) => before.sessions !== world.sessions).map(({ world }) => world),
+    folded
+      .filter(
+        ({ before, world }) => before.sessions !== world.sessions || moved.has(world.sessions.device.id),
+      )
+      .map(({ world }) => world),
   );
   await saveStates(tx, folded.flatMap(changedStates));
   const known = new Map(
     folded.flatMap(({ before }) => before.sessions.sessions.map(({ publicId, id }) => [publicId, id])),
   );
-  return insertEvents(
+  const notifications = await insertEvents(
     tx,
     folded.flatMap(({ transitions }) =>
       transitions.map(({ session, ...transition }) => ({
@@ -109,6 +121,7 @@ async function store(tx: EntityManager, folded: readonly Folded[]): Promise<stri
       })),
     ),
   );
+  return notifications.map(({ id }) => id);
 }
 
 function changedSessions({ before, world }: Folded): Session[] {
@@ -155,9 +168,15 @@ async function rebuild(tx: EntityManager, sessions: readonly Session[]): Promise
   });
 }
 
-function named({ transitions, world }: Folded): { type: string; kind: string }[] {
+function named({ transitions, world }: Folded): IngestOutcome['transitions'] {
   const rules = new Map(
     [...world.alerts.values()].flat().map(({ rule }: AlertInstance) => [rule.id, rule.type]),
   );
-  return transitions.map(({ alertId, kind }) => ({ type: rules.get(alertId) ?? 'unknown', kind }));
+  return transitions.map(({ alertId, kind, value, unit }) => ({
+    alertId,
+    type: rules.get(alertId) ?? 'unknown',
+    kind,
+    value,
+    unit,
+  }));
 }

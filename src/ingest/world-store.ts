@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { loadAlerts } from '../alerts/alert-store.js';
 import { groupBy } from '../group-by.js';
 import { toHundredths } from '../readings/sample.js';
-import { dueAtMs, emptyDetection, parseDetection } from '../sessions/detection.js';
+import { dueAtMs } from '../sessions/detection.js';
+import { emptyDetection, parseDetection } from '../sessions/detection-state.js';
 import { loadSessions } from '../sessions/session-store.js';
 import type { AlertInstance, IngestWorld, ProbeState } from './types.js';
 

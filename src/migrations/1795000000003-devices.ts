@@ -24,7 +24,6 @@ export class Devices1795000000003 implements MigrationInterface {
         transmit_interval_seconds integer,
         recording_interval_seconds integer,
         cloud_update_time varchar(40),
-        channels_known boolean NOT NULL DEFAULT false,
         channels_checked_at timestamptz(3),
         missed_polls integer NOT NULL DEFAULT 0,
         created_at timestamptz(3) NOT NULL DEFAULT now(),
@@ -38,6 +37,7 @@ export class Devices1795000000003 implements MigrationInterface {
         device_id varchar(50) NOT NULL CONSTRAINT probes_device_id_fkey REFERENCES devices (device_id) ON DELETE CASCADE,
         probe_id varchar(50) NOT NULL,
         label varchar(100),
+        label_set_by_user boolean NOT NULL DEFAULT false,
         kind varchar(20) NOT NULL DEFAULT 'temperature' CONSTRAINT probes_kind_check
           CHECK (kind IN ('temperature', 'humidity')),
         role varchar(20) CONSTRAINT probes_role_check CHECK (role IN ('pit', 'food', 'storage', 'other')),

@@ -1,0 +1,158 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { CloudError } from '../thermoworks/cloud-error.js';
+import type { Tokens } from '../thermoworks/types.js';
+import { type LeasedAccount, tokenOwner } from './credential-manager.js';
+import type { SecretBox } from './secret-box.js';
+
+const REFRESH_AHEAD_SECONDS = 300;
+const LEASE_SECONDS = 20;
+const POLL_LEASE_MS = 100;
+
+const tokenRow = z.object({
+  access_token: z.string().nullable(),
+  refresh_token: z.string(),
+  previous_refresh_token: z.string().nullable(),
+  token_version: z.number(),
+  seconds_left: z.coerce.number().nullable(),
+});
+type TokenRow = z.infer<typeof tokenRow>;
+
+export type RefreshOutcome = 'refreshed' | 'dead' | 'failed';
+
+/** Gives an access token of an account that can be used now; refreshes it at most once over all processes. */
+export type AccessTokens = (account: LeasedAccount, refused?: string) => Promise<string>;
+
+/**
+ * A refresh runs under a lease in the account's row, outside any transaction; its tokens are stored by compare-and-set
+ * on `token_version` before anybody uses them. A token that the cloud refuses is dead only if it is still the current
+ * one; the one before it is tried once, for the case that a process died between the cloud's answer and its write.
+ * @throws CloudError of the refresh; kind `dead_credential` after the account was marked and `onDead` ran
+ */
+export function createAccessTokens({
+  dataSource,
+  box,
+  refresh,
+  onDead,
+  onRefresh = () => undefined,
+  jitter = Math.random,
+}: {
+  dataSource: DataSource;
+  box: SecretBox;
+  /** Asks the account's provider. */
+  refresh: (account: LeasedAccount, refreshToken: string) => Promise<Tokens>;
+  /** Runs in the transaction that marks an account `needs_reauth`, once per marking. */
+  onDead: (tx: EntityManager, account: LeasedAccount) => Promise<void>;
+  onRefresh?: (outcome: RefreshOutcome) => void;
+  jitter?: () => number;
+}): AccessTokens {
+  const open = (sealed: string, { userId }: LeasedAccount, column: 'access_token' | 'refresh_token') =>
+    box.open(sealed, tokenOwner(userId, column));
+
+  return async (account, refused) => {
+    const ahead = REFRESH_AHEAD_SECONDS * (0.8 + 0.4 * jitter());
+    const deadline = performance.now() + 2 * LEASE_SECONDS * 1000;
+    for (;;) {
+      const row = await readTokens(dataSource, account.id);
+      const current = row.access_token === null ? null : open(row.access_token, account, 'access_token');
+      if (current !== null && current !== refused && (row.seconds_left ?? 0) > ahead) return current;
+      if (await takeLease(dataSource, account.id, row.token_version)) return refreshUnderLease(account, row);
+      if (performance.now() > deadline) throw new CloudError('refresh', 'transient', 'lease held');
+      await new Promise((resolve) => setTimeout(resolve, POLL_LEASE_MS));
+    }
+  };
+
+  async function refreshUnderLease(account: LeasedAccount, row: TokenRow): Promise<string> {
+    try {
+      const tokens = await askCurrentThenPrevious(account, row);
+      if (tokens.uid !== account.uid) throw new CloudError('refresh', 'rejected', 'answer for another user');
+      await storeTokens(dataSource, account, row, tokens, box);
+      onRefresh('refreshed');
+      return tokens.accessToken;
+    } catch (error) {
+      if (error instanceof CloudError && error.kind === 'dead_credential') {
+        onRefresh('dead');
+        await markDead(account, row, error);
+      } else {
+        onRefresh('failed');
+        await releaseLease(dataSource, account.id, row.token_version);
+      }
+      throw error;
+    }
+  }
+
+  async function askCurrentThenPrevious(account: LeasedAccount, row: TokenRow): Promise<Tokens> {
+    try {
+      return await refresh(account, open(row.refresh_token, account, 'refresh_token'));
+    } catch (error) {
+      const dead = error instanceof CloudError && error.kind === 'dead_credential';
+      if (!dead || row.previous_refresh_token === null) throw error;
+      return refresh(account, open(row.previous_refresh_token, account, 'refresh_token'));
+    }
+  }
+
+  async function markDead(account: LeasedAccount, row: TokenRow, error: CloudError): Promise<void> {
+    await dataSource.transaction(async (tx) => {
+      const [, marked]: unknown[] = await tx.query(
+        `UPDATE thermoworks_credentials SET status = 'needs_reauth', last_error = $3, refresh_lease_until = NULL,
+           updated_at = now()
+         WHERE id = $1 AND token_version = $2 AND status <> 'needs_reauth'`,
+        [account.id, row.token_version, error.reason.slice(0, 500)],
+      );
+      if (marked === 1) await onDead(tx, account);
+    });
+  }
+}
+
+async function readTokens(dataSource: DataSource, id: number): Promise<TokenRow> {
+  const rows: unknown = await dataSource.query(
+    `SELECT access_token, refresh_token, previous_refresh_token, token_version,
+       extract(epoch FROM expires_at - now()) AS seconds_left
+     FROM thermoworks_credentials WHERE id = $1`,
+    [id],
+  );
+  const [row] = z.array(tokenRow).parse(rows);
+  if (!row) throw new CloudError('refresh', 'no_account', 'unlinked');
+  return row;
+}
+
+async function takeLease(dataSource: DataSource, id: number, version: number): Promise<boolean> {
+  const [, taken]: unknown[] = await dataSource.query(
+    `UPDATE thermoworks_credentials SET refresh_lease_until = now() + make_interval(secs => $3)
+     WHERE id = $1 AND token_version = $2 AND (refresh_lease_until IS NULL OR refresh_lease_until < now())`,
+    [id, version, LEASE_SECONDS],
+  );
+  return taken === 1;
+}
+
+async function releaseLease(dataSource: DataSource, id: number, version: number): Promise<void> {
+  await dataSource.query(
+    'UPDATE thermoworks_credentials SET refresh_lease_until = NULL WHERE id = $1 AND token_version = $2',
+    [id, version],
+  );
+}
+
+/** If somebody newer won meanwhile (a new link), theirs stays and ours is still good for its own hour. */
+async function storeTokens(
+  dataSource: DataSource,
+  account: LeasedAccount,
+  row: TokenRow,
+  tokens: Tokens,
+  box: SecretBox,
+): Promise<void> {
+  await dataSource.query(
+    `UPDATE thermoworks_credentials SET access_token = $3, refresh_token = $4,
+       previous_refresh_token = CASE WHEN $5 THEN refresh_token ELSE previous_refresh_token END,
+       expires_at = now() + make_interval(secs => $6), token_version = token_version + 1, refresh_lease_until = NULL,
+       updated_at = now()
+     WHERE id = $1 AND token_version = $2`,
+    [
+      account.id,
+      row.token_version,
+      box.seal(tokens.accessToken, tokenOwner(account.userId, 'access_token')),
+      box.seal(tokens.refreshToken, tokenOwner(account.userId, 'refresh_token')),
+      tokens.refreshToken !== box.open(row.refresh_token, tokenOwner(account.userId, 'refresh_token')),
+      tokens.expiresInSeconds,
+    ],
+  );
+}

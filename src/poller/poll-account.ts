@@ -1,0 +1,191 @@
+import type { DataSource } from 'typeorm';
+import type { AccessTokens } from '../accounts/access-token.js';
+import type { LeasedAccount, PollResult } from '../accounts/credential-manager.js';
+import type { ReadingsJob } from '../queues/jobs.js';
+import type { ChannelList } from '../thermoworks/channels.js';
+import type { CloudClient } from '../thermoworks/cloud-client.js';
+import { CloudError } from '../thermoworks/cloud-error.js';
+import type { DeviceList } from '../thermoworks/devices.js';
+import type { CloudChannel, CloudDevice, CloudUser } from '../thermoworks/types.js';
+import { type DeviceActivity, nextPollSeconds } from './cadence.js';
+import { loadKnown, storeSeen } from './device-store.js';
+import {
+  channelsToRead,
+  isSweepDue,
+  type KnownDevice,
+  type KnownProbe,
+  newCondition,
+  newSamples,
+  type ProbeNews,
+  toJobSample,
+  toJobs,
+} from './plan.js';
+
+const DAY_MS = 24 * 3600_000;
+const ONLINE_WITHIN_MS = 600_000;
+
+export interface PollDependencies {
+  dataSource: DataSource;
+  client: CloudClient;
+  tokens: AccessTokens;
+  /** Puts a job into the queue or, with the queue down, stores it; resolves when one of both is done. */
+  enqueue: (job: ReadingsJob) => Promise<void>;
+  /** Preferences that the user never set come from the cloud account. */
+  adoptPreferences: (userId: number, user: CloudUser) => Promise<void>;
+  onRejected: (reason: string, count: number) => void;
+  onInUse: (deviceId: string) => void;
+  hasTargetNear: (userId: number) => Promise<ReadonlySet<string>>;
+  cadence: { minSeconds: number; maxSeconds: number };
+  random: () => number;
+}
+
+export interface PollReport {
+  result: PollResult;
+  jobs: ReadingsJob[];
+}
+
+/**
+ * One poll of one account: the devices in one request, the channels of those with news in one more per nine, and
+ * one job with what is not stored yet. Nothing is remembered but in rows.
+ * @throws CloudError and errors of our own database or queue, which are not the account's fault
+ */
+export async function pollAccount(deps: PollDependencies, account: LeasedAccount): Promise<PollReport> {
+  const call = withToken(deps.tokens, account);
+  const user = await userIfDue(deps, account, call);
+  const accountId = user?.accountId ?? account.accountId;
+  if (!accountId) throw new CloudError('user', 'no_account', 'no accountId');
+  const list = await call((token) => deps.client.devices(token, accountId));
+  const known = await loadKnown(deps.dataSource, account.userId);
+  const sweep = isSweepDue(account.sweptAt, list.readTime);
+  const wanted = channelsToRead(list.devices, known, { sweep, readTime: list.readTime });
+  const read =
+    wanted.length === 0 ? NOTHING_READ : await call((token) => deps.client.channels(token, wanted));
+  for (const rejected of [list.rejected, read.rejected]) {
+    for (const [reason, count] of Object.entries(rejected)) deps.onRejected(reason, count ?? 0);
+  }
+  const unanswered = new Set(read.unanswered.map(({ deviceId }) => deviceId));
+  const answered = wanted.filter(({ deviceId }) => !unanswered.has(deviceId));
+  const checked = answered.filter(({ probeIds }) => probeIds === null);
+  const seen = {
+    userId: account.userId,
+    devices: list.devices,
+    channels: read.channels,
+    readThrough: new Set(answered.map(({ deviceId }) => deviceId)),
+    checked: new Set(checked.map(({ deviceId }) => deviceId)),
+    readTime: list.readTime,
+    onlineWithinMs,
+  };
+  const stored = await deps.dataSource.transaction((tx) => storeSeen(tx, seen));
+  for (const deviceId of stored.inUse) deps.onInUse(deviceId);
+
+  const jobs = toJobs(account.id, newsOf(list, read, stored.known));
+  for (const job of jobs) await deps.enqueue(job);
+  const near = await deps.hasTargetNear(account.userId);
+  return {
+    jobs,
+    result: {
+      status: 'active',
+      failedPolls: 0,
+      lastError: null,
+      cloudReadAt: list.readTime,
+      accountId,
+      ...(sweep && { sweptAt: list.readTime }),
+      // An empty list may mean that the account id changed: ask for it with the next poll.
+      ...(user && { userReadAt: new Date() }),
+      ...(list.devices.length === 0 && !user && { userReadAt: new Date(0) }),
+      nextPollInSeconds: nextPollSeconds(activities(list, read, stored.known, near), {
+        ...deps.cadence,
+        random: deps.random,
+      }),
+    },
+  };
+}
+
+const NOTHING_READ: ChannelList = { channels: [], missing: [], unanswered: [], readTime: null, rejected: {} };
+
+type Call = <T>(request: (accessToken: string) => Promise<T>) => Promise<T>;
+
+/** A token that the cloud refuses is refreshed once and the request made once more. */
+function withToken(tokens: AccessTokens, account: LeasedAccount): Call {
+  return async (request) => {
+    const token = await tokens(account);
+    try {
+      return await request(token);
+    } catch (error) {
+      if (!(error instanceof CloudError && error.kind === 'unauthorized')) throw error;
+      return request(await tokens(account, token));
+    }
+  };
+}
+
+/** The user document is read once a day, and when the device list came back empty. */
+async function userIfDue(
+  { client, adoptPreferences }: PollDependencies,
+  account: LeasedAccount,
+  call: Call,
+): Promise<CloudUser | undefined> {
+  const due = account.userReadAt === null || Date.now() - account.userReadAt.getTime() > DAY_MS;
+  if (!due && account.accountId) return undefined;
+  const user = await call((token) => client.user(token, account.uid));
+  await adoptPreferences(account.userId, user);
+  return user;
+}
+
+function onlineWithinMs({ transmitIntervalSeconds }: CloudDevice): number {
+  return Math.max(ONLINE_WITHIN_MS, 3_000 * (transmitIntervalSeconds ?? 0));
+}
+
+/** What is not stored yet, by probe: samples, and a condition that changed, from the cloud's `readTime` on. */
+function newsOf(list: DeviceList, read: ChannelList, known: ReadonlyMap<string, KnownDevice>): ProbeNews[] {
+  const channels = new Map(
+    read.channels.map((channel) => [`${channel.deviceId} ${channel.probeId}`, channel]),
+  );
+  return list.devices.flatMap((device) => {
+    const row = known.get(device.deviceId);
+    if (!row) return [];
+    return row.probes.flatMap((probe) => {
+      const channel = channels.get(`${device.deviceId} ${probe.probeId}`) ?? null;
+      const samples = probeNews(device, probe, channel, list.readTime);
+      return samples.length === 0 ? [] : [{ device: row.id, probe: probe.id, samples }];
+    });
+  });
+}
+
+function probeNews(device: CloudDevice, probe: KnownProbe, channel: CloudChannel | null, readTime: Date) {
+  const samples = channel ? newSamples(channel, probe) : [];
+  const newest = samples.at(-1)?.measuredAt ?? probe.lastMeasuredAt;
+  const intervalSeconds = device.transmitIntervalSeconds ?? probe.learnedIntervalSeconds;
+  const condition = newCondition(probe, channel?.condition ?? null, { readTime, newest, intervalSeconds });
+  const news = samples.map(toJobSample);
+  return condition === null
+    ? news
+    : [...news, [readTime.getTime(), condition, 'F', 0] satisfies ProbeNews['samples'][number]];
+}
+
+function activities(
+  list: DeviceList,
+  read: ChannelList,
+  known: ReadonlyMap<string, KnownDevice>,
+  near: ReadonlySet<string>,
+): DeviceActivity[] {
+  const shown = read.channels.flatMap(({ deviceId, samples }) =>
+    samples.map(({ measuredAt }) => ({ deviceId, measuredAt })),
+  );
+  return list.devices.map((device) => {
+    const probes = known.get(device.deviceId)?.probes ?? [];
+    const times = [
+      ...shown
+        .filter(({ deviceId }) => deviceId === device.deviceId)
+        .map(({ measuredAt }) => measuredAt.getTime()),
+      ...probes.flatMap(({ lastMeasuredAt }) => lastMeasuredAt?.getTime() ?? []),
+    ];
+    const learned = probes.flatMap(({ learnedIntervalSeconds }) => learnedIntervalSeconds ?? []);
+    return {
+      intervalSeconds: device.transmitIntervalSeconds ?? (learned.length > 0 ? Math.min(...learned) : null),
+      silentSeconds:
+        times.length > 0 ? Math.max(0, (list.readTime.getTime() - Math.max(...times)) / 1000) : null,
+      isLogger: /^(datalogger|node)$/i.test(device.type ?? '') || /thermadata/i.test(device.model ?? ''),
+      nearTarget: near.has(device.deviceId),
+    };
+  });
+}

@@ -1,0 +1,145 @@
+import cron from 'node-cron';
+import type { DataSource } from 'typeorm';
+import { v4 as uuidv4 } from 'uuid';
+import { CredentialManager, type LeasedAccount, type PollResult } from '../accounts/credential-manager.js';
+import { messageOf, NotFoundError } from '../errors.js';
+import type { Logger } from '../logger.js';
+import { CloudError } from '../thermoworks/cloud-error.js';
+import { backOffSeconds } from './cadence.js';
+import { type PollDependencies, type PollReport, pollAccount } from './poll-account.js';
+
+const RENEW_EVERY_MS = 3_000;
+const AT_ONCE = 24;
+/** After a failure of our own database or queue: soon again, and not counted against the account. */
+const OWN_FAULT_SECONDS = 5;
+
+export interface PollerDependencies {
+  dataSource: DataSource;
+  /** What a poll of this account needs; the client is its provider's. */
+  pollOf: (account: LeasedAccount) => PollDependencies;
+  cron: string;
+  cadence: { minSeconds: number; maxSeconds: number };
+  random: () => number;
+  logger: Logger;
+  onPoll: (outcome: string) => void;
+}
+
+export interface Poller {
+  start(): void;
+  /** Polls one account now, under its lease. @throws NotFoundError while another process polls it */
+  pollNow(accountRow: number): Promise<PollReport>;
+  /** No new polls; those in flight finish first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Ticks that lease due accounts from the database and poll them, many at once, each by one process only. A process that
+ * dies leaves leases that end by themselves.
+ */
+export function createPoller(deps: PollerDependencies): Poller {
+  const owner = uuidv4();
+  const accounts = new CredentialManager(deps.dataSource.manager);
+  const running = new Map<number, Promise<unknown>>();
+  let task: ReturnType<typeof cron.schedule> | undefined;
+  let renewal: NodeJS.Timeout | undefined;
+  let closing = false;
+
+  const renew = () => {
+    if (running.size === 0) return;
+    accounts
+      .renewLeases(owner, [...running.keys()])
+      .catch((err) => deps.logger.warn('renewing leases failed', { err }));
+  };
+
+  async function tick(): Promise<void> {
+    const room = AT_ONCE - running.size;
+    if (closing || room <= 0) return;
+    const leased = await accounts.leaseDue(owner, room);
+    for (const account of leased) track(account).catch(() => undefined);
+    // More may be due than there was room for: whoever finishes first asks again.
+    if (leased.length === room) Promise.race(running.values()).then(safeTick, safeTick);
+  }
+
+  const safeTick = () => {
+    tick().catch((err) => deps.logger.error('leasing due accounts failed', { err }));
+  };
+
+  function track(account: LeasedAccount): Promise<PollReport> {
+    const poll = pollAndFinish(deps, accounts, owner, account).finally(() => running.delete(account.id));
+    running.set(account.id, poll);
+    return poll;
+  }
+
+  const startRenewal = () => {
+    renewal ??= setInterval(renew, RENEW_EVERY_MS).unref();
+  };
+
+  return {
+    start() {
+      startRenewal();
+      task = cron.schedule(deps.cron, safeTick, { timezone: 'UTC', noOverlap: true, name: 'poll' });
+      safeTick();
+    },
+    async pollNow(accountRow) {
+      startRenewal();
+      const account = await accounts.leaseOne(owner, accountRow);
+      if (!account)
+        throw new NotFoundError('the account is being polled right now, or is gone: try again in a moment');
+      return track(account);
+    },
+    async close() {
+      closing = true;
+      await task?.destroy();
+      await Promise.allSettled(running.values());
+      clearInterval(renewal);
+      await accounts.releaseLeases(owner);
+    },
+  };
+}
+
+/** Polls, writes down what came of it, and gives the lease back. @throws what the poll threw */
+async function pollAndFinish(
+  deps: PollerDependencies,
+  accounts: CredentialManager,
+  owner: string,
+  account: LeasedAccount,
+): Promise<PollReport> {
+  try {
+    const report = await pollAccount(deps.pollOf(account), account);
+    await accounts.finishPoll(owner, account.id, report.result);
+    deps.onPoll('ok');
+    return report;
+  } catch (error) {
+    const result = afterFailure(error, account, deps);
+    deps.onPoll(error instanceof CloudError ? error.kind : 'own_fault');
+    deps.logger.warn('poll failed', {
+      account: account.publicId,
+      retryInSeconds: result.nextPollInSeconds,
+      err: error,
+    });
+    await accounts
+      .finishPoll(owner, account.id, result)
+      .catch((err) =>
+        deps.logger.warn('a poll could not be written down', { account: account.publicId, err }),
+      );
+    throw error;
+  }
+}
+
+/**
+ * What a failed poll means for the account: nothing, where the whole provider or we ourselves are at fault; else
+ * `degraded` from the first one on, with a growing wait. (`needs_reauth` was set where the token was refused.)
+ */
+export function afterFailure(
+  error: unknown,
+  account: LeasedAccount,
+  { cadence, random }: Pick<PollerDependencies, 'cadence' | 'random'>,
+): PollResult {
+  const unchanged = { status: account.status, failedPolls: account.failedPolls, lastError: messageOf(error) };
+  if (!(error instanceof CloudError)) return { ...unchanged, nextPollInSeconds: OWN_FAULT_SECONDS };
+  const askedFor = (error.retryAfterMs ?? 0) / 1000;
+  const failedPolls = account.failedPolls + 1;
+  const nextPollInSeconds = Math.max(askedFor, backOffSeconds(failedPolls, { ...cadence, random }));
+  if (error.kind === 'provider') return { ...unchanged, nextPollInSeconds };
+  return { status: 'degraded', failedPolls, lastError: error.message, nextPollInSeconds };
+}

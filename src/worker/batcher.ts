@@ -1,0 +1,105 @@
+import { PermanentError, sqlStateOf } from '../errors.js';
+import type { Ingest, IngestOutcome } from '../ingest/ingest.js';
+import type { ReadingsJob } from '../queues/jobs.js';
+
+/** Commits together what many jobs bring at the same time. */
+export interface Batcher {
+  /** Resolves after the commit that holds the job. @throws PermanentError if the job alone cannot be stored */
+  add(job: ReadingsJob): Promise<void>;
+}
+
+interface Waiting {
+  job: ReadingsJob;
+  readings: number;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+const MOST_READINGS = 4_000;
+const MOST_TRIES = 4;
+/** Serialisation failure, deadlock, lock not available: the same batch may well pass when tried again at once. */
+const COLLISIONS = new Set(['40001', '40P01', '55P03']);
+
+/**
+ * One transaction at a time per process; what arrives meanwhile is the next one (at most 4,000 readings). A batch with
+ * data that PostgreSQL refuses is halved until the job that carries it stands alone.
+ */
+export function createBatcher({
+  ingest,
+  onCommit,
+}: {
+  ingest: Ingest;
+  onCommit: (outcome: IngestOutcome, figures: { readings: number; seconds: number }) => void;
+}): Batcher {
+  const queue: Waiting[] = [];
+  let busy = false;
+
+  async function drain(): Promise<void> {
+    // One turn of the event loop: jobs that were taken together arrive together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (queue.length > 0) await commit(takeBatch(queue));
+    busy = false;
+  }
+
+  async function commit(batch: Waiting[]): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      const outcome = await withRetries(() => ingest(batch.map(({ job }) => job)));
+      const readings = batch.reduce((sum, waiting) => sum + waiting.readings, 0);
+      onCommit(outcome, { readings, seconds: (performance.now() - startedAt) / 1000 });
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      await isolate(batch, error);
+    }
+  }
+
+  async function isolate(batch: Waiting[], error: unknown): Promise<void> {
+    const [first] = batch;
+    if (!isDataError(error)) for (const { reject } of batch) reject(error);
+    else if (batch.length === 1)
+      first?.reject(new PermanentError('readings that cannot be stored', { cause: error }));
+    else {
+      const middle = Math.ceil(batch.length / 2);
+      await commit(batch.slice(0, middle));
+      await commit(batch.slice(middle));
+    }
+  }
+
+  return {
+    add: (job) =>
+      new Promise((resolve, reject) => {
+        const readings = job.probes.reduce((sum, { samples }) => sum + samples.length, 0);
+        queue.push({ job, readings, resolve, reject });
+        if (busy) return;
+        busy = true;
+        drain().catch(reject);
+      }),
+  };
+}
+
+function takeBatch(queue: Waiting[]): Waiting[] {
+  let readings = 0;
+  let count = 0;
+  for (const waiting of queue) {
+    if (count > 0 && readings + waiting.readings > MOST_READINGS) break;
+    readings += waiting.readings;
+    count += 1;
+  }
+  return queue.splice(0, count);
+}
+
+async function withRetries<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries >= MOST_TRIES || !COLLISIONS.has(sqlStateOf(error) ?? '')) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50 * tries * Math.random()));
+    }
+  }
+}
+
+/** Classes 22 and 23 of SQLSTATE (data, integrity): the data are at fault and no retry mends them. */
+function isDataError(error: unknown): boolean {
+  return /^2[23]/.test(sqlStateOf(error) ?? '') || error instanceof PermanentError;
+}

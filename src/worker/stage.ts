@@ -1,0 +1,100 @@
+import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
+import { messageOf, PermanentError, sqlStateOf } from '../errors.js';
+import type { Logger } from '../logger.js';
+import { createWorker, limitedWarning, type QueueBackend } from '../queues/backend.js';
+import { JOB_SCHEMAS, type JobData, type QueueName } from '../queues/jobs.js';
+
+export interface Stage {
+  name: QueueName;
+  /** No new jobs; those under way finish first. */
+  close(): Promise<void>;
+}
+
+/** A job that no retry mends, for the table that people look at. */
+export interface LostJob {
+  queue: QueueName;
+  jobId: string;
+  data: unknown;
+  reason: string;
+  attempts: number;
+}
+
+const DEFER_MIN_MS = 1_000;
+const DEFER_MAX_MS = 30_000;
+
+/**
+ * Runs one queue's jobs. Data are checked by the queue's schema; a `PermanentError` and the last failed attempt end in
+ * the dead letters; while our own database or its network is at fault a job waits without using up an attempt.
+ */
+export function startStage<Name extends QueueName>(
+  name: Name,
+  processor: (data: JobData[Name], job: Job<JobData[Name], void>) => Promise<void>,
+  {
+    backend,
+    concurrency,
+    logger,
+    bury,
+  }: {
+    backend: QueueBackend;
+    concurrency: number;
+    logger: Logger;
+    bury: (job: LostJob) => Promise<void>;
+  },
+): Stage {
+  const warnOutage = limitedWarning(logger, 'jobs wait for the database');
+
+  async function run(job: Job<JobData[Name], void>, token?: string): Promise<void> {
+    try {
+      const parsed = JOB_SCHEMAS[name].safeParse(job.data);
+      if (!parsed.success)
+        throw new PermanentError(`job data: ${parsed.error.issues[0]?.message ?? 'not as agreed'}`);
+      await processor(parsed.data, job);
+    } catch (error) {
+      if (isOutage(error)) {
+        warnOutage(error);
+        const wait = Math.min(DEFER_MIN_MS * 2 ** Math.min(job.attemptsStarted, 5), DEFER_MAX_MS);
+        await job.moveToDelayed(Date.now() + wait * (0.5 + Math.random() / 2), token);
+        throw new DelayedError();
+      }
+      await fail(job, error);
+    }
+  }
+
+  async function fail(job: Job<JobData[Name], void>, error: unknown): Promise<never> {
+    const permanent = error instanceof PermanentError;
+    const attempts = job.attemptsMade + 1;
+    if (!permanent && attempts < (job.opts.attempts ?? 1)) {
+      logger.warn('job failed, will retry', { queue: name, jobId: job.id, attempts, err: error });
+      throw error;
+    }
+    logger.error('job failed for good', { queue: name, jobId: job.id, attempts, err: error });
+    await bury({ queue: name, jobId: job.id ?? '', data: job.data, reason: reasonOf(error), attempts });
+    throw new UnrecoverableError(messageOf(error));
+  }
+
+  const { worker, disconnect } = createWorker(name, run, backend, { concurrency });
+  worker.on('error', limitedWarning(logger, 'worker failed'));
+  worker.run().catch((err) => logger.error('worker stopped', { queue: name, err }));
+  return {
+    name,
+    close: async () => {
+      await worker.close();
+      disconnect();
+    },
+  };
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
+  return `${messageOf(error)}${cause}`;
+}
+
+/** Connections refused, reset or timed out, and a server that is shutting down, starting or out of space. */
+function isOutage(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  if (state !== undefined) return /^(08|53|57P|58|25006|40|55P03|57014)/.test(state);
+  const text = messageOf(error);
+  return /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|not queryable/i.test(
+    text,
+  );
+}
