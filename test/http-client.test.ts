@@ -83,7 +83,7 @@ describe('http client', () => {
 
   it('ends a request that no byte answers', async () => {
     const url = await serve(() => {});
-    expect((await failureOf(send(url, { idleTimeoutMs: 100 }))).kind).to.equal('timeout');
+    expect((await failureOf(send(url, { timeoutMs: 60_000, idleTimeoutMs: 100 }))).kind).to.equal('timeout');
   });
 
   it('is ended by the caller, before it began too', async () => {

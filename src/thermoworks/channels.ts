@@ -17,7 +17,7 @@ export interface ChannelList {
   missing: ProbeKey[];
   /** Asked for, and nothing heard: neither there nor missing. */
   unanswered: ProbeKey[];
-  /** The cloud's clock at the first answer; null if nothing was asked. */
+  /** The cloud's clock at the first document; null if there is none. */
   readTime: Date | null;
   rejected: Rejected;
 }
@@ -48,6 +48,7 @@ export async function fetchChannels(
   const started = ladder.start(pending.length);
   let ended = started;
   let largest = 0;
+  let refused = false;
   while (pending.length > 0) {
     const { way, devices } = RUNGS[ended] ?? { way: 'single', devices: 1 };
     const chunk = pending.slice(0, devices);
@@ -63,12 +64,15 @@ export async function fetchChannels(
         continue;
       }
       // The last way is the proven one: no access to this device. With none at all the account has lost it.
-      if (error.kind !== 'forbidden' || (pending.length === 1 && result.readTime === null)) throw error;
+      const nothing = result.channels.length + result.missing.length === 0;
+      if (error.kind !== 'forbidden' || (nothing && pending.length === 1)) throw error;
       collect(result, chunk, { documents: [], missing: [] });
+      refused = true;
     }
     pending.splice(0, chunk.length);
   }
-  ladder.settle({ started, ended, largest });
+  // A device refused in every way says nothing about the ways.
+  if (!refused) ladder.settle({ started, ended, largest });
   return result;
 }
 
@@ -139,14 +143,13 @@ const fetchList: Fetch = async (documents, accessToken, wanted) => {
       const page = { pageSize: LIST_PAGE, ...(pageToken !== null && { pageToken }) };
       const fields = CHANNEL_FIELDS;
       const { body, sentAt } = await documents.get('channel_list', accessToken, { path, fields, page });
-      if (!isRecord(body)) throw new CloudError('channel_list', { kind: 'transient', reason: 'malformed' });
+      if (!isRecord(body)) throw new CloudError('channel_list', 'transient', 'malformed');
       const listed = Array.isArray(body.documents) ? body.documents : [];
       found.documents.push(...listed.map((document) => ({ document, readTime: sentAt })));
       pageToken = typeof body.nextPageToken === 'string' && body.nextPageToken ? body.nextPageToken : null;
       pages += 1;
     } while (pageToken !== null && pages < MOST_LIST_PAGES);
-    if (pageToken !== null)
-      throw new CloudError('channel_list', { kind: 'transient', reason: 'endless_pages' });
+    if (pageToken !== null) throw new CloudError('channel_list', 'transient', 'endless_pages');
   }
   return found;
 };

@@ -80,14 +80,16 @@ export class CloudCaller {
 
   /** The parsed body of a 2xx answer. Only transient faults are tried again. @throws CloudError */
   async send(wanted: CloudRequest): Promise<CloudAnswer> {
-    const deadline = performance.now() + this.limits.deadlineMs;
+    const { deadlineMs } = this.limits;
+    const deadline = performance.now() + deadlineMs;
     const retries = wanted.call === 'refresh' || wanted.call === 'sign_in' ? 1 : 2;
     for (let attempt = 0; ; attempt += 1) {
       try {
         return await this.attempt(wanted, deadline - performance.now());
       } catch (error) {
         const waitMs = attempt < retries ? this.retryDelayMs(error, attempt) : null;
-        if (waitMs === null || performance.now() + waitMs >= deadline) throw error;
+        // With hardly any time left another try could only fail.
+        if (waitMs === null || performance.now() + waitMs > deadline - deadlineMs / 10) throw error;
         await sleep(waitMs, undefined, { signal: this.options.signal }).catch(() => {
           throw error;
         });
@@ -113,8 +115,8 @@ export class CloudCaller {
     const host = new URL(wanted.url).host;
     const admission = this.breakers.get(host)?.admit() ?? { pass: 'call' };
     if (admission.pass === 'no') {
-      const { cause, retryAfterMs } = admission;
-      throw new CloudError(wanted.call, { kind: cause, reason: 'breaker_open', retryAfterMs });
+      const { cause: kind, retryAfterMs } = admission;
+      throw new CloudError(wanted.call, kind, 'breaker_open', { retryAfterMs });
     }
     const { pass } = admission;
     try {
@@ -150,7 +152,7 @@ export class CloudCaller {
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
       onRequest?.(call, error.kind);
-      throw new CloudError(call, { kind: 'transient', reason: error.kind }, { cause: error });
+      throw new CloudError(call, 'transient', error.kind, { cause: error });
     }
   }
 }
@@ -160,7 +162,7 @@ function readAnswer(call: CloudCall, answer: HttpAnswer, now: Date): CloudAnswer
   const error = errorIn(json);
   const status = statusOf(answer.status, error);
   if (status >= 200 && status < 300) {
-    if (json === undefined) throw new CloudError(call, { kind: 'transient', reason: 'not_json', status });
+    if (json === undefined) throw new CloudError(call, 'transient', 'not_json', { status });
     const sentAt = new Date(answer.headers.date ?? '');
     return { body: json, sentAt: Number.isNaN(sentAt.getTime()) ? now : sentAt };
   }
@@ -168,7 +170,7 @@ function readAnswer(call: CloudCall, answer: HttpAnswer, now: Date): CloudAnswer
   const asked = retryAfterOf(answer.headers, now);
   const least = status === 429 ? RATE_LIMIT_MS : LOGIN_BRAKE_MS;
   const retryAfterMs = kind === 'rate_limited' ? Math.max(asked ?? 0, least) : asked;
-  throw new CloudError(call, { kind, reason: reasonOf(status, error), status, retryAfterMs });
+  throw new CloudError(call, kind, reasonOf(status, error), { status, retryAfterMs });
 }
 
 /** Undefined for what is no JSON: the parser's error would quote the body. */

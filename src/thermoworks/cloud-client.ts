@@ -106,7 +106,7 @@ async function signIn(
     body: JSON.stringify({ ...login, returnSecureToken: true }),
   });
   if (secondFactorAnswer.safeParse(body).success)
-    throw new CloudError('sign_in', { kind: 'unsupported', reason: 'second_factor' });
+    throw new CloudError('sign_in', 'unsupported', 'second_factor');
   const { localId, idToken, refreshToken, expiresIn } = parse('sign_in', signInAnswer, body);
   return { uid: localId, accessToken: idToken, refreshToken, expiresInSeconds: expiresIn };
 }
@@ -136,13 +136,13 @@ async function fetchUser(documents: Documents, accessToken: string, uid: string)
   const path = ['users', uid];
   const { body } = await documents.get('user', accessToken, { path, fields: USER_FIELDS });
   const user = readUser(body);
-  if (!user) throw new CloudError('user', { kind: 'no_account', reason: 'no_account' });
+  if (!user) throw new CloudError('user', 'no_account', 'no_account');
   return user;
 }
 
 /** A 200 of another form is a fault of the cloud that may pass; the schema's error is not kept, it may quote a token. */
 function parse<T>(call: CloudCall, schema: z.ZodType<T>, body: unknown): T {
   const answer = schema.safeParse(body);
-  if (!answer.success) throw new CloudError(call, { kind: 'transient', reason: 'malformed' });
+  if (!answer.success) throw new CloudError(call, 'transient', 'malformed');
   return answer.data;
 }

@@ -32,26 +32,21 @@ export type CloudFaultKind =
 /** A call to the cloud that failed. Holds no token, password, address or text that the cloud was free to choose. */
 export class CloudError extends Error {
   override name = 'CloudError';
-  readonly kind: CloudFaultKind;
-  readonly call: CloudCall;
   /** HTTP status, where there was an answer. */
   readonly status: number | undefined;
   /** Not before this; where the cloud or the breaker asked for it. */
   readonly retryAfterMs: number | undefined;
-  /** The cloud's code, such as `TOKEN_EXPIRED`; in lower case our own, such as `timeout`. */
-  readonly reason: string;
 
+  /** @param reason the cloud's code, such as `TOKEN_EXPIRED`; in lower case our own, such as `timeout` */
   constructor(
-    call: CloudCall,
-    fault: { kind: CloudFaultKind; reason: string; status?: number; retryAfterMs?: number },
-    options?: ErrorOptions,
+    readonly call: CloudCall,
+    readonly kind: CloudFaultKind,
+    readonly reason: string,
+    { status, retryAfterMs, cause }: { status?: number; retryAfterMs?: number; cause?: Error } = {},
   ) {
-    super(`${call} failed: ${fault.kind}, ${fault.reason}`, options);
-    this.kind = fault.kind;
-    this.call = call;
-    this.status = fault.status;
-    this.retryAfterMs = fault.retryAfterMs;
-    this.reason = fault.reason;
+    super(`${call} failed: ${kind}, ${reason}`, { cause });
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

@@ -46,7 +46,7 @@ export async function fetchDevices(
     if (last === null || last === after) break;
     after = last;
   }
-  throw new CloudError('devices', { kind: 'transient', reason: 'endless_pages' });
+  throw new CloudError('devices', 'transient', 'endless_pages');
 }
 
 function devicesOf(accountId: string, after: string | null): object {

@@ -53,7 +53,7 @@ export class Documents {
       headers: { authorization: `Bearer ${accessToken}`, 'Content-Type': 'application/json' },
       body: JSON.stringify(body),
     });
-    if (!Array.isArray(answer.body)) throw new CloudError(call, { kind: 'transient', reason: 'no_array' });
+    if (!Array.isArray(answer.body)) throw new CloudError(call, 'transient', 'no_array');
     const elements = answer.body.filter(isRecord).map((element) => ({
       element,
       readTime: parseTimestamp(element.readTime) ?? answer.sentAt,

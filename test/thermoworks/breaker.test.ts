@@ -92,6 +92,7 @@ describe('breaker', () => {
     fail(5);
     call('fine', 'transient', 'transient');
     call('provider', 'provider');
+    fail(5);
     expect(waits()).to.deep.equal(['provider', 5000]);
   });
 

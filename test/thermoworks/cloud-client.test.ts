@@ -405,7 +405,7 @@ describe('cloud client', () => {
 
     it('do not happen before a Retry-After of more than 5 s is over', async () => {
       script = () => ({ status: 503, headers: { 'retry-after': '6' } });
-      const fault = await faultOf(query());
+      const fault = await faultOf(query(clientWith({}, 20_000)));
       expect([fault.kind, fault.retryAfterMs, seen.length]).to.deep.equal(['transient', 6000, 1]);
     });
 
@@ -447,7 +447,9 @@ describe('cloud client', () => {
     it('opens for all calls at once when the key is refused, and closes by one probe', async () => {
       const json = { error: { code: 400, message: 'API key not valid. Please pass a valid API key.' } };
       script = inTurn({ status: 400, json }, { json: [] });
-      const client = clientWith();
+      const token = base.replace('127.0.0.1', 'localhost');
+      const hosts = { firebase: base, identity: base, token, firestore: base, storage: base };
+      const client = clientWith({ hosts });
       expect((await faultOf(client.refresh('RT-S3CRET'))).kind).to.equal('provider');
       expect(await faultOf(query(client))).to.deep.include({ kind: 'provider', reason: 'breaker_open' });
       expect(seen).to.have.length(1);
@@ -617,6 +619,20 @@ describe('cloud client', () => {
       expect(result.channels.map(({ deviceId }) => deviceId)).to.deep.equal(['M1']);
       expect(result.unanswered).to.deep.equal([{ deviceId: 'M0', probeId: '1' }]);
       expect((await faultOf(channels(wantedOf(1)))).kind).to.equal('forbidden');
+    });
+
+    it('of a device that is refused cost the other accounts nothing', async () => {
+      script = (one) => {
+        const names = one.path.endsWith(':batchGet') ? namesIn(one) : [one.path];
+        if (names.some((name) => name.includes('/M0/'))) return { status: 403, json: DENIED };
+        return { json: one.method === 'POST' ? names.map(found) : documentOf(nameOf('M1', '1')) };
+      };
+      const client = clientWith();
+      await faultOf(channels(wantedOf(1), client));
+      expect((await channels(wantedOf(2), client)).unanswered).to.have.length(1);
+      seen = [];
+      await channels([{ deviceId: 'M5', probeIds: ['1'] }], client);
+      expect(seen.map(({ path }) => path)).to.deep.equal([`/v1/${DOCS}:batchGet`]);
     });
 
     it('refused for want of a fresh token are not asked for in other ways', async () => {

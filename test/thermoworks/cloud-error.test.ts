@@ -59,7 +59,7 @@ describe('classifyFault', () => {
     ['channel', 404, 'Document "x" not found.', 'not_found'],
     ['user', 409, 'ABORTED', 'transient'],
     ['devices', 429, null, 'rate_limited'],
-    ['devices', 408, null, 'transient'],
+    ['devices', 408, 'TOO_SLOW', 'transient'],
     ['devices', 499, 'CANCELLED', 'transient'],
     ['devices', 500, 'INTERNAL', 'transient'],
     ['devices', 503, 'UNAVAILABLE', 'transient'],
