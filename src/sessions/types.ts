@@ -80,5 +80,6 @@ export interface SessionEvent {
   kind: 'started' | 'joined' | 'paused' | 'resumed' | 'ended' | 'cancelled' | 'reopened';
   /** `publicId` of the session. */
   session: string;
+  /** When the step was taken, by the cloud's clock: a recorded start or end lies before it. */
   atMs: number;
 }

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+
+const instantMs = z.int();
+const hundredthsC = z.int();
+
+/** One probe. Temperatures are whole hundredths of a degree Celsius, times epoch ms; what is not so is left out. */
+const probeTrack = z.object({
+  /** Of the last observation, whether it showed a value or not. */
+  lastMs: instantMs,
+  /** The last valid value and its time. */
+  value: hundredthsC.optional(),
+  validMs: instantMs.optional(),
+  /** Since when it shows none. */
+  absentMs: instantMs.optional(),
+  /** Minima of idle quarters of an hour, newest first; `bucket` numbers the newest. Kept as they are in a session. */
+  bucket: z.int(),
+  minima: z.array(hundredthsC.nullable()),
+  /** First reading of the present stay above baseline + 5 °C. */
+  riseMs: instantMs.optional(),
+  /** First reading of the present stay at pit-start temperature: the probe is a candidate. */
+  hotMs: instantMs.optional(),
+  /** Not armed since the last end: the lowest value since then, and its time. */
+  lowest: z.tuple([hundredthsC, instantMs]).optional(),
+});
+
+const pitHeat = z.object({
+  /** Seconds spent in each step of 2 °C from 0 °C on. */
+  seconds: z.array(z.int()),
+  p90: hundredthsC,
+  /** Last reading at 80 % or more of the span from the baseline to the 90th percentile. */
+  highMs: instantMs,
+});
+
+const cookTrack = z.object({
+  /** `publicId` of the session: the running one, or one that lost contact and may reopen. */
+  session: z.string(),
+  peak: hundredthsC,
+  /** By probe id: pit members that showed a value. */
+  pits: z.record(z.string(), pitHeat),
+  /** Since when the pits have been below their end limit with no food rising; unknown time is not counted. */
+  coolMs: instantMs.optional(),
+  /** By probe id: the lowest of each food since `coolMs`. */
+  foodLows: z.record(z.string(), hundredthsC),
+});
+
+const detectionState = z.object({ probes: z.record(z.string(), probeTrack), cook: cookTrack.optional() });
+
+export type ProbeTrack = z.infer<typeof probeTrack>;
+export type PitHeat = z.infer<typeof pitHeat>;
+export type CookTrack = z.infer<typeof cookTrack>;
+/** By `probes.id`. */
+export type ProbeTracks = { readonly [probeId: string]: ProbeTrack };
+
+/** What detection remembers of a device: plain JSON of bounded size, whatever the length of the session. */
+export interface DetectionState {
+  readonly probes: ProbeTracks;
+  readonly cook?: CookTrack | undefined;
+}
+
+export function emptyDetection(): DetectionState {
+  return { probes: {} };
+}
+
+/** Throws a ZodError when `json` is not a state that this version can go on from. */
+export function parseDetection(json: unknown): DetectionState {
+  return detectionState.parse(json);
+}

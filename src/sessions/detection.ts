@@ -1,0 +1,211 @@
+import type { Observation } from '../readings/observation.js';
+import { convertHundredths, isTemperature } from '../readings/temperature.js';
+import { addHeat, cool, isBelowEndLimit, isCooled } from './cooling.js';
+import type { DetectionState, ProbeTrack } from './detection-state.js';
+import { type Draft, finish, hasMember, isOpen, mapProbes, put, replace, runningIn } from './draft.js';
+import {
+  baselineOf,
+  disarmed,
+  inSession,
+  isPitHot,
+  showsCook,
+  withoutValue,
+  withValue,
+} from './probe-track.js';
+import { asMember, detectsCooks, mayJoin } from './roles.js';
+import { latestMs, timerOf } from './timers.js';
+import type { DeviceFacts, Moment, ProbeFacts, Session, SessionEvent, SessionMember } from './types.js';
+
+const BACK_DATED_MS = 30 * 60_000;
+const REOPEN_MS = 6 * 3_600_000;
+
+/** A device with what detection knows of it. */
+export interface DeviceWorld {
+  device: DeviceFacts;
+  detection: DetectionState;
+  /** The open ones, and the one that `detection.cook` names; others are left alone. */
+  sessions: Session[];
+}
+
+/** A valid value of a probe, in hundredths of a degree Celsius, with the probe before and after it. */
+interface Sight {
+  probe: ProbeFacts;
+  atMs: number;
+  value: number;
+  before: ProbeTrack | undefined;
+  track: ProbeTrack;
+}
+
+/**
+ * The device after one more trusted, in-order observation, or after time went by (domain-rules.md, Sessions). The input
+ * is not changed. Sessions with `rebuild` set must be rebuilt from the stored readings in the same transaction.
+ * @param newId makes the `publicId` of a session that starts
+ */
+export function reduceDevice(
+  world: DeviceWorld,
+  input: Observation | Moment,
+  newId: () => string,
+): { world: DeviceWorld; events: SessionEvent[] } {
+  const { device, detection, sessions } = world;
+  const draft: Draft = { device, probes: detection.probes, cook: detection.cook, sessions, events: [] };
+  adopt(draft);
+  if ('nowMs' in input) advance(draft, input.nowMs);
+  else observe(draft, input, newId);
+  const { probes, cook, events } = draft;
+  const isSame = probes === detection.probes && cook === detection.cook && draft.sessions === sessions;
+  if (isSame) return { world, events };
+  return { world: { device, detection: { probes, cook }, sessions: draft.sessions }, events };
+}
+
+/** The earliest time by the cloud's clock at which a {@link Moment} changes something; null: it cannot. */
+export function dueAtMs({ detection, sessions }: DeviceWorld): number | null {
+  const times = sessions.filter(isOpen).map((session) => timerOf(session, detection.probes).atMs);
+  return times.length > 0 ? Math.min(...times) : null;
+}
+
+/** Takes up what was done from outside: a session begun by hand, or one ended by hand. */
+function adopt(draft: Draft): void {
+  const { cook, sessions } = draft;
+  const running = runningIn(draft);
+  if (running && cook?.session !== running.publicId) beginCook(draft, running);
+  if (running || !cook) return;
+  if (sessions.some((s) => s.publicId === cook.session && s.endReason === 'lost_contact')) return;
+  draft.cook = undefined;
+  mapProbes(draft, disarmed);
+}
+
+function beginCook(draft: Draft, { publicId, startMs }: Session): void {
+  draft.cook = { session: publicId, peak: 0, pits: {}, foodLows: {} };
+  mapProbes(draft, (track) => inSession(track, startMs));
+}
+
+function advance(draft: Draft, nowMs: number): void {
+  for (let session of draft.sessions) {
+    while (isOpen(session)) {
+      const { step, atMs } = timerOf(session, draft.probes);
+      if (atMs > nowMs) break;
+      if (step === 'paused') session = put(draft, { ...session, phase: 'paused' }, 'paused', atMs);
+      else session = finish(draft, session, step, atMs);
+    }
+  }
+}
+
+function observe(draft: Draft, observation: Observation, newId: () => string): void {
+  const { probeId, measuredAtMs: atMs, hundredths, unit } = observation;
+  const probe = draft.device.probes.find(({ id }) => id === probeId);
+  const before = draft.probes[probeId];
+  if (!probe || probe.kind === 'humidity' || (before && atMs <= before.lastMs)) return;
+  advance(draft, atMs - 1); // what arrives at the last moment is in time
+  if (hundredths === null) {
+    draft.probes = { ...draft.probes, [probeId]: withoutValue(before, atMs) };
+    resume(draft, probeId, atMs);
+    return;
+  }
+  if (!isTemperature(unit)) return;
+  const value = convertHundredths(hundredths, unit, 'C');
+  reopen(draft, probeId, atMs, value);
+  const running = runningIn(draft);
+  const gapMs = running ? atMs - latestMs(running, draft.probes, 'lastMs') : 0;
+  const track = withValue(before, atMs, value, !running);
+  draft.probes = { ...draft.probes, [probeId]: track };
+  resume(draft, probeId, atMs);
+  const sight: Sight = { probe, atMs, value, before, track };
+  if (running) follow(draft, sight, gapMs);
+  else if (startsCook(draft.device, sight)) start(draft, sight, newId());
+}
+
+function resume(draft: Draft, probeId: number, atMs: number): void {
+  for (const session of draft.sessions) {
+    if (session.phase !== 'paused' || !hasMember(session, probeId)) continue;
+    put(draft, { ...session, phase: 'active' }, 'resumed', atMs);
+  }
+}
+
+/** A session that lost contact goes on when its pit is still hot; each pit is asked once. */
+function reopen(draft: Draft, probeId: number, atMs: number, value: number): void {
+  const { cook, probes } = draft;
+  const session = draft.sessions.find(({ publicId }) => publicId === cook?.session);
+  if (!cook || !session || session.endMs === null || !hasMember(session, probeId)) return;
+  const { [probeId]: heat, ...otherPits } = cook.pits;
+  const track = probes[probeId];
+  const isPitless = Object.keys(cook.pits).length === 0;
+  const isHot = heat && track && !isBelowEndLimit(heat, baselineOf(track), value);
+  const isLate = atMs - session.endMs > REOPEN_MS;
+  if (!isLate && (isHot || isPitless)) {
+    mapProbes(draft, (other) => ({ ...other, lowest: undefined }));
+    const phases = { status: 'active', phase: 'active', endMs: null, endReason: null } as const;
+    put(draft, { ...session, ...phases, rebuild: true }, 'reopened', atMs);
+  } else if (isLate || (heat && Object.keys(otherPits).length === 0)) draft.cook = undefined;
+  else if (heat) draft.cook = { ...cook, pits: otherPits };
+}
+
+function startsCook(device: DeviceFacts, { probe, track }: Sight): boolean {
+  return isPitHot(track) && detectsCooks(device) && asMember(device, probe, track).role === 'pit';
+}
+
+function start(draft: Draft, sight: Sight, publicId: string): void {
+  const { device } = draft;
+  const { atMs, track } = sight;
+  const session: Session = {
+    publicId,
+    id: null,
+    userId: device.userId,
+    deviceId: device.deviceId,
+    sessionType: 'auto',
+    status: 'active',
+    phase: 'active',
+    endReason: null,
+    startMs: Math.max(track.riseMs ?? atMs, atMs - BACK_DATED_MS),
+    endMs: null,
+    lastReadingMs: null,
+    temperatureUnit: device.temperatureUnit,
+    members: [],
+    stats: new Map(),
+    rebuild: true,
+  };
+  beginCook(draft, session);
+  session.members = device.probes.flatMap((probe) => {
+    const other = draft.probes[probe.id];
+    if (!other || (probe !== sight.probe && !takesPart(device, probe, other))) return [];
+    return [asMember(device, probe, other)];
+  });
+  draft.sessions = [...draft.sessions, session];
+  draft.events.push({ kind: 'started', session: publicId, atMs });
+  follow(draft, sight, 0);
+}
+
+/** Whether a probe that shows something since before the start belongs to the cook. */
+function takesPart(device: DeviceFacts, probe: ProbeFacts, track: ProbeTrack): boolean {
+  const { value, absentMs, minima } = track;
+  if (value === undefined || absentMs !== undefined || minima.length === 0) return false;
+  return mayJoin(device, probe) && showsCook(track, value);
+}
+
+/** One more value in a session: the probe may join or turn out to be a pit, and the pits may have cooled. */
+function follow(draft: Draft, sight: Sight, gapMs: number): void {
+  const { probe, atMs, value, before, track } = sight;
+  const running = runningIn(draft);
+  const session = running && withMember(draft, running, sight);
+  const member = session?.members.find(({ probeId }) => probeId === probe.id);
+  const { cook } = draft;
+  if (!session || !member || !cook) return;
+  const heat = member.role === 'pit' ? { [probe.id]: addHeat(cook.pits[probe.id], before, track) } : {};
+  const seen = { ...cook, peak: Math.max(cook.peak, value), pits: { ...cook.pits, ...heat } };
+  draft.cook = cool(seen, draft.probes, member, { atMs, value, gapMs });
+  if (session.sessionType === 'auto' && isCooled(draft.cook, atMs)) finish(draft, session, 'cooled', atMs);
+}
+
+function withMember(draft: Draft, session: Session, { probe, before, track, value, atMs }: Sight): Session {
+  const { device } = draft;
+  const present = session.members.find(({ probeId }) => probeId === probe.id);
+  if (!present) {
+    const isAsked = session.sessionType === 'auto' && mayJoin(device, probe);
+    if (!isAsked || (before && !showsCook(before, value))) return session;
+    const members = [...session.members, asMember(device, probe, track)];
+    return put(draft, { ...session, members, rebuild: true }, 'joined', atMs);
+  }
+  if (present.role !== 'food' || asMember(device, probe, track).role !== 'pit') return session;
+  const change = (other: SessionMember): SessionMember =>
+    other === present ? { ...other, role: 'pit' } : other;
+  return replace(draft, { ...session, members: session.members.map(change) });
+}

@@ -1,0 +1,66 @@
+import type { EndReason } from '../entities/grilling-session.js';
+import { lastHighMs } from './cooling.js';
+import type { CookTrack, ProbeTrack, ProbeTracks } from './detection-state.js';
+import { disarmed } from './probe-track.js';
+import { latestMs } from './timers.js';
+import type { DeviceFacts, Session, SessionEvent } from './types.js';
+
+const SHORTEST_MS = 20 * 60_000;
+const LOWEST_PEAK = 4500;
+
+/** A device's world while one input is worked in: parts are replaced, never changed. */
+export interface Draft {
+  readonly device: DeviceFacts;
+  probes: ProbeTracks;
+  cook: CookTrack | undefined;
+  sessions: Session[];
+  readonly events: SessionEvent[];
+}
+
+export const isOpen = ({ status }: Session): boolean => status === 'active';
+
+export const hasMember = ({ members }: Session, id: number): boolean =>
+  members.some(({ probeId }) => probeId === id);
+
+/** The session that detection follows: the open one. */
+export function runningIn({ sessions, cook }: Draft): Session | undefined {
+  return sessions.find((s) => isOpen(s) && s.publicId === cook?.session) ?? sessions.find(isOpen);
+}
+
+export function replace(draft: Draft, session: Session): Session {
+  draft.sessions = draft.sessions.map((other) => (other.publicId === session.publicId ? session : other));
+  return session;
+}
+
+/** Takes `session` in place of what it was, with the event that says why; returns it. */
+export function put(draft: Draft, session: Session, kind: SessionEvent['kind'], atMs: number): Session {
+  draft.events.push({ kind, session: session.publicId, atMs });
+  return replace(draft, session);
+}
+
+export function mapProbes(draft: Draft, change: (track: ProbeTrack) => ProbeTrack): void {
+  draft.probes = Object.fromEntries(Object.entries(draft.probes).map(([id, track]) => [id, change(track)]));
+}
+
+/** A session that ends by itself at `atMs`; the end on record is earlier. Returns it. */
+export function finish(draft: Draft, session: Session, reason: EndReason, atMs: number): Session {
+  const cook = draft.cook?.session === session.publicId ? draft.cook : undefined;
+  const isCooled = cook !== undefined && reason === 'cooled';
+  const endMs = isCooled ? lastHighMs(cook) : latestMs(session, draft.probes, 'validMs');
+  const isTooLittle =
+    endMs - session.startMs < SHORTEST_MS || (cook !== undefined && cook.peak < LOWEST_PEAK);
+  const isNoCook = session.sessionType === 'auto' && isTooLittle;
+  if (cook) {
+    draft.cook = reason === 'lost_contact' ? cook : undefined; // it may reopen
+    mapProbes(draft, disarmed);
+  }
+  const ended: Session = {
+    ...session,
+    status: isNoCook ? 'cancelled' : 'completed',
+    phase: 'ended',
+    endReason: reason,
+    endMs,
+    rebuild: session.rebuild || isCooled, // readings after the recorded end were counted
+  };
+  return put(draft, ended, isNoCook ? 'cancelled' : 'ended', atMs);
+}
