@@ -6,7 +6,7 @@ import { isRecord } from './firestore-value.js';
 import { CHANNEL_FIELDS, readChannel } from './payload.js';
 import type { ChannelsWanted, CloudChannel } from './types.js';
 
-export interface ProbeKey {
+interface ProbeKey {
   deviceId: string;
   probeId: string;
 }

@@ -8,7 +8,7 @@ import { Documents } from './documents.js';
 import { readUser, USER_FIELDS } from './payload.js';
 import type { ChannelsWanted, CloudUser, ProviderSettings, Tokens } from './types.js';
 
-export interface WebConfig {
+interface WebConfig {
   projectId: string;
   /** Null where configuration names a project and no bucket. */
   storageBucket: string | null;
