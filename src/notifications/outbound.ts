@@ -17,6 +17,7 @@ export interface Outbound {
 
 const LIMITS = { timeoutMs: 8_000, maxBytes: 65_536 };
 const LOOKUP_MS = 3_000;
+const BLOCKED = 'EBLOCKED';
 const PRIVATE = 'is at a private address, which only ALLOW_PRIVATE_WEBHOOKS permits';
 
 /** @param lookup in place of the system's: what it answers is what is dialled */
@@ -51,8 +52,22 @@ export function createOutbound({
 
 /** Agents that dial public addresses only, judged where the connection is made: literals, and each answer for a name. */
 export function guardedAgents({ allowPrivate, lookup }: { allowPrivate: boolean; lookup: LookupFunction }) {
-  const options = { allowPrivateIPAddress: allowPrivate, allowMetaIPAddress: allowPrivate, lookup };
+  const options = {
+    allowPrivateIPAddress: allowPrivate,
+    allowMetaIPAddress: allowPrivate,
+    lookup: allowPrivate ? lookup : guardedLookup(lookup),
+  };
   return { http: new RequestFilteringHttpAgent(options), https: new RequestFilteringHttpsAgent(options) };
+}
+
+/** Stricter than the agents' own check, which takes IPv6 that nobody was given for public. */
+function guardedLookup(lookup: LookupFunction): LookupFunction {
+  return (name, options, done) =>
+    lookup(name, options, (error, found, family) => {
+      const addresses = typeof found === 'string' ? [found] : (found ?? []).map(({ address }) => address);
+      if (error || addresses.every(isPublicAddress)) return done(error, found, family);
+      done(Object.assign(new Error(`${name} is at a private address`), { code: BLOCKED }), '');
+    });
 }
 
 /** What is wrong with the address itself, or nothing. */
@@ -72,16 +87,14 @@ function refusalOf(text: string, allowPrivate: boolean): string | undefined {
 async function pointsOutside(host: string, lookup: LookupFunction): Promise<boolean> {
   if (host.startsWith('[')) return true;
   const resolved = new Promise<boolean>((resolve) => {
-    lookup(host, { all: true }, (error, found) => {
-      const addresses = typeof found === 'string' ? [found] : (found ?? []).map(({ address }) => address);
-      resolve(error !== null || addresses.every(isPublicAddress));
-    });
+    guardedLookup(lookup)(host, { all: true }, (error) => resolve(error?.code !== BLOCKED));
   });
   return Promise.race([resolved, after(LOOKUP_MS, true, { ref: false })]);
 }
 
 function toFailure(error: unknown): never {
   if (!(error instanceof HttpError) || error.kind === 'aborted') throw error;
-  if (error.kind === 'blocked') throw new DeliveryError(`the address ${PRIVATE}`, 'refused');
+  if (error.kind === 'blocked' || error.code === BLOCKED)
+    throw new DeliveryError(`the address ${PRIVATE}`, 'refused');
   throw new DeliveryError(error.message, 'retry');
 }
