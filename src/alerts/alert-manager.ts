@@ -6,7 +6,8 @@ import { Probe } from '../entities/probe.js';
 import { TemperatureAlert } from '../entities/temperature-alert.js';
 import { User } from '../entities/user.js';
 import { InputError, NotFoundError } from '../errors.js';
-import { toHundredths } from '../readings/sample.js';
+import { type ProbeRole, toHundredths } from '../readings/sample.js';
+import { effectiveRole } from '../sessions/roles.js';
 import { saveStates } from './alert-store.js';
 import { withDefaults } from './defaults.js';
 import { alreadyMet, initialStates } from './evaluate.js';
@@ -29,9 +30,9 @@ export class AlertManager {
     userId: number,
     { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
   ): Promise<{ alert: TemperatureAlert; alreadyMet: boolean }> {
-    const probe = await this.getProbe(userId, deviceId, probeId);
+    const { probe, role } = await this.getProbe(userId, deviceId, probeId);
     const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
-    const { type, ...settings } = withDefaults(options, { role: probe.role, temperatureUnit });
+    const { type, ...settings } = withDefaults(options, { role, temperatureUnit });
     const publicId = uuidv7();
     const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
     await this.db.insert(TemperatureAlert, { ...owned, ...settings });
@@ -57,7 +58,7 @@ export class AlertManager {
   async delete(publicId: string): Promise<void> {
     const { id, deviceId } = await this.getByPublicId(publicId);
     await this.lockDevice(deviceId);
-    await this.db.update(TemperatureAlert, { id }, { deletedAt: () => 'now()', isActive: false });
+    await this.db.update(TemperatureAlert, { id }, { deletedAt: () => 'now()' });
     await this.db.delete(AlertState, { alertId: id });
   }
 
@@ -87,7 +88,11 @@ export class AlertManager {
     return this.db.findOne(Device, { where, lock: { mode: 'for_no_key_update' } });
   }
 
-  private async getProbe(userId: number, deviceId: string, probeId: string | undefined): Promise<Probe> {
+  private async getProbe(
+    userId: number,
+    deviceId: string,
+    probeId: string | undefined,
+  ): Promise<{ probe: Probe; role: ProbeRole }> {
     const device = await this.lockDevice(deviceId);
     if (device?.userId !== userId) {
       const own = await this.db.findBy(Device, { userId, deletedAt: IsNull() });
@@ -100,7 +105,7 @@ export class AlertManager {
     if (!probe) throw new NotFoundError(`no probe ${probeId}: ${there}`);
     if (probe.kind === 'humidity')
       throw new InputError(`--probe ${probeId} measures humidity, not temperature`);
-    return probe;
+    return { probe, role: effectiveRole(device, probe) };
   }
 
   /**

@@ -55,13 +55,13 @@ const alertInput = z.strictObject({
  */
 export function withDefaults(
   input: Record<string, unknown>,
-  { role, temperatureUnit: preferred }: { role: ProbeRole | null; temperatureUnit: TemperatureUnit | null },
+  { role, temperatureUnit: preferred }: { role: ProbeRole; temperatureUnit: TemperatureUnit | null },
 ): AlertSettings {
   const given = parse(input);
   const isTarget = given.type === 'target';
   if (given.direction && !isTarget) throw new InputError('--direction is not for a range');
   const temperatureUnit = given.temperatureUnit ?? preferred ?? 'F';
-  const byRole = DEFAULTS[role ?? 'food'];
+  const byRole = DEFAULTS[role];
   const settings: AlertSettings = {
     holdSeconds: isTarget ? DEFAULT_TARGET_HOLD_SECONDS : byRole.rangeHoldSeconds,
     recoverySeconds: byRole.recoverySeconds,

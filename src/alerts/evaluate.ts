@@ -15,6 +15,8 @@ const MIN_RECOVERY_MS = 2 * MINUTE_MS;
 /** Of a probe that reports on change: it may be silent for so long and a condition still counts as held. */
 const ON_CHANGE_GAP_MS = 10 * MINUTE_MS;
 
+const INACTIVE = { phase: 'inactive', heldMs: 0, heldReadings: 0, extreme: null } as const;
+
 /** What one state watches, in hundredths of the rule's unit. */
 interface Limit {
   side: AlertSide;
@@ -154,8 +156,8 @@ function hold(state: AlertState, step: Step): AlertState {
   const goesOn = state.phase === 'pending';
   const heldMs = goesOn ? state.heldMs + step.knownMs : 0;
   const heldReadings = goesOn ? state.heldReadings + 1 : 1;
-  const isHeld =
-    rule.holdSeconds === 0 || (heldReadings >= 2 && heldMs >= rule.holdSeconds * 1000) || isClearlyMet(step);
+  // Any hold above 0 takes two readings: only the second adds time.
+  const isHeld = heldMs >= rule.holdSeconds * 1000 || isClearlyMet(step);
   const isCoolingDown =
     state.resolvedAtMs !== null && measuredAtMs - state.resolvedAtMs < rule.cooldownSeconds * 1000;
   const extreme = worst(state, step);
@@ -163,8 +165,6 @@ function hold(state: AlertState, step: Step): AlertState {
   const isArmed = rule.type !== 'target';
   return { ...state, ...INACTIVE, phase: 'firing', isArmed, firedAtMs: measuredAtMs, extreme };
 }
-
-const INACTIVE = { phase: 'inactive', heldMs: 0, heldReadings: 0, extreme: null } as const;
 
 function isClearlyMet({ rule, excess }: Step): boolean {
   if (rule.type !== 'target' || rule.holdSeconds !== DEFAULT_TARGET_HOLD_SECONDS) return false;

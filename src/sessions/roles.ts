@@ -9,12 +9,15 @@ const GATEWAY = /^rfx gateway$/i;
 const PIT_LABEL = /(?<![a-z])(pit|grill|smoker|ambient|air)(?![a-z])/i;
 const FAST_RISE_MS = 60 * 60_000;
 
-function isKind({ type, model }: DeviceFacts, kind: RegExp): boolean {
+function isKind({ type, model }: Pick<DeviceFacts, 'type' | 'model'>, kind: RegExp): boolean {
   return kind.test(type ?? '') || kind.test(model ?? '');
 }
 
 /** What the probe is for: as the user set it, else guessed from the device and the label. */
-export function effectiveRole(device: DeviceFacts, probe: ProbeFacts): ProbeRole {
+export function effectiveRole(
+  device: Pick<DeviceFacts, 'type' | 'model'>,
+  probe: Pick<ProbeFacts, 'role' | 'label'>,
+): ProbeRole {
   if (probe.role !== null) return probe.role;
   if (isKind(device, LOGGER)) return 'storage'; // before the label: a cold room's "Air" is no pit
   return isKind(device, GATEWAY) || PIT_LABEL.test(probe.label ?? '') ? 'pit' : 'food';

@@ -15,32 +15,13 @@ import { Probe } from '../../src/entities/probe.js';
 import { TemperatureAlert } from '../../src/entities/temperature-alert.js';
 import { User } from '../../src/entities/user.js';
 import { InputError, NotFoundError } from '../../src/errors.js';
+import { TEST_POOL } from '../support/pool-settings.js';
 import { createTestDatabase } from '../support/servers.js';
 
-const POOL = {
-  size: 1,
-  maxOverflow: 3,
-  recycleSeconds: 3600,
-  prePing: false,
-  timeoutSeconds: 30,
-  statementTimeoutMs: 30_000,
-  logQueries: false,
-};
 const T0 = new Date('2026-11-21T12:00:00.123Z');
 
 let db: DataSource;
 let drop: () => Promise<void>;
-before(async () => {
-  const database = await createTestDatabase();
-  drop = database.drop;
-  db = await createDatabase({ url: database.url, pool: POOL }).dataSource.initialize();
-  await db.runMigrations();
-});
-after(async () => {
-  await db.destroy();
-  await drop();
-});
-
 interface Home {
   userId: number;
   deviceId: string;
@@ -82,287 +63,315 @@ const failure = (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-describe('AlertManager', () => {
-  it('creates an alert with the defaults of the role and the unit its owner prefers', async () => {
-    const place = await home({ user: { temperatureUnit: 'C' }, probe: { role: 'pit' } });
-    const { alert, alreadyMet } = await createAlert(place, {
-      type: 'range',
-      minTemperature: 100,
-      criticalMaxTemperature: 150,
-    });
-    expect(alreadyMet).to.equal(false);
-    expect(await within((alerts) => alerts.toJson(alert))).to.deep.include({
-      id: alert.publicId,
-      device_id: place.deviceId,
-      probe_id: '1',
-      alert_type: 'range',
-      min_temperature: 100,
-      max_temperature: null,
-      critical_max_temperature: 150,
-      temperature_unit: 'C',
-      hold_seconds: 180,
-      recovery_seconds: null,
-      hysteresis: 3,
-      severity: 'warning',
-      is_active: true,
-      last_triggered: null,
-    });
-    const [loaded] = await load(place.probe);
-    expect(loaded?.states).to.deep.equal(
-      initialStates({ ...(loaded?.rule ?? expect.fail('no alert')) })
-        .map((state) => ({ ...state, rearmMs: -1 }))
-        .sort((a, b) => (a.side < b.side ? -1 : 1)),
-    );
-    expect(loaded).to.deep.include({ probeId: place.probe, publicId: alert.publicId });
+describe('alerts in PostgreSQL', () => {
+  before(async () => {
+    const database = await createTestDatabase();
+    drop = database.drop;
+    db = await createDatabase({ url: database.url, pool: TEST_POOL }).dataSource.initialize();
+  });
+  after(async () => {
+    await db.destroy();
+    await drop();
   });
 
-  it('shows states by side and tier, and nothing that is only ours', async () => {
-    const { alert } = await createAlert(await home());
-    const shown: Record<string, unknown> = JSON.parse(
-      JSON.stringify(await within((alerts) => alerts.toJson(alert))),
-    );
-    expect(shown).to.not.have.any.keys('user_id', 'public_id', 'deleted_at');
-    expect(shown.created_at).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    expect(shown.states).to.deep.equal([
-      {
+  describe('AlertManager', () => {
+    it('creates an alert with the defaults of the role and the unit its owner prefers', async () => {
+      const place = await home({ user: { temperatureUnit: 'C' }, probe: { role: 'pit' } });
+      const { alert, alreadyMet } = await createAlert(place, {
+        type: 'range',
+        minTemperature: 100,
+        criticalMaxTemperature: 150,
+      });
+      expect(alreadyMet).to.equal(false);
+      expect(await within((alerts) => alerts.toJson(alert))).to.deep.include({
+        id: alert.publicId,
+        device_id: place.deviceId,
+        probe_id: '1',
+        alert_type: 'range',
+        min_temperature: 100,
+        max_temperature: null,
+        critical_max_temperature: 150,
+        temperature_unit: 'C',
+        hold_seconds: 180,
+        recovery_seconds: null,
+        hysteresis: 3,
+        severity: 'warning',
+        is_active: true,
+        last_triggered: null,
+      });
+      const [loaded] = await load(place.probe);
+      expect(loaded?.states).to.deep.equal(
+        initialStates({ ...(loaded?.rule ?? expect.fail('no alert')) })
+          .map((state) => ({ ...state, rearmMs: -1 }))
+          .sort((a, b) => (a.side < b.side ? -1 : 1)),
+      );
+      expect(loaded).to.deep.include({ probeId: place.probe, publicId: alert.publicId });
+    });
+
+    it('guesses the role that nobody set from the device and the label', async () => {
+      const hold = async (place: Home) =>
+        (await createAlert(place, { type: 'range', maxTemperature: 100 })).alert.holdSeconds;
+      const logger = await home();
+      await db.manager.update(Device, { deviceId: logger.deviceId }, { type: 'datalogger' });
+      expect([
+        await hold(logger),
+        await hold(await home({ probe: { label: 'Pit' } })),
+        await hold(await home()),
+      ]).to.deep.equal([1800, 180, 60]);
+    });
+
+    it('shows states by side and tier, and nothing that is only ours', async () => {
+      const { alert } = await createAlert(await home());
+      const shown: Record<string, unknown> = JSON.parse(
+        JSON.stringify(await within((alerts) => alerts.toJson(alert))),
+      );
+      expect(shown).to.not.have.any.keys('user_id', 'public_id', 'deleted_at');
+      expect(shown.created_at).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      expect(shown.states).to.deep.equal([
+        {
+          side: 'up',
+          tier: 'warning',
+          phase: 'inactive',
+          is_unknown: false,
+          is_armed: true,
+          is_announced: false,
+          version: 0,
+          held_ms: 0,
+          held_readings: 0,
+          rearm_ms: -1,
+          evaluated_at: null,
+          fired_at: null,
+          resolved_at: null,
+          extreme: null,
+        },
+      ]);
+    });
+
+    const seeds: [string, Partial<Probe>, boolean, Partial<AlertState>][] = [
+      [
+        'met now: waits to be armed',
+        { lastValue: 203, lastUnit: 'F', lastMeasuredAt: T0 },
+        true,
+        { isArmed: false, isUnknown: false, evaluatedAtMs: T0.getTime() },
+      ],
+      [
+        'not met: the next value may cross',
+        { lastValue: 202.9, lastUnit: 'F', lastMeasuredAt: T0 },
+        false,
+        { isArmed: true, evaluatedAtMs: T0.getTime() },
+      ],
+      [
+        'met before the probe fell silent: the first value decides',
+        { lastValue: 203, lastUnit: 'F', lastMeasuredAt: T0, state: 'absent' },
+        false,
+        { isArmed: true, isUnknown: true, evaluatedAtMs: null },
+      ],
+      [
+        'not met before the probe fell silent',
+        { lastValue: 150, lastUnit: 'F', lastMeasuredAt: T0, state: 'stale' },
+        false,
+        { isArmed: true, isUnknown: true, evaluatedAtMs: T0.getTime() },
+      ],
+      ['never a value', {}, false, { isArmed: true, isUnknown: false, evaluatedAtMs: null }],
+    ];
+    for (const [what, probe, met, seed] of seeds) {
+      it(`compares a new target with what the probe showed last: ${what}`, async () => {
+        const place = await home({ probe });
+        expect((await createAlert(place)).alreadyMet).to.equal(met);
+        expect((await load(place.probe))[0]?.states[0]).to.include(seed);
+      });
+    }
+
+    it('says what there is when a device or probe is not there, or not theirs', async () => {
+      const mine = await home();
+      const theirs = await home();
+      const foreign = await failure(createAlert({ userId: mine.userId, deviceId: theirs.deviceId }));
+      expect(foreign).to.be.instanceOf(NotFoundError);
+      expect(foreign).to.have.property('message', `no device ${theirs.deviceId}; there is ${mine.deviceId}`);
+      const unknown = await failure(
+        createAlert(mine, { type: 'target', targetTemperature: 1, probeId: '9' }),
+      );
+      expect(unknown).to.be.instanceOf(NotFoundError);
+      expect(unknown).to.have.property('message', `no probe 9: device ${mine.deviceId} has 1 (Point)`);
+      const missing = await failure(
+        createAlert(mine, { type: 'target', targetTemperature: 1, probeId: undefined }),
+      );
+      expect(missing).to.be.instanceOf(InputError);
+      expect(missing).to.have.property('message', `--probe is needed: device ${mine.deviceId} has 1 (Point)`);
+      const humid = await home({ probe: { kind: 'humidity' } });
+      expect(await failure(createAlert(humid))).to.be.instanceOf(InputError);
+      expect(await failure(createAlert(mine, { type: 'target' }))).to.be.instanceOf(InputError);
+    });
+
+    it("lists a user's alerts, and deletes softly and silently", async () => {
+      const place = await home();
+      const { alert: gone } = await createAlert(place);
+      const { alert: kept } = await createAlert(place);
+      await createAlert(await home());
+      const ids = () =>
+        within(async (alerts) => (await alerts.list(place.userId)).map(({ publicId }) => publicId));
+      expect(await ids()).to.deep.equal([gone.publicId, kept.publicId]);
+      await within((alerts) => alerts.delete(gone.publicId));
+      expect(await ids()).to.deep.equal([kept.publicId]);
+      expect((await load(place.probe)).map(({ publicId }) => publicId)).to.deep.equal([kept.publicId]);
+      expect(await db.manager.countBy(AlertStateRow, { alertId: gone.id })).to.equal(0);
+      expect(await db.manager.countBy(TemperatureAlert, { id: gone.id })).to.equal(1);
+      for (const id of [gone.publicId, uuidv7(), 'nonsense'])
+        expect(await failure(within((alerts) => alerts.getByPublicId(id)))).to.be.instanceOf(NotFoundError);
+    });
+  });
+
+  describe('alert store', () => {
+    it('gives back states as they were saved, to the millisecond', async () => {
+      const place = await home();
+      const { alert } = await createAlert(place);
+      const state: AlertState = {
+        alertId: alert.id,
         side: 'up',
         tier: 'warning',
-        phase: 'inactive',
-        is_unknown: false,
-        is_armed: true,
-        is_announced: false,
-        version: 0,
-        held_ms: 0,
-        held_readings: 0,
-        rearm_ms: -1,
-        evaluated_at: null,
-        fired_at: null,
-        resolved_at: null,
-        extreme: null,
-      },
-    ]);
-  });
-
-  const seeds: [string, Partial<Probe>, boolean, Partial<AlertState>][] = [
-    [
-      'met now: waits to be armed',
-      { lastValue: 203, lastUnit: 'F', lastMeasuredAt: T0 },
-      true,
-      { isArmed: false, isUnknown: false, evaluatedAtMs: T0.getTime() },
-    ],
-    [
-      'not met: the next value may cross',
-      { lastValue: 202.9, lastUnit: 'F', lastMeasuredAt: T0 },
-      false,
-      { isArmed: true, evaluatedAtMs: T0.getTime() },
-    ],
-    [
-      'met before the probe fell silent: the first value decides',
-      { lastValue: 203, lastUnit: 'F', lastMeasuredAt: T0, state: 'absent' },
-      false,
-      { isArmed: true, isUnknown: true, evaluatedAtMs: null },
-    ],
-    [
-      'not met before the probe fell silent',
-      { lastValue: 150, lastUnit: 'F', lastMeasuredAt: T0, state: 'stale' },
-      false,
-      { isArmed: true, isUnknown: true, evaluatedAtMs: T0.getTime() },
-    ],
-    ['never a value', {}, false, { isArmed: true, isUnknown: false, evaluatedAtMs: null }],
-  ];
-  for (const [what, probe, met, seed] of seeds) {
-    it(`compares a new target with what the probe showed last: ${what}`, async () => {
-      const place = await home({ probe });
-      expect((await createAlert(place)).alreadyMet).to.equal(met);
-      expect((await load(place.probe))[0]?.states[0]).to.include(seed);
+        phase: 'recovering',
+        isUnknown: true,
+        isArmed: false,
+        isAnnounced: true,
+        version: 3,
+        heldMs: 9_007_199_254_740,
+        heldReadings: 2,
+        rearmMs: -1,
+        evaluatedAtMs: 1_795_262_400_001,
+        firedAtMs: 1_795_262_399_999,
+        resolvedAtMs: Date.parse('2015-01-01T00:00:00.003Z'),
+        extreme: 203.45,
+      };
+      await db.transaction((tx) => saveStates(tx, [state]));
+      expect((await load(place.probe))[0]?.states).to.deep.equal([state]);
+      const changed: AlertState = {
+        ...{ alertId: alert.id, side: 'up', tier: 'warning', phase: 'inactive', version: 4 },
+        ...{ isUnknown: false, isArmed: true, isAnnounced: false, heldMs: 1, heldReadings: 1, rearmMs: 2 },
+        ...{ evaluatedAtMs: null, firedAtMs: null, resolvedAtMs: null, extreme: null },
+      };
+      await db.transaction((tx) => saveStates(tx, [changed]));
+      expect((await load(place.probe))[0]?.states).to.deep.equal([changed]);
+      expect(await load()).to.deep.equal([]);
+      await db.transaction((tx) => saveStates(tx, []));
     });
-  }
 
-  it('says what there is when a device or probe is not there, or not theirs', async () => {
-    const mine = await home();
-    const theirs = await home();
-    const foreign = await failure(createAlert({ userId: mine.userId, deviceId: theirs.deviceId }));
-    expect(foreign).to.be.instanceOf(NotFoundError);
-    expect(foreign).to.have.property('message', `no device ${theirs.deviceId}; there is ${mine.deviceId}`);
-    const unknown = await failure(createAlert(mine, { type: 'target', targetTemperature: 1, probeId: '9' }));
-    expect(unknown).to.be.instanceOf(NotFoundError);
-    expect(unknown).to.have.property('message', `no probe 9: device ${mine.deviceId} has 1 (Point)`);
-    const missing = await failure(
-      createAlert(mine, { type: 'target', targetTemperature: 1, probeId: undefined }),
-    );
-    expect(missing).to.be.instanceOf(InputError);
-    expect(missing).to.have.property('message', `--probe is needed: device ${mine.deviceId} has 1 (Point)`);
-    const humid = await home({ probe: { kind: 'humidity' } });
-    expect(await failure(createAlert(humid))).to.be.instanceOf(InputError);
-    expect(await failure(createAlert(mine, { type: 'target' }))).to.be.instanceOf(InputError);
-  });
+    it('loads what is in force on the probes asked for, of the owner they belong to', async () => {
+      const [a, b, off] = [await home(), await home(), await home()];
+      const gone = await home();
+      const { alert: first } = await createAlert(a);
+      const { alert: second } = await createAlert(b);
+      await createAlert(gone);
+      const { alert: paused } = await createAlert(off);
+      await db.manager.update(TemperatureAlert, { id: paused.id }, { isActive: false });
+      await db.manager.update(User, { id: gone.userId }, { deletedAt: T0 });
+      const next = await db.manager.save(User, { publicId: uuidv7(), email: 'next@example.com' });
+      const moved = await db.manager.save(Probe, { userId: next.id, deviceId: a.deviceId, probeId: '1' });
+      const loaded = await load(b.probe, off.probe, gone.probe, a.probe, moved.id);
+      expect(loaded.map(({ publicId, probeId }) => [publicId, probeId])).to.deep.equal([
+        [first.publicId, a.probe],
+        [second.publicId, b.probe],
+      ]);
+    });
 
-  it("lists a user's alerts, and deletes softly and silently", async () => {
-    const place = await home();
-    const { alert: gone } = await createAlert(place);
-    const { alert: kept } = await createAlert(place);
-    await createAlert(await home());
-    const ids = () =>
-      within(async (alerts) => (await alerts.list(place.userId)).map(({ publicId }) => publicId));
-    expect(await ids()).to.deep.equal([gone.publicId, kept.publicId]);
-    await within((alerts) => alerts.delete(gone.publicId));
-    expect(await ids()).to.deep.equal([kept.publicId]);
-    expect((await load(place.probe)).map(({ publicId }) => publicId)).to.deep.equal([kept.publicId]);
-    expect(await db.manager.countBy(AlertStateRow, { alertId: gone.id })).to.equal(0);
-    expect(await db.manager.countBy(TemperatureAlert, { id: gone.id })).to.equal(1);
-    for (const id of [gone.publicId, uuidv7(), 'nonsense'])
-      expect(await failure(within((alerts) => alerts.getByPublicId(id)))).to.be.instanceOf(NotFoundError);
-  });
-});
-
-describe('alert store', () => {
-  it('gives back states as they were saved, to the millisecond', async () => {
-    const place = await home();
-    const { alert } = await createAlert(place);
-    const state: AlertState = {
-      alertId: alert.id,
+    const channel = (userId: number, kind: ChannelKind, isActive = true) =>
+      db.manager.save(NotificationChannel, { publicId: uuidv7(), userId, kind, config: {}, isActive });
+    const event = (alertId: number, given: Partial<NewAlertEvent> = {}): NewAlertEvent => ({
+      alertId,
+      kind: 'fired',
       side: 'up',
       tier: 'warning',
-      phase: 'recovering',
-      isUnknown: true,
-      isArmed: false,
-      isAnnounced: true,
-      version: 3,
-      heldMs: 9_007_199_254_740,
-      heldReadings: 2,
-      rearmMs: -1,
-      evaluatedAtMs: 1_795_262_400_001,
-      firedAtMs: 1_795_262_399_999,
-      resolvedAtMs: Date.parse('2015-01-01T00:00:00.003Z'),
-      extreme: 203.45,
-    };
-    await db.transaction((tx) => saveStates(tx, [state]));
-    expect((await load(place.probe))[0]?.states).to.deep.equal([state]);
-    const changed = {
-      ...state,
-      phase: 'inactive' as const,
-      evaluatedAtMs: null,
-      firedAtMs: null,
-      resolvedAtMs: null,
+      version: 1,
+      value: 203.2,
+      unit: 'F',
+      measuredAtMs: T0.getTime(),
+      durationSeconds: null,
       extreme: null,
-    };
-    await db.transaction((tx) => saveStates(tx, [changed]));
-    expect((await load(place.probe))[0]?.states).to.deep.equal([changed]);
-    expect(await load()).to.deep.equal([]);
-    await db.transaction((tx) => saveStates(tx, []));
-  });
-
-  it('loads what is in force on the probes asked for, of the owner they belong to', async () => {
-    const [a, b, off] = [await home(), await home(), await home()];
-    const gone = await home();
-    const { alert: first } = await createAlert(a);
-    const { alert: second } = await createAlert(b);
-    await createAlert(gone);
-    const { alert: paused } = await createAlert(off);
-    await db.manager.update(TemperatureAlert, { id: paused.id }, { isActive: false });
-    await db.manager.update(User, { id: gone.userId }, { deletedAt: T0 });
-    const next = await db.manager.save(User, { publicId: uuidv7(), email: 'next@example.com' });
-    const moved = await db.manager.save(Probe, { userId: next.id, deviceId: a.deviceId, probeId: '1' });
-    const loaded = await load(b.probe, off.probe, gone.probe, a.probe, moved.id);
-    expect(loaded.map(({ publicId, probeId }) => [publicId, probeId])).to.deep.equal([
-      [first.publicId, a.probe],
-      [second.publicId, b.probe],
-    ]);
-  });
-
-  const channel = (userId: number, kind: ChannelKind, isActive = true) =>
-    db.manager.save(NotificationChannel, { publicId: uuidv7(), userId, kind, config: {}, isActive });
-  const event = (alertId: number, given: Partial<NewAlertEvent> = {}): NewAlertEvent => ({
-    alertId,
-    kind: 'fired',
-    side: 'up',
-    tier: 'warning',
-    version: 1,
-    value: 203.2,
-    unit: 'F',
-    measuredAtMs: T0.getTime(),
-    durationSeconds: null,
-    extreme: null,
-    publicId: uuidv7(),
-    sessionId: null,
-    detectedLate: false,
-    ...given,
-  });
-
-  it('stores events, the time of the last firing, and a notification for each active channel', async () => {
-    const place = await home();
-    await createAlert(await home());
-    const { alert } = await createAlert(place);
-    const hook = await channel(place.userId, 'webhook');
-    const phone = await channel(place.userId, 'ntfy');
-    await channel(place.userId, 'webhook', false);
-    await channel((await home()).userId, 'webhook');
-    const later = T0.getTime() + 60_000;
-    const resolved = {
-      kind: 'resolved',
-      version: 2,
-      measuredAtMs: later,
-      durationSeconds: 60,
-      extreme: 204.5,
-    } as const;
-    const events = [event(alert.id, resolved), event(alert.id)];
-    const stored = await db.transaction((tx) => insertEvents(tx, events));
-
-    const rows = await db.manager.find(AlertEvent, { where: { alertId: alert.id }, order: { id: 'ASC' } });
-    expect(
-      rows.map(({ publicId, version, kind, measuredAt, value, unit, durationSeconds, extreme }) => [
-        publicId,
-        version,
-        kind,
-        measuredAt.getTime(),
-        value,
-        unit,
-        durationSeconds,
-        extreme,
-      ]),
-    ).to.deep.equal([
-      [events[1]?.publicId, 1, 'fired', T0.getTime(), 203.2, 'F', null, null],
-      [events[0]?.publicId, 2, 'resolved', later, 203.2, 'F', 60, 204.5],
-    ]);
-    const { lastTriggered } = await db.manager.findOneByOrFail(TemperatureAlert, { id: alert.id });
-    expect(lastTriggered).to.deep.equal(T0);
-    expect(stored.map(({ channelId }) => channelId)).to.have.members([hook.id, phone.id, hook.id, phone.id]);
-    const notifications = await db.manager.find(Notification, {
-      order: { alertEventId: 'ASC', channelId: 'ASC' },
+      publicId: uuidv7(),
+      sessionId: null,
+      detectedLate: false,
+      ...given,
     });
-    expect(notifications.map(({ id }) => id)).to.have.members(stored.map(({ id }) => id));
-    const minutes = ({ createdAt, expiresAt }: Notification) =>
-      Math.round((expiresAt.getTime() - createdAt.getTime()) / 60_000);
-    expect(notifications.map((n) => [n.alertEventId, n.channelId, n.status, minutes(n)])).to.deep.equal([
-      [rows[0]?.id, hook.id, 'pending', 1440],
-      [rows[0]?.id, phone.id, 'pending', 30],
-      [rows[1]?.id, hook.id, 'pending', 1440],
-      [rows[1]?.id, phone.id, 'pending', 1440],
-    ]);
-  });
 
-  it('keeps the newest time of firing, and a range worth telling on a phone for a day', async () => {
-    const place = await home();
-    const { alert } = await createAlert(place, { type: 'range', maxTemperature: 100 });
-    const phone = await channel(place.userId, 'telegram');
-    const earlier = { side: 'high', version: 2, measuredAtMs: T0.getTime() - 60_000 } as const;
-    await db.transaction((tx) => insertEvents(tx, [event(alert.id, { side: 'high' })]));
-    await db.transaction((tx) => insertEvents(tx, [event(alert.id, earlier)]));
-    expect(await db.transaction((tx) => insertEvents(tx, []))).to.deep.equal([]);
-    const { lastTriggered } = await db.manager.findOneByOrFail(TemperatureAlert, { id: alert.id });
-    expect(lastTriggered).to.deep.equal(T0);
-    const [notification] = await db.manager.findBy(Notification, { channelId: phone.id });
-    expect(Number(notification?.expiresAt) - Number(notification?.createdAt)).to.equal(24 * 3_600_000);
-  });
+    it('stores events, the time of the last firing, and a notification for each active channel', async () => {
+      const place = await home();
+      await createAlert(await home());
+      const { alert } = await createAlert(place);
+      const hook = await channel(place.userId, 'webhook');
+      const phone = await channel(place.userId, 'ntfy');
+      await channel(place.userId, 'webhook', false);
+      await channel((await home()).userId, 'webhook');
+      const later = T0.getTime() + 60_000;
+      const resolved = {
+        kind: 'resolved',
+        version: 2,
+        measuredAtMs: later,
+        durationSeconds: 60,
+        extreme: 204.5,
+      } as const;
+      const events = [event(alert.id, resolved), event(alert.id)];
+      const stored = await db.transaction((tx) => insertEvents(tx, events));
 
-  it('refuses an event whose number is taken, and with it the whole transaction', async () => {
-    const place = await home();
-    const { alert } = await createAlert(place);
-    await db.transaction((tx) => insertEvents(tx, [event(alert.id)]));
-    const again = await failure(
-      db.transaction((tx) => insertEvents(tx, [event(alert.id), event(alert.id, { version: 2 })])),
-    );
-    expect(String(again)).to.contain('alert_events_alert_id_side_tier_version_key');
-    expect(await db.manager.countBy(AlertEvent, { alertId: alert.id })).to.equal(1);
+      const rows = await db.manager.find(AlertEvent, { where: { alertId: alert.id }, order: { id: 'ASC' } });
+      expect(
+        rows.map(({ publicId, version, kind, measuredAt, value, unit, durationSeconds, extreme }) => [
+          publicId,
+          version,
+          kind,
+          measuredAt.getTime(),
+          value,
+          unit,
+          durationSeconds,
+          extreme,
+        ]),
+      ).to.deep.equal([
+        [events[1]?.publicId, 1, 'fired', T0.getTime(), 203.2, 'F', null, null],
+        [events[0]?.publicId, 2, 'resolved', later, 203.2, 'F', 60, 204.5],
+      ]);
+      const { lastTriggered } = await db.manager.findOneByOrFail(TemperatureAlert, { id: alert.id });
+      expect(lastTriggered).to.deep.equal(T0);
+      expect(stored.map(({ channelId }) => channelId)).to.have.members([
+        hook.id,
+        phone.id,
+        hook.id,
+        phone.id,
+      ]);
+      const notifications = await db.manager.find(Notification, {
+        order: { alertEventId: 'ASC', channelId: 'ASC' },
+      });
+      expect(notifications.map(({ id }) => id)).to.have.members(stored.map(({ id }) => id));
+      const minutes = ({ createdAt, expiresAt }: Notification) =>
+        Math.round((expiresAt.getTime() - createdAt.getTime()) / 60_000);
+      expect(notifications.map((n) => [n.alertEventId, n.channelId, n.status, minutes(n)])).to.deep.equal([
+        [rows[0]?.id, hook.id, 'pending', 1440],
+        [rows[0]?.id, phone.id, 'pending', 30],
+        [rows[1]?.id, hook.id, 'pending', 1440],
+        [rows[1]?.id, phone.id, 'pending', 1440],
+      ]);
+    });
+
+    it('keeps the newest time of firing, and a range worth telling on a phone for a day', async () => {
+      const place = await home();
+      const { alert } = await createAlert(place, { type: 'range', maxTemperature: 100 });
+      const phone = await channel(place.userId, 'telegram');
+      const earlier = { side: 'high', version: 2, measuredAtMs: T0.getTime() - 60_000 } as const;
+      await db.transaction((tx) => insertEvents(tx, [event(alert.id, { side: 'high' })]));
+      await db.transaction((tx) => insertEvents(tx, [event(alert.id, earlier)]));
+      expect(await db.transaction((tx) => insertEvents(tx, []))).to.deep.equal([]);
+      const { lastTriggered } = await db.manager.findOneByOrFail(TemperatureAlert, { id: alert.id });
+      expect(lastTriggered).to.deep.equal(T0);
+      const [notification] = await db.manager.findBy(Notification, { channelId: phone.id });
+      expect(Number(notification?.expiresAt) - Number(notification?.createdAt)).to.equal(24 * 3_600_000);
+    });
+
+    it('refuses an event whose number is taken, and with it the whole transaction', async () => {
+      const place = await home();
+      const { alert } = await createAlert(place);
+      await db.transaction((tx) => insertEvents(tx, [event(alert.id)]));
+      const again = await failure(
+        db.transaction((tx) => insertEvents(tx, [event(alert.id), event(alert.id, { version: 2 })])),
+      );
+      expect(String(again)).to.contain('alert_events_alert_id_side_tier_version_key');
+      expect(await db.manager.countBy(AlertEvent, { alertId: alert.id })).to.equal(1);
+    });
   });
 });

@@ -6,7 +6,7 @@ import type { TemperatureUnit } from '../../src/readings/temperature.js';
 
 const defaults = (
   input: Record<string, unknown>,
-  role: ProbeRole | null = null,
+  role: ProbeRole = 'food',
   temperatureUnit: TemperatureUnit | null = null,
 ) => withDefaults(input, { role, temperatureUnit });
 
@@ -32,7 +32,7 @@ describe('withDefaults', () => {
   });
 
   it('takes what is left out from the role of the probe', () => {
-    const numbers = (role: ProbeRole | null, unit: TemperatureUnit) => {
+    const numbers = (role: ProbeRole, unit: TemperatureUnit) => {
       const { holdSeconds, recoverySeconds, hysteresis } = defaults(
         { type: 'range', maxTemperature: 5 },
         role,
@@ -44,8 +44,7 @@ describe('withDefaults', () => {
     expect(numbers('pit', 'C')).to.deep.equal([180, null, 3]);
     expect(numbers('storage', 'F')).to.deep.equal([1800, 600, 1.8]);
     expect(numbers('storage', 'C')).to.deep.equal([1800, 600, 1]);
-    for (const role of ['food', 'other', null] as const)
-      expect(numbers(role, 'C')).to.deep.equal([60, null, 1]);
+    for (const role of ['food', 'other'] as const) expect(numbers(role, 'C')).to.deep.equal([60, null, 1]);
     expect(defaults({ type: 'target', targetTemperature: 5 }, 'storage')).to.include({
       holdSeconds: 1,
       recoverySeconds: 600,
@@ -54,7 +53,7 @@ describe('withDefaults', () => {
 
   it('takes the unit given, else the one its owner prefers, else F', () => {
     const unit = (temperatureUnit: string | undefined, preferred: TemperatureUnit | null) =>
-      defaults({ type: 'target', targetTemperature: 5, temperatureUnit }, null, preferred).temperatureUnit;
+      defaults({ type: 'target', targetTemperature: 5, temperatureUnit }, 'food', preferred).temperatureUnit;
     expect([unit('C', 'F'), unit(undefined, 'C'), unit(undefined, null)]).to.deep.equal(['C', 'C', 'F']);
   });
 

@@ -218,6 +218,13 @@ describe('evaluate: a range', () => {
         [0, 101],
       ]),
     ).to.deep.equal([]);
+    expect(
+      told(high(), [
+        [1, 99],
+        [1, 101],
+        [0, 101],
+      ]),
+    ).to.deep.equal([]);
   });
 });
 
