@@ -1,0 +1,128 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { PoolCounts } from './database-pool.js';
+
+/** What is looked up when somebody asks for metrics. */
+export interface Figures {
+  pool: PoolCounts;
+  /** Undefined: not known at this moment, so nothing is said of it. */
+  queues?: QueueFigures[];
+  /** Seconds since the newest reading of all probes was measured. */
+  newestReadingLagSeconds?: number;
+}
+
+export interface QueueFigures {
+  name: string;
+  /** Jobs by state. */
+  jobs: Record<string, number>;
+  /** Of the job that waits longest; undefined where none does. */
+  oldestWaitingSeconds?: number;
+}
+
+const words = (list: string): Set<string> => new Set(list.split(' '));
+const FAULTS =
+  'unauthorized forbidden dead_credential bad_login no_account unsupported not_found provider rate_limited transient rejected';
+const OUTCOMES = 'news unchanged direct failed busy paused needs_reauth degraded ok shared lost refreshed';
+
+/** Every label's words: no device, account or address can become one. A word not listed counts as `other`. */
+const WORDS: Record<string, Set<string>> = {
+  reason: words('document number range unit time clock conflict duplicate poison schema owner'),
+  outcome: words(`${OUTCOMES} ${FAULTS} delivered refused expired`),
+  call: words('web_config sign_in refresh user devices channels channel_list channel'),
+  status: words('timeout network too_large blocked aborted'),
+  type: words('target range rising falling no_data battery probe_removed'),
+  kind: words(
+    'fired resolved repeated acknowledged snoozed webhook ntfy email mqtt slack discord telegram account.needs_reauth channel.test',
+  ),
+};
+
+function labelled(names: string[], values: string[]): Record<string, string> {
+  const known = (name: string, word: string) =>
+    WORDS[name]?.has(word) || (name === 'status' && /^[1-5]\d\d$/.test(word));
+  return Object.fromEntries(
+    values.map((word, index) => [names[index] ?? '', known(names[index] ?? '', word) ? word : 'other']),
+  );
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** The figures of this process, on a registry of its own, in Prometheus' text format. Methods say what happened. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const named = (name: string, help: string) => ({
+    name: `grill_stats_${name}`,
+    help,
+    registers: [registry],
+  });
+  /** Counts by the words of its labels, given in the order of their names. */
+  const counter = (name: string, help: string, ...labelNames: string[]) => {
+    const made = new Counter({ ...named(name, help), labelNames });
+    return (count: number, ...values: string[]) => made.inc(labelled(labelNames, values), count);
+  };
+  const stored = counter('readings_stored_total', 'Readings stored');
+  const rejected = counter('readings_rejected_total', 'Values from the cloud that are no readings', 'reason');
+  const polls = counter('polls_total', 'Polls of accounts', 'outcome');
+  const requests = counter('cloud_requests_total', 'Requests to the cloud', 'call', 'status');
+  const refreshes = counter('token_refreshes_total', 'Refreshes of access tokens', 'outcome');
+  const alertEvents = counter('alert_events_total', 'Alert events stored', 'type', 'kind');
+  const deliveries = counter('deliveries_total', 'Attempts to deliver notifications', 'kind', 'outcome');
+  const batchReadings = new Histogram({
+    ...named('ingest_batch_readings', 'Readings in one ingest transaction'),
+    buckets: [1, 10, 30, 100, 300, 1_000, 3_000, 10_000],
+  });
+  const batchSeconds = new Histogram({
+    ...named('ingest_batch_seconds', 'Duration of one ingest transaction'),
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  });
+  const showFigures = createGauges(named);
+  return {
+    contentType: registry.contentType,
+    readingsStored: (count: number) => stored(count),
+    readingsRejected: (reason: string, count = 1) => rejected(count, reason),
+    poll: (outcome: string) => polls(1, outcome),
+    cloudRequest: (call: string, status: string) => requests(1, call, status),
+    tokenRefresh: (outcome: string) => refreshes(1, outcome),
+    ingestBatch: ({ readings, seconds }: { readings: number; seconds: number }) => {
+      batchReadings.observe(readings);
+      batchSeconds.observe(seconds);
+    },
+    alertEvent: (type: string, kind: string) => alertEvents(1, type, kind),
+    delivery: (kind: string, outcome: string) => deliveries(1, kind, outcome),
+    /** Everything counted so far, and the figures as they are now. */
+    text: (figures: Figures): Promise<string> => {
+      showFigures(figures);
+      return registry.metrics();
+    },
+  };
+}
+
+function createGauges(
+  named: (name: string, help: string) => { name: string; help: string; registers: Registry[] },
+) {
+  const jobs = new Gauge({
+    ...named('queue_jobs', 'Jobs by queue and state'),
+    labelNames: ['queue', 'state'],
+  });
+  const waiting = new Gauge({
+    ...named('queue_oldest_waiting_seconds', 'Age of the job that waits longest'),
+    labelNames: ['queue'],
+  });
+  const pool = new Gauge({
+    ...named('db_pool_clients', 'Database connections and waiters'),
+    labelNames: ['state'],
+  });
+  const lag = new Gauge(named('newest_reading_lag_seconds', 'Age of the newest reading of all probes'));
+  return (figures: Figures): void => {
+    pool.set({ state: 'checked_out' }, figures.pool.checkedOut);
+    pool.set({ state: 'idle' }, figures.pool.idle);
+    pool.set({ state: 'waiting' }, figures.pool.waiting);
+    jobs.reset();
+    waiting.reset();
+    for (const queue of figures.queues ?? []) {
+      for (const [state, count] of Object.entries(queue.jobs)) jobs.set({ queue: queue.name, state }, count);
+      waiting.set({ queue: queue.name }, queue.oldestWaitingSeconds ?? 0);
+    }
+    lag.remove();
+    if (figures.newestReadingLagSeconds !== undefined) lag.set(figures.newestReadingLagSeconds);
+  };
+}
