@@ -1,0 +1,96 @@
+import { type EntityManager, IsNull } from 'typeorm';
+import { Device } from '../entities/device.js';
+import { Probe } from '../entities/probe.js';
+import { InputError, NotFoundError } from '../errors.js';
+import type { ProbeRole } from '../readings/sample.js';
+
+/** A device with the probes that are its owner's, in order of their ids. */
+export type OwnedDevice = Device & { probes: Probe[] };
+
+/** Thermometers and their probes: reads of `devices` and `probes`, and what a user says of them. */
+export class DeviceManager {
+  /** @param db a transaction's manager makes the class part of it */
+  constructor(private readonly db: EntityManager) {}
+
+  /** With their owners; a former owner's probes are left out. */
+  list(userId?: number): Promise<OwnedDevice[]> {
+    return this.load({ userId });
+  }
+
+  /** @param userId undefined: whoever has it @throws NotFoundError that names those there are */
+  async get(deviceId: string, userId?: number): Promise<OwnedDevice> {
+    const [device] = await this.load({ deviceId, userId });
+    if (device) return device;
+    const there = (await this.load({ userId })).map((one) => one.deviceId).slice(0, 20);
+    throw new NotFoundError(`no device ${deviceId}; there is ${there.join(', ') || 'none'}`);
+  }
+
+  private async load({ deviceId, userId }: { deviceId?: string; userId?: number }): Promise<OwnedDevice[]> {
+    const devices = await this.db.find(Device, {
+      where: {
+        deletedAt: IsNull(),
+        user: { deletedAt: IsNull() },
+        ...(userId !== undefined && { userId }),
+        ...(deviceId !== undefined && { deviceId }),
+      },
+      relations: { probes: true, user: true },
+      order: { id: 'ASC', probes: { id: 'ASC' } },
+    });
+    return devices.map(withOwnProbes);
+  }
+
+  /** Takes the device for this transaction, as everybody does who changes its probes, sessions or alerts. */
+  async lock(deviceId: string, userId: number): Promise<OwnedDevice> {
+    await this.db.query('SELECT id FROM devices WHERE device_id = $1 FOR NO KEY UPDATE', [deviceId]);
+    return this.get(deviceId, userId);
+  }
+
+  /** Names the device, or names a probe and says what it is for. Within a transaction. @throws NotFoundError, InputError */
+  async set(
+    userId: number,
+    {
+      deviceId,
+      probeId,
+      nickname,
+      label,
+      role,
+    }: {
+      deviceId: string;
+      probeId?: string;
+      nickname?: string;
+      label?: string;
+      role?: ProbeRole;
+    },
+  ): Promise<OwnedDevice> {
+    for (const [option, text] of Object.entries({ nickname, label })) {
+      if (text !== undefined && text.length > 100)
+        throw new InputError(`--${option} must not be longer than 100`);
+    }
+    const device = await this.lock(deviceId, userId);
+    if (nickname !== undefined)
+      await this.db.update(Device, { id: device.id }, { nickname: nickname || null });
+    if (label !== undefined || role !== undefined) {
+      const { id } = getProbe(device, probeId);
+      // An empty label lets the cloud's come back.
+      const named = label === undefined ? {} : { label: label || null, labelSetByUser: label !== '' };
+      await this.db.update(Probe, { id }, { ...named, ...(role && { role }) });
+    }
+    return this.get(deviceId, userId);
+  }
+}
+
+/** @throws InputError, NotFoundError that name those there are */
+export function getProbe({ deviceId, probes }: OwnedDevice, probeId: string | undefined): Probe {
+  const names = probes.map((one) => (one.label ? `${one.probeId} (${one.label})` : one.probeId));
+  const there = `device ${deviceId} has ${names.join(', ') || 'none'}`;
+  if (probeId === undefined) throw new InputError(`--probe is needed: ${there}`);
+  const probe = probes.find((one) => one.probeId === probeId);
+  if (!probe) throw new NotFoundError(`no probe ${probeId}: ${there}`);
+  return probe;
+}
+
+function withOwnProbes(device: Device): OwnedDevice {
+  return Object.assign(device, {
+    probes: (device.probes ?? []).filter(({ userId }) => userId === device.userId),
+  });
+}
