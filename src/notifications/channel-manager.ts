@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
+import { v7 as uuidv7, validate } from 'uuid';
 import type { SecretBox } from '../accounts/secret-box.js';
 import { type ChannelKind, NotificationChannel } from '../entities/notification-channel.js';
 import { InputError, NotFoundError } from '../errors.js';
@@ -45,15 +45,15 @@ export class ChannelManager {
 
   /** @param id the public one @throws NotFoundError */
   async get(id: string): Promise<ChannelView> {
-    const row = await this.db.findOneBy(NotificationChannel, { publicId: id });
+    const row = validate(id) && (await this.db.findOneBy(NotificationChannel, { publicId: id }));
     if (!row) throw new NotFoundError(`there is no channel ${id}`);
     return toView(row);
   }
 
   /** With what was sent and is still to be sent over it. @param id the public one @throws NotFoundError */
   async delete(id: string): Promise<void> {
-    const { affected } = await this.db.delete(NotificationChannel, { publicId: id });
-    if (affected !== 1) throw new NotFoundError(`there is no channel ${id}`);
+    await this.get(id);
+    await this.db.delete(NotificationChannel, { publicId: id });
   }
 }
 

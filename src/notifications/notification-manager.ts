@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
+import { v7 as uuidv7, validate } from 'uuid';
 import { z } from 'zod';
 import { Notification, type NotificationStatus, type NotificationSubject } from '../entities/notification.js';
 import type { NotificationAttempt } from '../entities/notification-attempt.js';
@@ -32,12 +32,15 @@ export class NotificationManager {
          SET lease_until = now() + interval '15 seconds', updated_at = now(),
            status = CASE WHEN n.expires_at <= now() THEN 'expired' WHEN can.receive THEN 'pending' ELSE 'failed' END,
            last_error = CASE WHEN can.receive THEN n.last_error ELSE 'the channel or its owner is switched off' END
-         FROM notification_channels c JOIN users u ON u.id = c.user_id, LATERAL (
-           SELECT u.is_active AND u.deleted_at IS NULL AND (c.is_active OR n.subject = 'channel.test') AS receive
+         FROM (
+           SELECT m.id, u.is_active AND u.deleted_at IS NULL AND (c.is_active OR m.subject = 'channel.test') AS receive
+           FROM notifications m JOIN notification_channels c ON c.id = m.channel_id JOIN users u ON u.id = c.user_id
+           WHERE m.id = $1
          ) can
-         WHERE n.id = $1 AND c.id = n.channel_id AND n.status = 'pending'
-           AND n.next_attempt_at <= now() + interval '500 ms' AND coalesce(n.lease_until < now(), true)
-         RETURNING n.status)
+         WHERE n.id = can.id AND n.status = 'pending' AND coalesce(n.lease_until < now(), true)
+           AND n.next_attempt_at <= now() + interval '500 ms'
+         RETURNING n.status
+       )
        SELECT status FROM claimed`,
       [id],
     );
@@ -137,7 +140,9 @@ export class NotificationManager {
 
   /** @param channelId the channel's public id @throws NotFoundError */
   async createChannelTest(channelId: string): Promise<string> {
-    const channels = await this.db.findBy(NotificationChannel, { publicId: channelId });
+    const channels = validate(channelId)
+      ? await this.db.findBy(NotificationChannel, { publicId: channelId })
+      : [];
     const [id] = await this.create('channel.test', channelId, channels);
     if (id === undefined) throw new NotFoundError(`there is no channel ${channelId}`);
     return id;

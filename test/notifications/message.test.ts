@@ -1,0 +1,223 @@
+import { expect } from 'chai';
+import { AlertEvent } from '../../src/entities/alert-event.js';
+import { Device } from '../../src/entities/device.js';
+import { GrillingSession } from '../../src/entities/grilling-session.js';
+import { Notification } from '../../src/entities/notification.js';
+import { NotificationChannel } from '../../src/entities/notification-channel.js';
+import { Probe } from '../../src/entities/probe.js';
+import { TemperatureAlert } from '../../src/entities/temperature-alert.js';
+import { ThermoworksCredential } from '../../src/entities/thermoworks-credential.js';
+import { User } from '../../src/entities/user.js';
+import { PermanentError } from '../../src/errors.js';
+import { createMessage, inert } from '../../src/notifications/message.js';
+
+const ID = '0199a1c2-0000-7000-8000-000000000001';
+const ALERT = {
+  publicId: '0199a1c2-0000-7000-8000-000000000002',
+  userId: 1,
+  deviceId: 'M100000001',
+  probeId: '1',
+  name: 'Brisket done',
+  alertType: 'target' as const,
+  targetTemperature: 203,
+  direction: 'up' as const,
+  minTemperature: null,
+  maxTemperature: null,
+  criticalMinTemperature: null,
+  criticalMaxTemperature: null,
+  temperatureUnit: 'F' as const,
+};
+const EVENT = {
+  publicId: ID,
+  kind: 'fired' as const,
+  side: 'up' as const,
+  tier: 'warning' as const,
+  value: 203.2,
+  unit: 'F' as const,
+  measuredAt: new Date('2026-11-21T20:59:58.000Z'),
+  createdAt: new Date('2026-11-21T21:00:00.000Z'),
+  durationSeconds: null,
+  extreme: null,
+};
+const SESSION = { publicId: ID, name: 'Saturday', startTime: new Date('2026-11-21T10:00:00.000Z') };
+
+function about({
+  event = {},
+  alert = {},
+  label = 'Point',
+  nickname = 'Brisket',
+  session = SESSION,
+}: {
+  event?: Partial<AlertEvent>;
+  alert?: Partial<TemperatureAlert>;
+  label?: string | null;
+  nickname?: string | null;
+  session?: Partial<GrillingSession> | null;
+} = {}): Notification {
+  const probes = [
+    { userId: 2, probeId: '1', label: 'another owner’s' },
+    { userId: 1, probeId: '2', label: 'another' },
+    { userId: 1, probeId: '1', label },
+  ].map((probe) => Object.assign(new Probe(), probe));
+  const device = Object.assign(new Device(), { deviceId: ALERT.deviceId, nickname, probes });
+  return Object.assign(new Notification(), {
+    id: ID,
+    subject: null,
+    alertEvent: Object.assign(new AlertEvent(), {
+      ...EVENT,
+      ...event,
+      alert: Object.assign(new TemperatureAlert(), { ...ALERT, ...alert, device }),
+      session: session === null ? null : Object.assign(new GrillingSession(), session),
+    }),
+  });
+}
+
+const range = {
+  alertType: 'range' as const,
+  targetTemperature: null,
+  name: null,
+  temperatureUnit: 'C' as const,
+  minTemperature: 1,
+  maxTemperature: 5,
+  criticalMaxTemperature: 10,
+};
+
+describe('createMessage', () => {
+  it('carries the body of the contract', () => {
+    const { body, title, text } = createMessage(about());
+    expect(JSON.parse(JSON.stringify(body))).to.deep.equal({
+      type: 'alert.fired',
+      id: ID,
+      timestamp: '2026-11-21T21:00:00.000Z',
+      alert: {
+        id: ALERT.publicId,
+        name: 'Brisket done',
+        type: 'target',
+        severity: 'warning',
+        target_temperature: 203,
+        temperature_unit: 'F',
+      },
+      device: { device_id: 'M100000001', nickname: 'Brisket' },
+      probe: { probe_id: '1', label: 'Point' },
+      session: { id: ID, name: 'Saturday', started_at: '2026-11-21T10:00:00.000Z' },
+      reading: { value: 203.2, unit: 'F', measured_at: '2026-11-21T20:59:58.000Z' },
+    });
+    expect(`${title}: ${text}`).to.equal(
+      'Brisket done: Point is 203.2 °F, at or above 203 °F since 2026-11-21 20:59 UTC',
+    );
+  });
+
+  it('adds duration and extreme when it is over', () => {
+    const over = { kind: 'resolved' as const, value: 190, durationSeconds: 4_500, extreme: 207.26 };
+    const { type, body, text } = createMessage(about({ event: over }));
+    expect(type).to.equal('alert.resolved');
+    expect(body).to.include({ duration_seconds: 4_500, extreme: 207.26 });
+    expect(text).to.equal(
+      'Point is 190 °F at 2026-11-21 20:59 UTC, no longer at or above 203 °F, which lasted 75 min with an extreme of 207.26 °F',
+    );
+    expect(createMessage(about()).body).to.not.have.any.keys('duration_seconds', 'extreme');
+  });
+
+  it('says that it still lasts when it repeats', () => {
+    const { type, text } = createMessage(about({ event: { kind: 'repeated' } }));
+    expect(type).to.equal('alert.repeated');
+    expect(text).to.equal('Point is still 203.2 °F, at or above 203 °F at 2026-11-21 20:59 UTC');
+  });
+
+  const limits: [string, Partial<AlertEvent>, string][] = [
+    ['high', { side: 'high', value: 5.5 }, 'Point is 5.5 °C, above 5 °C since'],
+    ['low', { side: 'low', value: 0.25 }, 'Point is 0.25 °C, below 1 °C since'],
+    ['critical high', { side: 'high', tier: 'critical', value: 12 }, 'Point is 12 °C, above 10 °C since'],
+    ['critical low, of which there is none', { side: 'low', tier: 'critical', value: 0 }, 'below 1 °C since'],
+    [
+      'high, in the unit of the reading',
+      { side: 'high', value: 41.9, unit: 'F' },
+      'is 41.9 °F, above 5 °C since',
+    ],
+    ['humidity', { side: 'high', value: 80, unit: 'H' }, 'is 80 % RH, above 5 °C since'],
+    ['without a value', { side: 'high', value: null, unit: null }, 'is without a value, above 5 °C since'],
+  ];
+  for (const [name, event, text] of limits) {
+    it(`names value and limit of a range: ${name}`, () => {
+      const message = createMessage(about({ alert: range, event: { unit: 'C', ...event } }));
+      expect(message.text).to.include(text);
+      expect(message.title).to.equal('Brisket');
+      expect(message.body.alert).to.include({
+        name: null,
+        min_temperature: 1,
+        max_temperature: 5,
+        critical_max_temperature: 10,
+        severity: event.tier ?? 'warning',
+      });
+      expect(message.body.alert).to.not.have.any.keys('target_temperature', 'critical_min_temperature');
+    });
+  }
+
+  it('names what has no name by its number, and leaves out a session that is not there', () => {
+    const { title, text, body } = createMessage(
+      about({ alert: { name: null }, label: null, nickname: null, session: null }),
+    );
+    expect(title).to.equal('M100000001');
+    expect(text).to.match(/^Probe 1 is 203\.2 °F/);
+    expect(body).to.include({ session: null });
+  });
+
+  it('tells about a dead account and about a test', () => {
+    const user = Object.assign(new User(), {
+      email: 'cook@example.com',
+      thermoworksCredential: Object.assign(new ThermoworksCredential(), {
+        status: 'needs_reauth',
+        lastError: null,
+      }),
+    });
+    const channel = Object.assign(new NotificationChannel(), { publicId: ID, kind: 'ntfy', user });
+    const common = { id: ID, channel, createdAt: EVENT.createdAt };
+    const dead = Object.assign(new Notification(), { ...common, subject: 'account.needs_reauth' });
+    expect(createMessage(dead).body).to.deep.equal({
+      type: 'account.needs_reauth',
+      id: ID,
+      timestamp: EVENT.createdAt,
+      account: { email: 'cook@example.com', status: 'needs_reauth', last_error: null },
+    });
+    const test = Object.assign(new Notification(), { ...common, subject: 'channel.test' });
+    const body = {
+      type: 'channel.test',
+      id: ID,
+      timestamp: EVENT.createdAt,
+      channel: { id: ID, kind: 'ntfy' },
+    };
+    expect(createMessage(test).body).to.deep.equal(body);
+  });
+
+  it('gives up on what is gone', () => {
+    const user = Object.assign(new User(), { email: 'cook@example.com', thermoworksCredential: null });
+    const channel = Object.assign(new NotificationChannel(), { user });
+    const dead = Object.assign(new Notification(), { id: ID, subject: 'account.needs_reauth', channel });
+    expect(() => createMessage(dead)).to.throw(PermanentError, ID);
+  });
+});
+
+describe('inert', () => {
+  const payloads: [string, string, string][] = [
+    ['line breaks and NUL', 'Point\r\nX-Evil: 1\0', 'Point X-Evil: 1'],
+    ['terminal codes', '\u001b[31mred\u0007\u009b2J', '[31mred 2J'],
+    ['the direction of writing', '\u202etxt.exe\u2066x\u2069', 'txt.exe x'],
+    ['unusual line breaks', 'a\u2028b\u2029c\u0085d', 'a b c d'],
+    ['half characters', 'a\ud800b', 'a b'],
+  ];
+  for (const [name, given, kept] of payloads) {
+    it(`takes out ${name}`, () => expect(inert(given)).to.equal(kept));
+  }
+
+  it('keeps what people write', () => {
+    for (const text of ['Rôti de bœuf', '牛肉', '👨‍👩‍👧 Brisket', '<!channel> @everyone {{x}}', '203 °F']) {
+      expect(inert(text)).to.equal(text);
+    }
+  });
+
+  it('cuts 100 KB to its length, counted in whole characters', () => {
+    expect([...inert('x'.repeat(100_000))]).to.have.lengthOf(100);
+    expect(inert('🔥'.repeat(100_000), 10)).to.equal(`${'🔥'.repeat(9)}…`);
+    expect(inert('x'.repeat(100))).to.equal('x'.repeat(100));
+  });
+});

@@ -1,0 +1,265 @@
+import { expect } from 'chai';
+import { v7 } from 'uuid';
+import { Notification, type NotificationStatus } from '../../src/entities/notification.js';
+import { NotificationAttempt } from '../../src/entities/notification-attempt.js';
+import { NotificationChannel } from '../../src/entities/notification-channel.js';
+import { NotFoundError } from '../../src/errors.js';
+import { type Attempt, NotificationManager } from '../../src/notifications/notification-manager.js';
+import { addChannel, addNotification, FIRED_AT, getNotification, startWorld, type World } from './world.js';
+
+const DELIVERED: Attempt = {
+  outcome: 'delivered',
+  startedAt: FIRED_AT,
+  statusCode: 204,
+  latencyMs: 12,
+  receipt: 'r1',
+  error: null,
+};
+const FAILED: Attempt = {
+  ...DELIVERED,
+  outcome: 'failed',
+  statusCode: 500,
+  receipt: null,
+  error: 'the receiver answered 500',
+};
+
+describe('NotificationManager', () => {
+  let world: World;
+  let manager: NotificationManager;
+  let channelId: string;
+
+  before(async () => {
+    world = await startWorld();
+    manager = new NotificationManager(world.dataSource.manager);
+  });
+  beforeEach(async () => {
+    ({ id: channelId } = await addChannel(world, 'webhook', 'http://127.0.0.1:9/'));
+  });
+  afterEach(async () => {
+    await world.dataSource.manager.deleteAll(NotificationChannel);
+    await world.dataSource.query('UPDATE users SET is_active = true, deleted_at = NULL');
+  });
+  after(() => world.close());
+
+  const set = (id: string, assignments: string) =>
+    world.dataSource.query(`UPDATE notifications SET ${assignments} WHERE id = $1`, [id]);
+  const channel = () =>
+    world.dataSource.manager.findOneByOrFail(NotificationChannel, { publicId: channelId });
+  const rows = () => world.dataSource.manager.find(Notification, { order: { id: 'ASC' } });
+  const attempts = (notificationId: string) =>
+    world.dataSource.manager.find(NotificationAttempt, { where: { notificationId }, order: { id: 'ASC' } });
+
+  describe('claim', () => {
+    it('takes a pending notification with all that its message says', async () => {
+      const id = await addNotification(world, channelId);
+      const claimed = await manager.claim(id);
+      expect(claimed?.channel?.publicId).to.equal(channelId);
+      expect(claimed?.channel?.user?.email).to.equal('cook@example.com');
+      expect(claimed?.alertEvent?.alert?.name).to.equal('Brisket done');
+      expect(claimed?.alertEvent?.alert?.device?.probes).to.have.lengthOf(2);
+      expect(claimed?.alertEvent?.session?.name).to.equal('Saturday');
+      expect(claimed?.alertEvent?.measuredAt).to.deep.equal(FIRED_AT);
+    });
+
+    it('gives it to one of many who ask at once', async () => {
+      const id = await addNotification(world, channelId);
+      const claims = await Promise.all(Array.from({ length: 8 }, () => manager.claim(id)));
+      expect(claims.filter((claimed) => claimed !== undefined)).to.have.lengthOf(1);
+    });
+
+    it('gives it to another when the lease of the first has passed', async () => {
+      const id = await addNotification(world, channelId);
+      await manager.claim(id);
+      await set(id, "lease_until = lease_until - interval '14 seconds'");
+      expect(await manager.claim(id)).to.equal(undefined);
+      await set(id, "lease_until = now() - interval '1 ms'");
+      expect(await manager.claim(id)).to.include({ id });
+    });
+
+    it('waits for the time of the next attempt', async () => {
+      const id = await addNotification(world, channelId);
+      await set(id, "next_attempt_at = now() + interval '1500 ms'");
+      expect(await manager.claim(id)).to.equal(undefined);
+      await set(id, "next_attempt_at = now() + interval '100 ms'");
+      expect(await manager.claim(id)).to.include({ id });
+    });
+
+    for (const status of ['delivered', 'failed', 'expired']) {
+      it(`leaves what is ${status}`, async () => {
+        const id = await addNotification(world, channelId);
+        await set(id, `status = '${status}'`);
+        expect(await manager.claim(id)).to.equal(undefined);
+        expect(await getNotification(world.dataSource, id)).to.include({ status, leaseUntil: null });
+      });
+    }
+
+    it('knows nothing of an id that is not there', async () => {
+      expect(await manager.claim(v7())).to.equal(undefined);
+    });
+
+    it('lets go of what is too late', async () => {
+      const id = await addNotification(world, channelId);
+      await set(id, 'expires_at = now()');
+      expect(await manager.claim(id)).to.equal(undefined);
+      expect(await getNotification(world.dataSource, id)).to.include({ status: 'expired' });
+    });
+
+    const off = [
+      'notification_channels SET is_active = false',
+      'users SET is_active = false',
+      'users SET deleted_at = now()',
+    ];
+    for (const change of off) {
+      it(`tells nobody after ${change}`, async () => {
+        const id = await addNotification(world, channelId);
+        await world.dataSource.query(`UPDATE ${change}`);
+        expect(await manager.claim(id)).to.equal(undefined);
+        const row = await getNotification(world.dataSource, id);
+        expect(row).to.include({ status: 'failed', lastError: 'the channel or its owner is switched off' });
+      });
+    }
+  });
+
+  it('release gives back without counting an attempt', async () => {
+    const id = await addNotification(world, channelId);
+    await manager.claim(id);
+    await manager.release(id, 60_000);
+    expect(await getNotification(world.dataSource, id)).to.include({
+      leaseUntil: null,
+      attempts: 0,
+      status: 'pending',
+    });
+    expect(await manager.claim(id)).to.equal(undefined);
+    await manager.release(id, 0);
+    expect(await manager.claim(id)).to.include({ id });
+  });
+
+  it('markDelivered keeps the receipt, once', async () => {
+    const id = await addNotification(world, channelId);
+    expect(await manager.markDelivered(id, DELIVERED)).to.equal('delivered');
+    const row = await getNotification(world.dataSource, id);
+    expect(row).to.include({ status: 'delivered', attempts: 1, lastError: null });
+    expect(row.deliveredAt).to.be.instanceOf(Date);
+    expect((await channel()).lastDeliveredAt).to.deep.equal(row.deliveredAt);
+    expect(await channel()).to.include({ lastProvenAt: null });
+    expect((await attempts(id))[0]).to.deep.include({ ...DELIVERED, attempt: 1 });
+    await manager.markFailed(id, FAILED, { waitMs: 1_000, disable: true });
+    expect(await getNotification(world.dataSource, id)).to.deep.equal(row);
+    expect(await attempts(id)).to.have.lengthOf(1);
+    expect(await channel()).to.include({ isActive: true });
+  });
+
+  describe('markFailed', () => {
+    it('sets the time of the next attempt, by the database’s clock', async () => {
+      const id = await addNotification(world, channelId);
+      await manager.claim(id);
+      expect(await manager.markFailed(id, FAILED, { waitMs: 8_000, disable: false })).to.equal('pending');
+      const row = await getNotification(world.dataSource, id);
+      expect(row).to.include({ status: 'pending', attempts: 1, lastError: FAILED.error, leaseUntil: null });
+      expect(row.nextAttemptAt.getTime() - row.updatedAt.getTime()).to.equal(8_000);
+      expect((await attempts(id)).map(({ attempt, outcome }) => ({ attempt, outcome }))).to.deep.equal([
+        { attempt: 1, outcome: 'failed' },
+      ]);
+      expect(await channel()).to.include({ isActive: true, lastError: FAILED.error, lastDeliveredAt: null });
+    });
+
+    it('ends at once without a next attempt', async () => {
+      const id = await addNotification(world, channelId);
+      expect(await manager.markFailed(id, FAILED, { waitMs: null, disable: false })).to.equal('failed');
+      expect(await channel()).to.include({ isActive: true });
+    });
+
+    it('switches the channel off when its receiver is gone', async () => {
+      const id = await addNotification(world, channelId);
+      await manager.markFailed(id, FAILED, { waitMs: null, disable: true });
+      expect(await channel()).to.include({ isActive: false });
+    });
+
+    const ends: [number, number, NotificationStatus][] = [
+      [1440, 3_600_000, 'pending'],
+      [1440, 86_399_000, 'pending'],
+      [1440, 86_401_000, 'failed'],
+      [30, 1_799_000, 'pending'],
+      [30, 1_801_000, 'expired'],
+    ];
+    for (const [minutes, waitMs, status] of ends) {
+      it(`leaves ${status} what lives ${minutes} min and would be tried again after ${waitMs / 1000} s`, async () => {
+        const id = await addNotification(world, channelId, { minutes });
+        expect(await manager.markFailed(id, FAILED, { waitMs, disable: false })).to.equal(status);
+      });
+    }
+  });
+
+  describe('dueIds', () => {
+    it('names what nobody has touched for 15 s, and then not again for 15 s', async () => {
+      const id = await addNotification(world, channelId);
+      expect(await manager.dueIds(10)).to.deep.equal([]);
+      await set(id, "updated_at = now() - interval '15 seconds'");
+      expect(await manager.dueIds(10)).to.deep.equal([id]);
+      expect(await manager.dueIds(10)).to.deep.equal([]);
+      expect(await manager.claim(id)).to.include({ id });
+    });
+
+    it('leaves what is leased, done or not due', async () => {
+      const old = "updated_at = now() - interval '1 minute'";
+      const changes = [
+        "lease_until = now() + interval '1 second'",
+        "status = 'delivered'",
+        "next_attempt_at = now() + interval '1 second'",
+      ];
+      for (const change of changes) await set(await addNotification(world, channelId), `${old}, ${change}`);
+      const stale = await addNotification(world, channelId);
+      await set(stale, `${old}, lease_until = now() - interval '1 second'`);
+      expect(await manager.dueIds(10)).to.deep.equal([stale]);
+    });
+
+    it('shares the rows among those who ask at once, the longest due first', async () => {
+      const ids: string[] = [];
+      for (let index = 0; index < 9; index++) {
+        const id = await addNotification(world, channelId);
+        await set(
+          id,
+          `updated_at = now() - interval '1 minute', next_attempt_at = now() - ${9 - index} * interval '1 s'`,
+        );
+        ids.push(id);
+      }
+      expect((await manager.dueIds(2)).toSorted()).to.deep.equal(ids.slice(0, 2).toSorted());
+      const shares = await Promise.all([manager.dueIds(10), manager.dueIds(10), manager.dueIds(10)]);
+      expect(shares.flat().toSorted()).to.deep.equal(ids.slice(2).toSorted());
+    });
+  });
+
+  it('createAboutAccount tells every active channel of the owner', async () => {
+    const second = await addChannel(world, 'ntfy', 'http://127.0.0.1:9/topic');
+    const third = await addChannel(world, 'webhook', 'http://127.0.0.1:9/');
+    await world.dataSource.manager.update(NotificationChannel, { publicId: third.id }, { isActive: false });
+    const credential = v7();
+    const ids = await manager.createAboutAccount(world.user.id, credential);
+    expect(ids).to.have.lengthOf(2);
+    const stored = await rows();
+    expect(stored.map(({ id }) => id).toSorted()).to.deep.equal(ids.toSorted());
+    for (const row of stored) {
+      expect(row).to.include({ subject: 'account.needs_reauth', subjectId: credential, alertEventId: null });
+      expect(row.expiresAt.getTime() - row.createdAt.getTime()).to.equal(86_400_000);
+    }
+    expect(second.is_active).to.equal(true);
+    expect(await manager.createAboutAccount(world.user.id + 1, credential)).to.deep.equal([]);
+  });
+
+  it('createChannelTest goes to a channel that is switched off, and its delivery switches it on and proves it', async () => {
+    await world.dataSource.manager.update(NotificationChannel, { publicId: channelId }, { isActive: false });
+    const id = await manager.createChannelTest(channelId);
+    expect(await manager.claim(id)).to.include({ id, subject: 'channel.test', subjectId: channelId });
+    await manager.markDelivered(id, DELIVERED);
+    const row = await channel();
+    expect(row).to.include({ isActive: true, lastError: null });
+    expect(row.lastProvenAt).to.be.instanceOf(Date).and.deep.equal(row.lastDeliveredAt);
+  });
+
+  it('createChannelTest knows no other channels', async () => {
+    for (const id of [v7(), 'no-id']) {
+      const error: unknown = await manager.createChannelTest(id).catch((e: unknown) => e);
+      expect(error, id).to.be.instanceOf(NotFoundError);
+    }
+  });
+});
