@@ -1,17 +1,15 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { insertEvents, saveStates } from '../alerts/alert-store.js';
-import { groupBy } from '../group-by.js';
 import type { ReadingsJob } from '../queues/jobs.js';
 import {
   countConflicts,
   ensurePartitions,
   insertNewReadings,
-  loadSpans,
   type NewReading,
 } from '../readings/reading-store.js';
 import type { Unit } from '../readings/sample.js';
-import { rebuildRollUps } from '../sessions/roll-up.js';
+import { rebuildSessions } from '../sessions/rebuild.js';
 import { saveSessions } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
@@ -95,7 +93,7 @@ async function store(
   folded: readonly Folded[],
   moved: ReadonlyMap<number, number>,
 ): Promise<string[]> {
-  const sessions = await rebuild(tx, folded.flatMap(changedSessions));
+  const sessions = await rebuildSessions(tx, folded.flatMap(changedSessions));
   const ids = await saveSessions(tx, sessions);
   await saveProbes(tx, folded.flatMap(changedProbes));
   await saveDetections(
@@ -138,34 +136,6 @@ function changedStates({ before, world }: Folded) {
   return [...world.alerts.values()]
     .flat()
     .flatMap(({ states }) => states.filter((state) => !same.has(state)));
-}
-
-/** Roll-ups of sessions whose bounds or members moved are computed anew from what is stored. One statement. */
-async function rebuild(tx: EntityManager, sessions: readonly Session[]): Promise<Session[]> {
-  const stale = sessions.filter((session) => session.rebuild);
-  if (stale.length === 0) return [...sessions];
-  const spans = stale.flatMap((session) =>
-    session.members.map(({ probeId, fromMs, toMs }) => ({
-      session,
-      probeId,
-      fromMs: Math.max(session.startMs, fromMs ?? session.startMs),
-      toMs: toMs ?? session.endMs,
-    })),
-  );
-  const rows = await loadSpans(tx, spans);
-  const bySession = groupBy(
-    spans.map(({ session }, index) => ({ session, rows: rows[index] ?? [] })),
-    ({ session }) => session,
-  );
-  return sessions.map((session) => {
-    const found = bySession.get(session);
-    return session.rebuild
-      ? rebuildRollUps(
-          session,
-          (found ?? []).flatMap((span) => span.rows),
-        )
-      : session;
-  });
 }
 
 function named({ transitions, world }: Folded): IngestOutcome['transitions'] {
