@@ -1,0 +1,177 @@
+import { type EntityManager, IsNull, Not } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { DeviceManager, getProbe, type OwnedDevice } from '../accounts/device-manager.js';
+import { DetectionState } from '../entities/detection-state.js';
+import { GrillingSession } from '../entities/grilling-session.js';
+import { SessionProbeStats } from '../entities/session-probe-stats.js';
+import { InputError, NotFoundError } from '../errors.js';
+import { dueAtMs, reduceDevice } from './detection.js';
+import { emptyDetection, parseDetection } from './detection-state.js';
+import { rebuildSessions } from './rebuild.js';
+import { effectiveRole } from './roles.js';
+import { loadSessions, saveSessions } from './session-store.js';
+import type { DeviceFacts, ProbeFacts, Session, SessionMember } from './types.js';
+
+/** A session with its members, each with its probe and, once it has readings, its roll-up. */
+export interface SessionView {
+  session: GrillingSession;
+  probes: { member: SessionMemberRow; stats: SessionProbeStats | undefined }[];
+}
+type SessionMemberRow = NonNullable<GrillingSession['members']>[number];
+
+const clockRows = z.array(z.object({ at: z.date() }));
+
+/** Cooks that people begin, end and look at: reads and writes of `grilling_sessions` beside those of ingest. */
+export class SessionManager {
+  /** @param db a transaction's manager: `start` and `end` lock the device, as ingest does */
+  constructor(private readonly db: EntityManager) {}
+
+  /**
+   * Begins a session by hand, now, or takes over the automatic one that runs.
+   * @param probeIds none: every temperature probe of the device
+   * @returns with the probes (`probes.id`) that came into it: their one-shot alerts are to be armed again
+   * @throws NotFoundError, InputError
+   */
+  async start(
+    userId: number,
+    { deviceId, probeIds = [], name }: { deviceId: string; probeIds?: string[]; name?: string },
+  ): Promise<{ publicId: string; joined: number[] }> {
+    if (name !== undefined && name.length > 100)
+      throw new InputError('--name must not be longer than 100 characters');
+    const device = await new DeviceManager(this.db).lock(deviceId, userId);
+    const chosen = chooseProbes(device, probeIds);
+    const nowMs = await this.cloudNowMs(userId);
+    const running = (await loadSessions(this.db, [deviceId], nowMs)).find(
+      (session) => session.status === 'active' && session.userId === userId,
+    );
+    if (running?.sessionType === 'manual') {
+      throw new InputError(
+        `a session that was begun by hand runs already on ${deviceId}: ${running.publicId}`,
+      );
+    }
+    const facts = toFacts(device);
+    const members = running?.members ?? [];
+    const joined = chosen.filter(({ id }) => !members.some(({ probeId }) => probeId === id));
+    const begun: Session = {
+      ...(running ?? newSession(facts, nowMs)),
+      sessionType: 'manual',
+      members: [...members, ...joined.map((probe) => memberOf(facts, probe))],
+      rebuild: true,
+    };
+    await this.store(facts, begun);
+    if (name !== undefined) await this.db.update(GrillingSession, { publicId: begun.publicId }, { name });
+    return { publicId: begun.publicId, joined: joined.map(({ id }) => id) };
+  }
+
+  /** Ends a session by hand, now, by the cloud's clock. @throws NotFoundError, InputError */
+  async end(publicId: string): Promise<void> {
+    const { userId, deviceId } = await this.getRow(publicId);
+    const device = await new DeviceManager(this.db).lock(deviceId, userId);
+    const nowMs = await this.cloudNowMs(userId);
+    const session = (await loadSessions(this.db, [deviceId], nowMs)).find((one) => one.publicId === publicId);
+    if (session?.status !== 'active') throw new InputError(`the session ${publicId} has ended already`);
+    const endMs = Math.max(nowMs, session.startMs, session.lastReadingMs ?? nowMs);
+    const ended = { status: 'completed', phase: 'ended', endReason: 'manual' } as const;
+    await this.store(toFacts(device), { ...session, ...ended, endMs, rebuild: true });
+  }
+
+  /** The user's sessions, the newest first; cancelled ones are hidden. */
+  list(userId: number): Promise<GrillingSession[]> {
+    return this.db.find(GrillingSession, {
+      where: { userId, deletedAt: IsNull(), status: Not('cancelled') },
+      order: { startTime: 'DESC', id: 'DESC' },
+    });
+  }
+
+  /** @throws NotFoundError */
+  async get(publicId: string): Promise<SessionView> {
+    const session = await this.getRow(publicId);
+    const stats = await this.db.findBy(SessionProbeStats, { sessionId: session.id });
+    const members = (session.members ?? []).toSorted((a, b) => a.probeId - b.probeId);
+    return {
+      session,
+      probes: members.map((member) => ({
+        member,
+        stats: stats.find(({ probeId }) => probeId === member.probeId),
+      })),
+    };
+  }
+
+  private async getRow(publicId: string): Promise<GrillingSession> {
+    const session = await this.db.findOne(GrillingSession, {
+      where: { publicId, deletedAt: IsNull() },
+      relations: { members: { probe: true } },
+    });
+    if (!session) throw new NotFoundError(`no session ${publicId}: session list shows those there are`);
+    return session;
+  }
+
+  /** The cloud's clock, as far as the last successful poll told it; ours before the first. */
+  private async cloudNowMs(userId: number): Promise<number> {
+    const rows: unknown = await this.db.query(
+      `SELECT coalesce((SELECT cloud_read_at + (now() - last_polled_at) FROM thermoworks_credentials
+         WHERE user_id = $1), now()) AS at`,
+      [userId],
+    );
+    return clockRows.parse(rows)[0]?.at.getTime() ?? Date.now();
+  }
+
+  /** With roll-ups computed anew, and detection told of it: so its timers run though no reading may ever come. */
+  private async store(device: DeviceFacts, session: Session): Promise<void> {
+    const rebuilt = await rebuildSessions(this.db, [session]);
+    await saveSessions(this.db, rebuilt);
+    const row = await this.db.findOneBy(DetectionState, { deviceId: device.id });
+    const detection = row ? parseDetection(row.state) : emptyDetection();
+    const stored = await loadSessions(this.db, [device.deviceId], session.endMs ?? session.startMs);
+    const sessions = stored.filter(({ userId }) => userId === device.userId);
+    // A moment long ago lets no timer run out: it only makes detection take up what was done by hand.
+    const { world } = reduceDevice({ device, detection, sessions }, { nowMs: 0 }, uuidv7);
+    const dueMs = dueAtMs(world);
+    await this.db.save(
+      Object.assign(new DetectionState(), {
+        deviceId: device.id,
+        state: world.detection,
+        dueAt: dueMs === null ? null : new Date(dueMs),
+      }),
+    );
+  }
+}
+
+function chooseProbes(device: OwnedDevice, probeIds: string[]): ProbeFacts[] {
+  const humid = probeIds.find((id) => getProbe(device, id).kind === 'humidity');
+  if (humid !== undefined) throw new InputError(`--probe ${humid} measures humidity, not temperature`);
+  const chosen = device.probes.filter(
+    ({ probeId, kind }) => kind === 'temperature' && (probeIds.length === 0 || probeIds.includes(probeId)),
+  );
+  if (chosen.length === 0) throw new InputError(`device ${device.deviceId} has no temperature probe yet`);
+  return chosen;
+}
+
+function toFacts({ id, deviceId, userId, type, model, probes, user }: OwnedDevice): DeviceFacts {
+  return { id, deviceId, userId, type, model, temperatureUnit: user?.temperatureUnit ?? 'F', probes };
+}
+
+function memberOf(device: DeviceFacts, probe: ProbeFacts): SessionMember {
+  return { probeId: probe.id, role: effectiveRole(device, probe), fromMs: null, toMs: null };
+}
+
+function newSession({ userId, deviceId, temperatureUnit }: DeviceFacts, startMs: number): Session {
+  return {
+    publicId: uuidv7(),
+    id: null,
+    userId,
+    deviceId,
+    sessionType: 'manual',
+    status: 'active',
+    phase: 'active',
+    endReason: null,
+    startMs,
+    endMs: null,
+    lastReadingMs: null,
+    temperatureUnit,
+    members: [],
+    stats: new Map(),
+    rebuild: true,
+  };
+}
