@@ -141,10 +141,10 @@ export async function saveProbes(tx: EntityManager, probes: readonly ProbeState[
   const sorted = probes.toSorted((a, b) => a.id - b.id);
   await tx.query(
     `UPDATE probes SET last_measured_at = timestamptz 'epoch' + make_interval(secs => new.ms / 1000.0),
-       last_value = new.hundredths / 100.0, last_unit = new.unit, learned_interval_seconds = new.learned,
+       last_value = new.hundredths / 100, last_unit = new.unit, learned_interval_seconds = new.learned,
        state = new.state, state_at = timestamptz 'epoch' + make_interval(secs => new.state_ms / 1000.0),
        updated_at = now()
-     FROM unnest($1::integer[], $2::bigint[], $3::integer[], $4::char(1)[], $5::real[], $6::varchar[], $7::bigint[])
+     FROM unnest($1::integer[], $2::bigint[], $3::double precision[], $4::char(1)[], $5::real[], $6::varchar[], $7::bigint[])
        AS new (id, ms, hundredths, unit, learned, state, state_ms)
      WHERE probes.id = new.id`,
     [

@@ -8,7 +8,10 @@ export type QueueName = (typeof QUEUE_NAMES)[number];
 /** Epoch ms, the value (or why the probe shows none from then on), unit, flags. */
 const sample = z.tuple([
   z.number().int().min(0).max(8.64e15),
-  z.union([z.number().min(-100_000).max(100_000), z.enum(['absent', 'disabled', 'fault', 'stale'])]),
+  z.union([
+    z.number().min(-3.4028235e38).max(3.4028235e38),
+    z.enum(['absent', 'disabled', 'fault', 'stale']),
+  ]),
   z.enum(['F', 'C', 'H']),
   z.number().int().min(0).max(32_767),
 ]);

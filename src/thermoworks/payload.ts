@@ -33,8 +33,8 @@ const REJECTED_AFTER_MS = 24 * 60 * MINUTE_MS;
 const EARLIEST = Date.UTC(2015, 0);
 const LONGEST_INTERVAL_SECONDS = 31 * 86_400;
 
-/** ±1,000 °C; percent have no such limit of their own and take the same numbers. */
-const RANGE = { F: [-1768, 1832], C: [-1000, 1000], H: [-1000, 1000] } as const;
+/** ±1,000 °C: what lies beyond is stored and never believed. Percent take the same numbers. */
+const PLAUSIBLE = { F: [-1768, 1832], C: [-1000, 1000], H: [-1000, 1000] } as const;
 
 /** What a shown 0 is in the unit of the minimum or maximum beside it. */
 const ZERO_IN: Record<Unit, Partial<Record<Unit, number>>> = {
@@ -114,7 +114,7 @@ function conditionOf(fields: Fields, unit: Unit | null): CloudChannel['condition
   if (booleanOf(fields.enabled) === false) return 'disabled';
   const value = numberOf(fields.value);
   if (value === null || isUnplugged(fields)) return 'absent';
-  return unit === null || !isInRange(value, unit) ? 'fault' : 'ok';
+  return unit === null || !isStorable(value) ? 'fault' : 'ok';
 }
 
 function isUnplugged(fields: Fields): boolean {
@@ -176,11 +176,12 @@ function sampleOf(
   const { value, unit, measuredAt } = shown;
   if (value === null) return 'number';
   if (unit === null) return 'unit';
-  if (!isInRange(value, unit)) return 'range';
+  if (!isStorable(value)) return 'range';
   if (measuredAt === null) return 'time';
   const aheadMs = measuredAt.getTime() - readTime.getTime();
   if (aheadMs > REJECTED_AFTER_MS || measuredAt.getTime() < EARLIEST) return 'clock';
-  const suspect = value === 0 && isZeroTrap(unit, fields) ? FLAG.suspect : 0;
+  const isDoubtful = !isPlausible(value, unit) || (value === 0 && isZeroTrap(unit, fields));
+  const suspect = isDoubtful ? FLAG.suspect : 0;
   const skewed = aheadMs > SKEWED_AFTER_MS ? FLAG.skewed : 0;
   return { measuredAt, value: roundToHundredth(value), unit, flags: shown.flags | suspect | skewed };
 }
@@ -204,7 +205,7 @@ function alarmOf(value: unknown, channelUnit: Unit | null): CloudChannel['alarmH
   const limit = numberOf(alarm.value);
   // The alarm of a humidity channel says F and means percent.
   const unit = channelUnit === 'H' ? 'H' : (unitOf(alarm.units) ?? channelUnit);
-  if (limit === null || unit === null || !isInRange(limit, unit)) return null;
+  if (limit === null || unit === null || !isPlausible(limit, unit)) return null;
   return { enabled: booleanOf(alarm.enabled) === true, value: roundToHundredth(limit), unit };
 }
 
@@ -213,8 +214,13 @@ function unitOf(value: unknown): Unit | null {
   return text === 'F' || text === 'C' || text === 'H' ? text : null;
 }
 
-function isInRange(value: number, unit: Unit): boolean {
-  const [lowest, highest] = RANGE[unit];
+/** Readings are kept in single precision, as the cloud measures them. */
+function isStorable(value: number): boolean {
+  return Number.isFinite(Math.fround(value));
+}
+
+function isPlausible(value: number, unit: Unit): boolean {
+  const [lowest, highest] = PLAUSIBLE[unit];
   return value >= lowest && value <= highest;
 }
 

@@ -2,21 +2,13 @@ import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
 import { messageOf, PermanentError, sqlStateOf } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { createWorker, limitedWarning, type QueueBackend } from '../queues/backend.js';
+import type { Bury } from '../queues/dead-letters.js';
 import { JOB_SCHEMAS, type JobData, type QueueName } from '../queues/jobs.js';
 
 export interface Stage {
   name: QueueName;
   /** No new jobs; those under way finish first. */
   close(): Promise<void>;
-}
-
-/** A job that no retry mends, for the table that people look at. */
-export interface LostJob {
-  queue: QueueName;
-  jobId: string;
-  data: unknown;
-  reason: string;
-  attempts: number;
 }
 
 const DEFER_MIN_MS = 1_000;
@@ -38,7 +30,7 @@ export function startStage<Name extends QueueName>(
     backend: QueueBackend;
     concurrency: number;
     logger: Logger;
-    bury: (job: LostJob) => Promise<void>;
+    bury: Bury;
   },
 ): Stage {
   const warnOutage = limitedWarning(logger, 'jobs wait for the database');

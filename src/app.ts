@@ -1,0 +1,275 @@
+import cron from 'node-cron';
+import type { DataSource } from 'typeorm';
+import { createAccessTokens } from './accounts/access-token.js';
+import { createSecretBox } from './accounts/secret-box.js';
+import { UserManager } from './accounts/user-manager.js';
+import { devicesNearTarget } from './alerts/near-target.js';
+import type { Config, KeyRingEntry, Role } from './config.js';
+import { startOpsServer } from './console/ops-server.js';
+import { startConsole } from './console/server.js';
+import { createDatabase, type Database } from './database.js';
+import { createIngest, type IngestOutcome } from './ingest/ingest.js';
+import { Lifecycle } from './lifecycle.js';
+import type { Logger } from './logger.js';
+import { createMetrics, type Metrics } from './metrics.js';
+import { CHANNELS } from './notifications/channels.js';
+import { NotificationManager } from './notifications/notification-manager.js';
+import { createOutbound } from './notifications/outbound.js';
+import { createPoller } from './poller/poller.js';
+import { openQueues, type QueueBackend, type Queues } from './queues/backend.js';
+import { bury, sweepFailedJobs } from './queues/dead-letters.js';
+import { createEnqueue } from './queues/enqueue.js';
+import { awaitMigrations, connectWhenThere } from './schema-state.js';
+import { type CloudClient, createCloudClient } from './thermoworks/cloud-client.js';
+import type { ProviderName } from './thermoworks/types.js';
+import { createBatcher } from './worker/batcher.js';
+import { createDeliverer, type Delivery } from './worker/deliver.js';
+import { createMaintenance, createTimers } from './worker/maintenance.js';
+import { startStage } from './worker/stage.js';
+
+/** What a running process must be told beyond its configuration. */
+export interface AppOptions {
+  config: Config & { databaseUrl: string; credentialsKeys: KeyRingEntry[] };
+  roles: readonly Role[];
+  backend: QueueBackend;
+  logger: Logger;
+  /** Ends the wait for a database or migrations that are not there. */
+  signal: AbortSignal;
+  onCommit?: (outcome: IngestOutcome) => void;
+  onDelivery?: (delivery: Delivery) => void;
+}
+
+export interface App {
+  database: Database;
+  queues: Queues;
+  metrics: Metrics;
+  /** Of the console, where that role runs. */
+  consoleUrl?: string;
+  lifecycle: Lifecycle;
+}
+
+/** What the roles of one process share. */
+interface Parts extends AppOptions {
+  database: Database;
+  dataSource: DataSource;
+  queues: Queues;
+  metrics: Metrics;
+  lifecycle: Lifecycle;
+  isReady: () => boolean;
+}
+
+const INGEST_CONCURRENCY = 500;
+const DELIVERIES_AT_ONCE = 8;
+const RELAY_AT_ONCE = 100;
+
+/** Builds and starts the named roles, in the order of dependence; closed in reverse. */
+export async function startApp(options: AppOptions): Promise<App> {
+  const { config, logger, backend, roles, signal } = options;
+  const lifecycle = new Lifecycle();
+  let ready = false;
+  try {
+    const database = createDatabase({ url: config.databaseUrl, pool: config.pool, logger });
+    const { dataSource } = database;
+    lifecycle.onClose('database', () => dataSource.isInitialized && dataSource.destroy());
+    const { queues, close } = await openQueues(backend);
+    lifecycle.onClose('queues', close);
+    const metrics = createMetrics();
+    const parts: Parts = {
+      ...options,
+      database,
+      dataSource,
+      queues,
+      metrics,
+      lifecycle,
+      isReady: () => ready,
+    };
+    await startOps(parts);
+
+    await connectWhenThere(dataSource, logger, signal);
+    await awaitMigrations(dataSource, logger, signal);
+    // In the order of the data's way backwards: who takes is there before who gives.
+    if (roles.includes('notifier')) startNotifier(parts);
+    if (roles.includes('worker')) startWorker(parts);
+    const consoleUrl = roles.includes('console') ? await startConsoleRole(parts) : undefined;
+    if (roles.includes('poller')) startPoller(parts);
+    ready = true;
+    lifecycle.onClose('readiness', () => {
+      ready = false;
+    });
+    logger.info('started', { roles });
+    return { database, queues, metrics, consoleUrl, lifecycle };
+  } catch (error) {
+    await lifecycle.close().catch((err) => logger.error('clean-up after a failed start failed', { err }));
+    throw error;
+  }
+}
+
+async function startOps({ config, database, lifecycle, ...parts }: Parts): Promise<void> {
+  const { host, port } = config.ops;
+  if (port === undefined) return;
+  const server = await startOpsServer({ ...parts, pool: database.pool, config: { host, port } });
+  lifecycle.onClose('health and metrics', () => server.close());
+}
+
+async function startConsoleRole({ config, database, lifecycle, ...parts }: Parts): Promise<string> {
+  const { host, port, publicUrl, consoleToken } = config.http;
+  if (consoleToken === undefined) throw new Error('CONSOLE_TOKEN is missing');
+  const server = await startConsole({
+    ...parts,
+    pool: database.pool,
+    config: { host, port, publicUrl, token: consoleToken },
+  });
+  lifecycle.onClose('console', () => server.close());
+  return server.url;
+}
+
+/** Runs `work` at each tick; a tick that finds it still running is left out. */
+function every(
+  pattern: string,
+  name: string,
+  work: () => Promise<unknown>,
+  { lifecycle, logger }: Parts,
+): void {
+  let running: Promise<unknown> = Promise.resolve();
+  const task = cron.schedule(
+    pattern,
+    () => {
+      running = work().catch((err) => logger.warn('a scheduled task failed', { task: name, err }));
+      return running;
+    },
+    { timezone: 'UTC', noOverlap: true, name },
+  );
+  lifecycle.onClose(name, async () => {
+    await task.destroy();
+    await running;
+  });
+}
+
+function startNotifier(parts: Parts): void {
+  const { config, dataSource, queues, backend, logger, metrics, lifecycle, onDelivery } = parts;
+  const enqueue = createEnqueue({ queues, logger });
+  const deliver = createDeliverer({
+    dataSource,
+    channels: CHANNELS,
+    secretBox: createSecretBox(config.credentialsKeys),
+    outbound: createOutbound({ allowPrivate: config.allowPrivateWebhooks ?? false }),
+    publicUrl: config.http.publicUrl,
+    onDelivery: (delivery) => {
+      metrics.delivery(delivery.kind, delivery.outcome);
+      onDelivery?.(delivery);
+    },
+  });
+  const stage = startStage(
+    'notifications',
+    async ({ notificationId }) => {
+      const again = await deliver(notificationId);
+      if (again) await enqueue.notification(notificationId, { delayMs: again.retryInMs });
+    },
+    { backend, concurrency: DELIVERIES_AT_ONCE, logger, bury: bury(dataSource) },
+  );
+  lifecycle.onClose('notification jobs', stage.close);
+  const notifications = new NotificationManager(dataSource.manager);
+  every(
+    '*/2 * * * * *',
+    'relay',
+    async () => enqueue.notifications(await notifications.dueIds(RELAY_AT_ONCE)),
+    parts,
+  );
+}
+
+function createCommitted({ queues, logger, metrics, onCommit }: Parts) {
+  const enqueue = createEnqueue({ queues, logger });
+  /** After each commit, whichever way the readings came: figures, and a job for each notification. */
+  return (outcome: IngestOutcome): void => {
+    metrics.readingsStored(outcome.stored.length);
+    if (outcome.conflicts > 0) metrics.readingsRejected('conflict', outcome.conflicts);
+    if (outcome.unknownProbe > 0) metrics.readingsRejected('owner', outcome.unknownProbe);
+    for (const { type, kind } of outcome.transitions) metrics.alertEvent(type, kind);
+    void enqueue.notifications(outcome.notificationIds);
+    onCommit?.(outcome);
+  };
+}
+
+function startWorker(parts: Parts): void {
+  const { dataSource, queues, backend, logger, metrics, lifecycle } = parts;
+  const committed = createCommitted(parts);
+  const ingest = createIngest({ dataSource });
+  const batcher = createBatcher({
+    ingest,
+    onCommit: (outcome, figures) => {
+      metrics.ingestBatch(figures);
+      committed(outcome);
+    },
+  });
+  const shared = { backend, logger, bury: bury(dataSource) };
+  const readings = startStage('readings', (job) => batcher.add(job), {
+    ...shared,
+    concurrency: INGEST_CONCURRENCY,
+  });
+  lifecycle.onClose('reading jobs', readings.close);
+  const maintain = createMaintenance({ dataSource, now: () => new Date() });
+  const maintenance = startStage('maintenance', maintain, { ...shared, concurrency: 1 });
+  lifecycle.onClose('maintenance jobs', maintenance.close);
+  every('*/5 * * * * *', 'session timers', createTimers({ dataSource, ingest, onCommit: committed }), parts);
+  every('30 * * * * *', 'dead letters', () => sweepFailedJobs({ queues, dataSource }), parts);
+  const enqueue = createEnqueue({ queues, logger });
+  every('0 7 * * * *', 'maintenance', () => enqueue.maintenance(new Date()), parts);
+  void enqueue.maintenance(new Date());
+}
+
+function startPoller(parts: Parts): void {
+  const { config, dataSource, queues, logger, metrics, lifecycle } = parts;
+  const committed = createCommitted(parts);
+  const ingest = createIngest({ dataSource });
+  const enqueue = createEnqueue({ queues, logger });
+  const clientOf = cloudClients(parts);
+  const tokens = createAccessTokens({
+    dataSource,
+    box: createSecretBox(config.credentialsKeys),
+    refresh: ({ provider }, refreshToken) => clientOf(provider).refresh(refreshToken),
+    onDead: async (tx, { userId, publicId }) => {
+      await new NotificationManager(tx).createAboutAccount(userId, publicId);
+    },
+    onRefresh: metrics.tokenRefresh,
+  });
+  const { minSeconds, maxSeconds } = config.poll;
+  const cadence = { minSeconds, maxSeconds };
+  const poller = createPoller({
+    dataSource,
+    pollOf: ({ provider }) => ({
+      dataSource,
+      client: clientOf(provider),
+      tokens,
+      enqueue: (job) => enqueue.readings(job, async () => committed(await ingest([job]))),
+      adoptPreferences: (userId, user) => new UserManager(dataSource.manager).adoptPreferences(userId, user),
+      onRejected: metrics.readingsRejected,
+      onInUse: (deviceId) =>
+        logger.warn('device in use by another account', { reason: 'device_in_use', deviceId }),
+      hasTargetNear: (userId) => devicesNearTarget(dataSource.manager, userId),
+      cadence,
+      random: Math.random,
+    }),
+    cron: config.poll.cron,
+    cadence,
+    random: Math.random,
+    logger,
+    onPoll: metrics.poll,
+  });
+  lifecycle.onClose('polls', () => poller.close());
+  poller.start();
+}
+
+/** One client per provider and process, made at its first account. */
+function cloudClients({ config, metrics, lifecycle }: Parts): (provider: ProviderName) => CloudClient {
+  const clients = new Map<ProviderName, CloudClient>();
+  lifecycle.onClose('cloud connections', () => {
+    for (const client of clients.values()) client.close();
+  });
+  return (provider) => {
+    const known =
+      clients.get(provider) ??
+      createCloudClient({ provider: config.providers[provider], onRequest: metrics.cloudRequest });
+    clients.set(provider, known);
+    return known;
+  };
+}

@@ -1,0 +1,64 @@
+import type { Lifecycle } from './lifecycle.js';
+import type { Logger } from './logger.js';
+
+/** From the first signal to the end of the process; Docker's own limit of 10 s is raised in compose.yaml. */
+const SHUTDOWN_MS = 25_000;
+
+/**
+ * Runs what `start` begins until SIGINT or SIGTERM, then closes it in reverse. A second signal ends it at once.
+ * @returns 0 when everything was drained within 25 s, else 1
+ */
+export async function runProcess(
+  start: (signal: AbortSignal) => Promise<{ lifecycle: Lifecycle }>,
+  logger: Logger,
+): Promise<number> {
+  const starting = new AbortController();
+  const stop = signalled();
+  void stop.first.then(() => starting.abort());
+  try {
+    const { lifecycle } = await start(starting.signal);
+    await stop.first;
+    logger.info('stopping');
+    const outcome = await Promise.race([drained(lifecycle, logger), stop.second, after(SHUTDOWN_MS)]);
+    if (outcome !== 'drained') logger.error('not drained', { stillClosing: lifecycle.pending, outcome });
+    return outcome === 'drained' ? 0 : 1;
+  } catch (error) {
+    if (starting.signal.aborted) return 0;
+    throw error;
+  } finally {
+    stop.forget();
+  }
+}
+
+type Outcome = 'drained' | 'failed' | 'second signal' | 'deadline';
+
+async function drained(lifecycle: Lifecycle, logger: Logger): Promise<Outcome> {
+  try {
+    await lifecycle.close();
+    return 'drained';
+  } catch (err) {
+    logger.error('closing failed', { err });
+    return 'failed';
+  }
+}
+
+/** The first and the second signal to stop. */
+function signalled() {
+  const waiting: (() => void)[] = [];
+  const first = new Promise<void>((resolve) => waiting.push(resolve));
+  const second = new Promise<Outcome>((resolve) => waiting.push(() => resolve('second signal')));
+  const onSignal = () => waiting.shift()?.();
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const forget = () => {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  };
+  return { first, second, forget };
+}
+
+function after(ms: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve('deadline'), ms).unref();
+  });
+}
