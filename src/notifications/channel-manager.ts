@@ -7,7 +7,7 @@ import { addressOf, sealTarget } from './channel.js';
 import type { Channels } from './channels.js';
 import type { Outbound } from './outbound.js';
 
-export type ChannelView = ReturnType<typeof toView>;
+type ChannelView = ReturnType<typeof toView>;
 
 /** Where users are told: reads and writes of `notification_channels`. */
 export class ChannelManager {

@@ -1,0 +1,308 @@
+import { expect } from 'chai';
+import { Webhook } from 'standardwebhooks';
+import { v7 } from 'uuid';
+import { createSecretBox } from '../../src/accounts/secret-box.js';
+import { NotificationAttempt } from '../../src/entities/notification-attempt.js';
+import { NotificationChannel } from '../../src/entities/notification-channel.js';
+import { CHANNELS } from '../../src/notifications/channels.js';
+import { NotificationManager } from '../../src/notifications/notification-manager.js';
+import { createOutbound } from '../../src/notifications/outbound.js';
+import { createDeliverer, type Delivery } from '../../src/worker/deliver.js';
+import { type Receiver, startReceiver } from '../notifications/receiver.js';
+import {
+  addChannel,
+  addNotification,
+  getNotification,
+  outbound,
+  secretBox,
+  startWorld,
+  type World,
+} from '../notifications/world.js';
+import { waitFor } from '../support/wait-for.js';
+
+describe('deliver', () => {
+  let world: World;
+  let receiver: Receiver;
+  let canary: Receiver;
+  let deliveries: Delivery[];
+
+  before(async () => {
+    world = await startWorld();
+    receiver = await startReceiver();
+    canary = await startReceiver();
+  });
+  beforeEach(() => {
+    receiver.received.length = 0;
+    receiver.answer = (response) => response.writeHead(204).end();
+    deliveries = [];
+  });
+  afterEach(() => world.dataSource.manager.deleteAll(NotificationChannel));
+  after(async () => {
+    await world.close();
+    await receiver.close();
+    await canary.close();
+  });
+
+  const deliverer = (change: Partial<Parameters<typeof createDeliverer>[0]> = {}) =>
+    createDeliverer({
+      dataSource: world.dataSource,
+      channels: CHANNELS,
+      secretBox,
+      outbound,
+      random: () => 0.5,
+      onDelivery: (delivery) => deliveries.push(delivery),
+      ...change,
+    });
+  const row = (id: string) => getNotification(world.dataSource, id);
+  const attempts = (notificationId: string) =>
+    world.dataSource.manager.find(NotificationAttempt, { where: { notificationId }, order: { id: 'ASC' } });
+  const makeDue = (id: string) =>
+    world.dataSource.query('UPDATE notifications SET next_attempt_at = now() WHERE id = $1', [id]);
+  const addWebhook = (url = `${receiver.url}/in`) => addChannel(world, 'webhook', url);
+
+  it('delivers what the verifier accepts, says so with a receipt, and does nothing the second time', async () => {
+    const { id: channelId, secret = '' } = await addWebhook();
+    const id = await addNotification(world, channelId);
+    const deliver = deliverer();
+    expect(await deliver(id)).to.equal(undefined);
+    expect(await deliver(id)).to.equal(undefined);
+    expect(receiver.received).to.have.lengthOf(1);
+    const [{ headers, body } = { headers: {}, body: '' }] = receiver.received;
+    expect(headers).to.include({ 'webhook-id': id });
+    expect(new Webhook(secret).verify(body, headers)).to.deep.include({
+      type: 'alert.fired',
+      summary: 'Brisket done: Point is 203.2 °F, at or above 203 °F since 2026-11-21 20:59 UTC',
+      reading: { value: 203.2, unit: 'F', measured_at: '2026-11-21T20:59:58.000Z' },
+    });
+    expect(await row(id)).to.include({ status: 'delivered', attempts: 1 });
+    expect((await attempts(id))[0]).to.include({
+      attempt: 1,
+      outcome: 'delivered',
+      statusCode: 204,
+      error: null,
+    });
+    expect(deliveries).to.have.lengthOf(1);
+    expect(deliveries[0]).to.include({
+      notificationId: id,
+      kind: 'webhook',
+      status: 'delivered',
+      statusCode: 204,
+    });
+  });
+
+  it('reaches a phone through ntfy and keeps the id that the server gave', async () => {
+    receiver.answer = (response) => response.writeHead(200).end('{"id":"hwQ2YpKdmg","event":"message"}');
+    const { id: channelId } = await addChannel(world, 'ntfy', `${receiver.url}/cook`, 'tk_1');
+    const id = await addNotification(world, channelId);
+    await deliverer({ publicUrl: 'https://grill.example.com' })(id);
+    expect(JSON.parse(receiver.received[0]?.body ?? '')).to.include({
+      topic: 'cook',
+      title: 'Brisket done',
+      click: 'https://grill.example.com',
+    });
+    expect((await attempts(id))[0]).to.include({ receipt: 'hwQ2YpKdmg' });
+  });
+
+  it('tells about a dead account and proves a channel', async () => {
+    const { id: channelId } = await addWebhook();
+    const manager = new NotificationManager(world.dataSource.manager);
+    const test = await manager.createChannelTest(channelId);
+    await deliverer()(test);
+    expect(JSON.parse(receiver.received[0]?.body ?? '')).to.deep.include({
+      type: 'channel.test',
+      id: test,
+      channel: { id: channelId, kind: 'webhook' },
+    });
+    // No account is linked here: what the message would be about is gone.
+    const [dead = ''] = await manager.createAboutAccount(world.user.id, v7());
+    expect(await deliverer()(dead)).to.equal(undefined);
+    expect(await row(dead)).to.include({ status: 'failed', attempts: 1 });
+  });
+
+  it('tries again after 500 with the same id, a new time and a new signature, along the schedule', async () => {
+    receiver.answer = (response) => response.writeHead(500).end();
+    const { id: channelId, secret = '' } = await addWebhook();
+    const id = await addNotification(world, channelId);
+    let clock = Date.now() - 60_000;
+    const deliver = deliverer({ now: () => new Date(clock) });
+    for (const waitMs of [2_000, 8_000, 30_000, 120_000, 300_000, 900_000, 1_800_000, 3_600_000, 3_600_000]) {
+      expect(await deliver(id)).to.deep.equal({ retryInMs: waitMs });
+      // The first wait is too short to be sure of on a machine that stands still at times.
+      if (waitMs > 2_000) expect(await deliver(id), 'before its time').to.equal(undefined);
+      await makeDue(id);
+      clock += 5_000;
+    }
+    receiver.answer = (response) => response.writeHead(200).end();
+    expect(await deliver(id)).to.equal(undefined);
+    expect(await row(id)).to.include({ status: 'delivered', attempts: 10, lastError: null });
+    const kept = await attempts(id);
+    expect(kept.map(({ attempt }) => attempt)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(kept[0]).to.include({ outcome: 'failed', statusCode: 500, error: 'the receiver answered 500' });
+    expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id']))).to.deep.equal(
+      new Set([id]),
+    );
+    expect(new Set(receiver.received.map(({ headers }) => headers['webhook-timestamp'])).size).to.equal(10);
+    expect(new Set(receiver.received.map(({ body }) => body)).size).to.equal(1);
+    for (const { body, headers } of receiver.received) new Webhook(secret).verify(body, headers);
+  });
+
+  it('waits as long as a 429 asks for', async () => {
+    receiver.answer = (response) => response.writeHead(429, { 'Retry-After': '90' }).end();
+    const id = await addNotification(world, (await addWebhook()).id);
+    expect(await deliverer()(id)).to.deep.equal({ retryInMs: 90_000 });
+  });
+
+  it('tries again when the receiver dies before its answer', async () => {
+    receiver.answer = (response) => response.destroy();
+    const id = await addNotification(world, (await addWebhook()).id);
+    expect(await deliverer()(id)).to.deep.equal({ retryInMs: 2_000 });
+    expect((await attempts(id))[0]).to.include({ outcome: 'failed', statusCode: null });
+    expect((await row(id)).lastError).to.match(/^request to 127\.0\.0\.1:\d+ failed: network/);
+  });
+
+  it('gives up an answer without an end', async () => {
+    receiver.answer = (response) => {
+      const more = () => {
+        while (response.write(Buffer.alloc(16_384, 120)));
+        response.once('drain', more);
+      };
+      response.writeHead(200);
+      more();
+    };
+    const id = await addNotification(world, (await addWebhook()).id);
+    expect(await deliverer()(id)).to.deep.equal({ retryInMs: 2_000 });
+    expect((await row(id)).lastError).to.include('too_large');
+  });
+
+  it('never follows a redirect', async () => {
+    for (const status of [301, 302, 307, 308]) {
+      receiver.answer = (response) => response.writeHead(status, { Location: `${canary.url}/` }).end();
+      const id = await addNotification(world, (await addWebhook()).id);
+      expect(await deliverer()(id)).to.deep.equal({ retryInMs: 2_000 });
+      expect((await attempts(id))[0]).to.include({ outcome: 'failed', statusCode: status });
+    }
+    expect(canary.connections).to.equal(0);
+  });
+
+  for (const status of [400, 401, 404]) {
+    it(`fails for good on ${status} and keeps the channel`, async () => {
+      receiver.answer = (response) => response.writeHead(status).end();
+      const { id: channelId } = await addWebhook();
+      const id = await addNotification(world, channelId);
+      expect(await deliverer()(id)).to.equal(undefined);
+      expect(await row(id)).to.include({ status: 'failed', attempts: 1 });
+      const channel = { publicId: channelId };
+      expect(await world.dataSource.manager.findOneBy(NotificationChannel, channel)).to.include({
+        isActive: true,
+      });
+    });
+  }
+
+  it('switches the channel off on 410, until a test gets through', async () => {
+    receiver.answer = (response) => response.writeHead(410).end();
+    const { id: channelId } = await addWebhook();
+    const [id, next] = [await addNotification(world, channelId), await addNotification(world, channelId)];
+    const deliver = deliverer();
+    expect(await deliver(id)).to.equal(undefined);
+    expect(await row(id)).to.include({ status: 'failed' });
+    expect(await deliver(next)).to.equal(undefined);
+    expect(await row(next)).to.include({ status: 'failed', attempts: 0 });
+    expect(receiver.received).to.have.lengthOf(1);
+    receiver.answer = (response) => response.writeHead(200).end();
+    await deliver(await new NotificationManager(world.dataSource.manager).createChannelTest(channelId));
+    const last = await addNotification(world, channelId);
+    await deliver(last);
+    expect(await row(last)).to.include({ status: 'delivered' });
+  });
+
+  it('refuses an address that is private where that is no longer allowed, for good and without a connection', async () => {
+    const { id: channelId } = await addWebhook(`${canary.url}/in`);
+    const id = await addNotification(world, channelId);
+    expect(await deliverer({ outbound: createOutbound({ allowPrivate: false }) })(id)).to.equal(undefined);
+    expect(await row(id)).to.include({ status: 'failed', attempts: 1 });
+    expect((await attempts(id))[0]).to.include({ outcome: 'refused', statusCode: null });
+    expect(canary.connections).to.equal(0);
+  });
+
+  it('tries again while the key that sealed the secret is missing', async () => {
+    const id = await addNotification(world, (await addWebhook()).id);
+    const other = createSecretBox([{ id: 'other', key: Buffer.alloc(32, 8) }]);
+    expect(await deliverer({ secretBox: other })(id)).to.deep.equal({ retryInMs: 2_000 });
+    expect((await row(id)).lastError).to.include('no key');
+    await makeDue(id);
+    await deliverer()(id);
+    expect(await row(id)).to.include({ status: 'delivered' });
+  });
+
+  it('is ended by its signal, and the notification is whole for the next', async () => {
+    receiver.answer = () => undefined;
+    const id = await addNotification(world, (await addWebhook()).id);
+    const controller = new AbortController();
+    const attempt = deliverer()(id, controller.signal).catch((error: unknown) => error);
+    await waitFor(() => receiver.received.length === 1, { what: 'the request' });
+    controller.abort();
+    expect(await attempt).to.be.instanceOf(Error);
+    expect(await row(id)).to.include({ status: 'pending', attempts: 0, leaseUntil: null });
+    receiver.answer = (response) => response.writeHead(204).end();
+    await deliverer()(id);
+    expect(await row(id)).to.include({ status: 'delivered', attempts: 1 });
+  });
+
+  it('sends two at once to a host, holds no connection meanwhile, and sends the rest away', async () => {
+    let [active, most] = [0, 0];
+    const open: (() => void)[] = [];
+    receiver.answer = (response) => {
+      most = Math.max(most, ++active);
+      open.push(() => {
+        active--;
+        response.writeHead(204).end();
+      });
+    };
+    const { id: channelId } = await addWebhook();
+    const ids = await Promise.all(Array.from({ length: 10 }, () => addNotification(world, channelId)));
+    const deliver = deliverer();
+    const answers = ids.map((id) => deliver(id));
+    // Two are being sent, four waited for half a second in vain, four did not wait.
+    const away = await waitFor(
+      async () => {
+        const states = await Promise.all(ids.map(row));
+        const released = states.filter(({ leaseUntil }) => leaseUntil === null);
+        return released.length === 8 && released;
+      },
+      { what: 'eight that were sent away' },
+    );
+    expect(active).to.equal(2);
+    expect(world.counts().checkedOut).to.equal(0);
+    for (const notification of away) expect(notification).to.include({ status: 'pending', attempts: 0 });
+    receiver.answer = (response) => response.writeHead(204).end();
+    for (const finish of open) finish();
+    const retries = (await Promise.all(answers)).filter((answer) => answer !== undefined);
+    expect(retries).to.have.lengthOf(8);
+    for (const { retryInMs } of retries) expect(retryInMs).to.equal(375);
+    expect(most).to.equal(2);
+    for (const { id } of away) {
+      await makeDue(id);
+      await deliver(id);
+    }
+    for (const id of ids) expect(await row(id)).to.include({ status: 'delivered', attempts: 1 });
+  });
+
+  it('lets one slow host delay no other', async () => {
+    const slow = await startReceiver();
+    slow.answer = () => undefined;
+    const { id: slowChannel } = await addWebhook(slow.url);
+    const { id: channelId } = await addWebhook();
+    const controller = new AbortController();
+    const deliver = deliverer();
+    const stuckIds = await Promise.all(Array.from({ length: 6 }, () => addNotification(world, slowChannel)));
+    const stuck = stuckIds.map((id) => deliver(id, controller.signal).catch((error: unknown) => error));
+    await waitFor(() => slow.received.length === 2, { what: 'two requests to the slow host' });
+    const ids = await Promise.all(Array.from({ length: 4 }, () => addNotification(world, channelId)));
+    await Promise.all(ids.map((id) => deliver(id)));
+    for (const id of ids) expect(await row(id)).to.include({ status: 'delivered' });
+    expect(deliveries.filter(({ notificationId }) => stuckIds.includes(notificationId))).to.deep.equal([]);
+    controller.abort();
+    await Promise.all(stuck);
+    await slow.close();
+  });
+});
