@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { PoolSettings } from './config.js';
+import { messageOf } from './errors.js';
 import type { Logger } from './logger.js';
 
 /** Connections: all there are, those in use, those at rest, and callers that wait for one. */
@@ -13,23 +14,47 @@ export interface PoolCounts {
 type Release = (error?: Error | boolean) => void;
 type Connected = (error: Error | undefined, client: pg.PoolClient | undefined, release: Release) => void;
 
-const PING_AFTER_IDLE_MS = 1_000;
-const PING_TIMEOUT_MS = 2_000;
-const LONG_HOLD_MS = 30_000;
+/** Milliseconds. Arguments only so that tests need not wait. */
+export interface PoolTiming {
+  /** A connection that rested longer is asked for a sign of life, for so long at most. */
+  pingAfterIdleMs: number;
+  pingTimeoutMs: number;
+  /** One held longer is worth a warning. */
+  longHoldMs: number;
+  /** One beyond `DB_POOL_SIZE` is closed after so much rest. */
+  idleTimeoutMs: number;
+  /** How much later than the server's own limit a query without any answer is given up. */
+  answerGraceMs: number;
+}
+
+export const POOL_TIMING: PoolTiming = {
+  pingAfterIdleMs: 1_000,
+  pingTimeoutMs: 2_000,
+  longHoldMs: 30_000,
+  idleTimeoutMs: 10_000,
+  answerGraceMs: 5_000,
+};
 
 /**
  * A `pg.Pool` class that says at DEBUG when a connection is taken and returned and for how long it was held, warns of
- * one held over 30 s, asks one that idled over a second for a sign of life before handing it out, and destroys one
- * whose last query got no answer instead of keeping it. (TypeORM makes the instance; hence a class.)
+ * one held for long, asks one that rested for a sign of life before handing it out, and destroys one whose query got
+ * no answer instead of keeping it. (TypeORM makes the instance; hence a class.)
  */
-export function createPoolClass(settings: PoolSettings, logger: Logger | undefined) {
+export function createPoolClass(
+  settings: PoolSettings,
+  logger: Logger | undefined,
+  timing: PoolTiming = POOL_TIMING,
+) {
   const instances: pg.Pool[] = [];
 
   class MonitoredPool extends pg.Pool {
     private readonly returnedAt = new WeakMap<pg.PoolClient, number>();
+    /** One did not answer: whatever rested since before that is not trusted either. */
+    private deadUntil = Number.NEGATIVE_INFINITY;
 
     constructor(options: pg.PoolConfig) {
       super(options);
+      this.on('connect', endOnTimeout);
       instances.push(this);
     }
 
@@ -46,20 +71,38 @@ export function createPoolClass(settings: PoolSettings, logger: Logger | undefin
 
     private async takeLive(): Promise<pg.PoolClient> {
       for (;;) {
-        const client = await super.connect();
+        const client = await super.connect().catch((error) => {
+          throw this.explain(error);
+        });
         if (!settings.prePing || (await this.answers(client))) return this.watch(client);
         client.release(true);
       }
     }
 
+    private explain(error: unknown): unknown {
+      if (messageOf(error) !== 'timeout exceeded when trying to connect') return error;
+      const { size, checkedOut } = this.counts();
+      const facts = `no connection came free within ${settings.timeoutSeconds} s (DB_POOL_TIMEOUT)`;
+      const message = `${messageOf(error)}: ${facts}, ${checkedOut} of ${size} are in use`;
+      return new Error(message, { cause: error });
+    }
+
     private async answers(client: pg.PoolClient): Promise<boolean> {
       const idleSince = this.returnedAt.get(client);
-      if (idleSince === undefined || performance.now() - idleSince < PING_AFTER_IDLE_MS) return true;
+      if (idleSince === undefined) return true;
+      if (idleSince < this.deadUntil) return false;
+      if (performance.now() - idleSince < timing.pingAfterIdleMs) return true;
+      // The server may end it right now; without a listener that would end this process.
+      const ignore = () => undefined;
+      client.on('error', ignore);
       try {
-        await Promise.race([client.query('SELECT 1'), noAnswer()]);
+        await Promise.race([client.query('SELECT 1'), noAnswer(timing.pingTimeoutMs)]);
         return true;
       } catch {
+        this.deadUntil = performance.now();
         return false;
+      } finally {
+        client.off('error', ignore);
       }
     }
 
@@ -67,10 +110,10 @@ export function createPoolClass(settings: PoolSettings, logger: Logger | undefin
     private watch(client: pg.PoolClient): pg.PoolClient {
       const takenAt = performance.now();
       logger?.debug('connection checked out', this.counts());
-      const longHold = setTimeout(
-        () => logger?.warn('connection held for over 30 s', this.counts()),
-        LONG_HOLD_MS,
-      ).unref();
+      const warn = () => {
+        logger?.warn('connection held for long', { heldMs: timing.longHoldMs, ...this.counts() });
+      };
+      const longHold = setTimeout(warn, timing.longHoldMs).unref();
       const release = client.release;
       client.release = (error) => {
         clearTimeout(longHold);
@@ -96,13 +139,30 @@ export function createPoolClass(settings: PoolSettings, logger: Logger | undefin
   return { Pool: MonitoredPool, counts };
 }
 
-/** After a query timeout `pg` still waits for the answer on that socket; whoever got the client next would, too. */
+/**
+ * After a query timeout `pg` still waits for the answer on that socket, and whatever is asked next waits behind it: a
+ * ROLLBACK as well as the next user's query. So the socket goes at once.
+ */
+function endOnTimeout(client: pg.PoolClient): void {
+  const end = (error: unknown) => {
+    if (messageOf(error) === 'Query read timeout' && client instanceof pg.Client) void client.end();
+  };
+  client.query = new Proxy(client.query, {
+    apply(query, self, args) {
+      const answer = Reflect.apply(query, self, args);
+      if (answer instanceof Promise) answer.catch(end);
+      return answer;
+    },
+  });
+}
+
+/** Returned in the middle of a query: whoever got the client next would wait for its end. */
 function hasUnansweredQuery(client: pg.PoolClient): boolean {
   return 'readyForQuery' in client && client.readyForQuery === false;
 }
 
-function noAnswer(): Promise<never> {
+function noAnswer(timeoutMs: number): Promise<never> {
   return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error('the connection did not answer')), PING_TIMEOUT_MS).unref();
+    setTimeout(() => reject(new Error('the connection did not answer')), timeoutMs).unref();
   });
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import type { PoolSettings } from './config.js';
-import { createPoolClass, type PoolCounts } from './database-pool.js';
+import { createPoolClass, POOL_TIMING, type PoolCounts, type PoolTiming } from './database-pool.js';
 import { ENTITIES } from './entities/index.js';
 import type { Logger } from './logger.js';
 
@@ -26,13 +26,15 @@ export function createDatabase({
   pool: settings,
   logger,
   applicationName = 'grill-stats',
+  timing = POOL_TIMING,
 }: {
   url: string;
   pool: PoolSettings;
   logger?: Logger;
   applicationName?: string;
+  timing?: PoolTiming;
 }): Database {
-  const { Pool, counts } = createPoolClass(settings, logger);
+  const { Pool, counts } = createPoolClass(settings, logger, timing);
   const unbounded = settings.statementTimeoutMs === 0;
   const dataSource = new DataSource({
     type: 'postgres',
@@ -46,18 +48,18 @@ export function createDatabase({
     uuidExtension: 'pgcrypto',
     installExtensions: false,
     synchronize: false,
-    logging: settings.logQueries ? ['query'] : false,
-    ...(logger && { logger: queryLogger(logger) }),
+    logging: false,
+    ...(logger && { logger: queryLogger(logger, settings.logQueries) }),
     extra: {
       min: settings.size,
       max: settings.size + settings.maxOverflow,
-      idleTimeoutMillis: 10_000,
+      idleTimeoutMillis: timing.idleTimeoutMs,
       maxLifetimeSeconds: settings.recycleSeconds,
       connectionTimeoutMillis: settings.timeoutSeconds * 1000,
       keepAlive: true,
       ...(!unbounded && {
         statement_timeout: settings.statementTimeoutMs,
-        query_timeout: settings.statementTimeoutMs + 5_000,
+        query_timeout: settings.statementTimeoutMs + timing.answerGraceMs,
         lock_timeout: 2_000,
         idle_in_transaction_session_timeout: 15_000,
       }),
@@ -67,11 +69,11 @@ export function createDatabase({
   return { dataSource, pool: counts };
 }
 
-/** Query text at DEBUG, never parameters: they hold tokens. */
-function queryLogger(logger: Logger) {
+/** Query text at DEBUG if asked for, never parameters: they hold tokens. (TypeORM's `logging` is for its own loggers.) */
+function queryLogger(logger: Logger, isOn: boolean) {
   const silent = () => undefined;
   return {
-    logQuery: (query: string) => logger.debug('query', { query }),
+    logQuery: (query: string) => (isOn ? logger.debug('query', { query }) : undefined),
     logQueryError: silent,
     logQuerySlow: silent,
     logSchemaBuild: silent,
