@@ -213,6 +213,15 @@ describe('NotificationManager', () => {
       expect(await manager.dueIds(10)).to.deep.equal([stale]);
     });
 
+    it('does not wait for a row that another asker holds', async () => {
+      const [held, free] = [await addNotification(world, channelId), await addNotification(world, channelId)];
+      for (const id of [held, free]) await set(id, "updated_at = now() - interval '1 minute'");
+      await world.dataSource.transaction(async (tx) => {
+        await tx.query('SELECT id FROM notifications WHERE id = $1 FOR UPDATE', [held]);
+        expect(await manager.dueIds(10)).to.deep.equal([free]);
+      });
+    });
+
     it('shares the rows among those who ask at once, the longest due first', async () => {
       const ids: string[] = [];
       for (let index = 0; index < 9; index++) {
