@@ -15,6 +15,8 @@ const probeTrack = z.object({
   /** Minima of idle quarters of an hour, newest first; `bucket` numbers the newest. Kept as they are in a session. */
   bucket: z.int(),
   minima: z.array(hundredthsC.nullable()),
+  /** Last reading that was not above baseline + 5 °C. */
+  calmMs: instantMs.optional(),
   /** First reading of the present stay above baseline + 5 °C. */
   riseMs: instantMs.optional(),
   /** First reading of the present stay at pit-start temperature: the probe is a candidate. */

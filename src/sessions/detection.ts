@@ -93,9 +93,9 @@ function advance(draft: Draft, nowMs: number): void {
 function observe(draft: Draft, observation: Observation, newId: () => string): void {
   const { probeId, measuredAtMs: atMs, hundredths, unit } = observation;
   const probe = draft.device.probes.find(({ id }) => id === probeId);
-  const before = draft.probes[probeId];
-  if (!probe || probe.kind === 'humidity' || (before && atMs <= before.lastMs)) return;
+  if (!probe || probe.kind === 'humidity' || atMs <= (draft.probes[probeId]?.lastMs ?? 0)) return;
   advance(draft, atMs - 1); // what arrives at the last moment is in time
+  const before = draft.probes[probeId];
   if (hundredths === null) {
     draft.probes = { ...draft.probes, [probeId]: withoutValue(before, atMs) };
     resume(draft, probeId, atMs);
@@ -108,7 +108,6 @@ function observe(draft: Draft, observation: Observation, newId: () => string): v
   const gapMs = running ? atMs - latestMs(running, draft.probes, 'lastMs') : 0;
   const track = withValue(before, atMs, value, !running);
   draft.probes = { ...draft.probes, [probeId]: track };
-  resume(draft, probeId, atMs);
   const sight: Sight = { probe, atMs, value, before, track };
   if (running) follow(draft, sight, gapMs);
   else if (startsCook(draft.device, sight)) start(draft, sight, newId());
@@ -184,8 +183,9 @@ function takesPart(device: DeviceFacts, probe: ProbeFacts, track: ProbeTrack): b
 /** One more value in a session: the probe may join or turn out to be a pit, and the pits may have cooled. */
 function follow(draft: Draft, sight: Sight, gapMs: number): void {
   const { probe, atMs, value, before, track } = sight;
-  const running = runningIn(draft);
-  const session = running && withMember(draft, running, sight);
+  join(draft, sight);
+  resume(draft, probe.id, atMs);
+  const session = runningIn(draft);
   const member = session?.members.find(({ probeId }) => probeId === probe.id);
   const { cook } = draft;
   if (!session || !member || !cook) return;
@@ -195,17 +195,19 @@ function follow(draft: Draft, sight: Sight, gapMs: number): void {
   if (session.sessionType === 'auto' && isCooled(draft.cook, atMs)) finish(draft, session, 'cooled', atMs);
 }
 
-function withMember(draft: Draft, session: Session, { probe, before, track, value, atMs }: Sight): Session {
+function join(draft: Draft, { probe, before, track, value, atMs }: Sight): void {
   const { device } = draft;
+  const session = runningIn(draft);
+  if (!session) return;
   const present = session.members.find(({ probeId }) => probeId === probe.id);
   if (!present) {
     const isAsked = session.sessionType === 'auto' && mayJoin(device, probe);
-    if (!isAsked || (before && !showsCook(before, value))) return session;
+    if (!isAsked || (before && !showsCook(before, value))) return;
     const members = [...session.members, asMember(device, probe, track)];
-    return put(draft, { ...session, members, rebuild: true }, 'joined', atMs);
+    put(draft, { ...session, members, rebuild: true }, 'joined', atMs);
+  } else if (present.role === 'food' && asMember(device, probe, track).role === 'pit') {
+    const change = (other: SessionMember): SessionMember =>
+      other === present ? { ...other, role: 'pit' } : other;
+    replace(draft, { ...session, members: session.members.map(change) });
   }
-  if (present.role !== 'food' || asMember(device, probe, track).role !== 'pit') return session;
-  const change = (other: SessionMember): SessionMember =>
-    other === present ? { ...other, role: 'pit' } : other;
-  return replace(draft, { ...session, members: session.members.map(change) });
 }

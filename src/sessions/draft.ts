@@ -27,15 +27,15 @@ export function runningIn({ sessions, cook }: Draft): Session | undefined {
   return sessions.find((s) => isOpen(s) && s.publicId === cook?.session) ?? sessions.find(isOpen);
 }
 
-export function replace(draft: Draft, session: Session): Session {
+export function replace(draft: Draft, session: Session): void {
   draft.sessions = draft.sessions.map((other) => (other.publicId === session.publicId ? session : other));
-  return session;
 }
 
 /** Takes `session` in place of what it was, with the event that says why; returns it. */
 export function put(draft: Draft, session: Session, kind: SessionEvent['kind'], atMs: number): Session {
   draft.events.push({ kind, session: session.publicId, atMs });
-  return replace(draft, session);
+  replace(draft, session);
+  return session;
 }
 
 export function mapProbes(draft: Draft, change: (track: ProbeTrack) => ProbeTrack): void {

@@ -7,6 +7,7 @@ const PIT_START = 6000;
 const PIT_START_RISE = 2000;
 const PIT_START_MS = 5 * 60_000;
 const LEFT_BASELINE = 500;
+const FAST_RISE_MS = 60 * 60_000;
 const ARMED_BELOW = 5000;
 const ARMED_RISE = 2000;
 
@@ -47,7 +48,7 @@ export function disarmed(track: ProbeTrack): ProbeTrack {
 
 /**
  * The probe after a valid value. The baseline follows only while `isIdle` (no session on the device) and the probe is
- * no candidate; a first value is its own baseline.
+ * no candidate; a first value is its own baseline, and a device that is switched on when hot left it just now.
  */
 export function withValue(
   before: ProbeTrack | undefined,
@@ -60,14 +61,16 @@ export function withValue(
   const { bucket, minima } = follows ? noteMinimum(track, atMs, value) : track;
   const next: ProbeTrack = { lastMs: atMs, value, validMs: atMs, bucket, minima };
   const baseline = baselineOf(next);
-  let { riseMs = atMs, lowest } = track;
-  if (lowest !== undefined) {
-    if (value >= lowest[0] + ARMED_RISE) riseMs = lowest[1];
-    if (value < ARMED_BELOW) riseMs = atMs;
-    if (value < ARMED_BELOW || value >= lowest[0] + ARMED_RISE) lowest = undefined;
-    else if (value < lowest[0]) lowest = [value, atMs];
-  }
+  let { riseMs = atMs, calmMs, lowest } = track;
+  if (lowest !== undefined && (value < ARMED_BELOW || value >= lowest[0] + ARMED_RISE)) {
+    riseMs = value < ARMED_BELOW ? atMs : lowest[1];
+    calmMs = riseMs;
+    lowest = undefined;
+  } else if (lowest !== undefined && value < lowest[0]) lowest = [value, atMs];
   if (lowest !== undefined) next.lowest = lowest;
+  const isSwitchedOn = isIdle && minima.length === 1 && bucket !== track.bucket;
+  if (isSwitchedOn || value <= baseline + LEFT_BASELINE) calmMs = atMs;
+  if (calmMs !== undefined) next.calmMs = calmMs;
   if (value > baseline + LEFT_BASELINE) next.riseMs = riseMs;
   const isHot = value >= PIT_START && value >= baseline + PIT_START_RISE;
   if (isHot && lowest === undefined) next.hotMs = track.hotMs ?? atMs;
@@ -83,6 +86,12 @@ export function withoutValue(before: ProbeTrack | undefined, atMs: number): Prob
 /** Two readings or more at pit-start temperature, spanning five minutes, up to the last one. */
 export function isPitHot({ hotMs, lastMs }: ProbeTrack): boolean {
   return hotMs !== undefined && lastMs - hotMs >= PIT_START_MS;
+}
+
+/** Meat cannot heat up that fast. What was not seen to leave its baseline (unknown time, hot meat) does not count. */
+export function heatsLikePit(track: ProbeTrack): boolean {
+  const { calmMs, hotMs } = track;
+  return isPitHot(track) && calmMs !== undefined && hotMs !== undefined && hotMs - calmMs <= FAST_RISE_MS;
 }
 
 /** It shows a value that lies 5 °C or more from its baseline, or its first one. */

@@ -1,13 +1,12 @@
 import type { ProbeRole } from '../readings/sample.js';
 import type { ProbeTrack } from './detection-state.js';
-import { isPitHot } from './probe-track.js';
+import { heatsLikePit } from './probe-track.js';
 import type { DeviceFacts, ProbeFacts, SessionMember } from './types.js';
 
 const LOGGER = /^(datalogger|node)$|thermadata/i;
 const GATEWAY = /^rfx gateway$/i;
 // Whole words, but "Pit1" and "pit_left" too; "grilled chicken", "spit" and "stairs" are none.
 const PIT_LABEL = /(?<![a-z])(pit|grill|smoker|ambient|air)(?![a-z])/i;
-const FAST_RISE_MS = 60 * 60_000;
 
 function isKind({ type, model }: Pick<DeviceFacts, 'type' | 'model'>, kind: RegExp): boolean {
   return kind.test(type ?? '') || kind.test(model ?? '');
@@ -33,15 +32,8 @@ export function detectsCooks(device: DeviceFacts): boolean {
   return !isKind(device, LOGGER) && device.probes.some((probe) => mayJoin(device, probe));
 }
 
-/** Meat cannot heat up that fast: without a role from the user, such a probe counts as pit. */
-function heatsLikePit({ role }: ProbeFacts, track: ProbeTrack): boolean {
-  const { riseMs, hotMs } = track;
-  if (role !== null || riseMs === undefined || hotMs === undefined) return false;
-  return isPitHot(track) && hotMs - riseMs <= FAST_RISE_MS;
-}
-
 /** The probe as a member from the session's start, by all that is known of it. */
 export function asMember(device: DeviceFacts, probe: ProbeFacts, track: ProbeTrack): SessionMember {
-  const role = heatsLikePit(probe, track) ? 'pit' : effectiveRole(device, probe);
+  const role = probe.role === null && heatsLikePit(track) ? 'pit' : effectiveRole(device, probe);
   return { probeId: probe.id, role, fromMs: null, toMs: null };
 }
