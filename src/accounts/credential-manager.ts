@@ -15,6 +15,7 @@ const leasedRow = z.object({
   account_id: z.string().nullable(),
   status: z.enum(['active', 'needs_reauth', 'degraded', 'paused']),
   failed_polls: z.number(),
+  cloud_read_at: z.date().nullable(),
   swept_at: z.date().nullable(),
   user_read_at: z.date().nullable(),
 });
@@ -29,6 +30,8 @@ export interface LeasedAccount {
   accountId: string | null;
   status: AccountStatus;
   failedPolls: number;
+  /** The cloud's clock at the last good poll. */
+  cloudReadAt: Date | null;
   sweptAt: Date | null;
   userReadAt: Date | null;
 }
@@ -46,7 +49,7 @@ export interface PollResult {
 }
 
 const LEASED = `c.id, c.public_id, c.user_id, c.provider, c.thermoworks_uid, c.account_id, c.status, c.failed_polls,
-  c.swept_at, c.user_read_at`;
+  c.cloud_read_at, c.swept_at, c.user_read_at`;
 
 /** The owner part that binds a token's ciphertext to its row and column. */
 export const tokenOwner = (userId: number, column: 'access_token' | 'refresh_token'): string =>
@@ -214,6 +217,7 @@ function toLeased(row: z.infer<typeof leasedRow>): LeasedAccount {
     accountId: row.account_id,
     status: row.status,
     failedPolls: row.failed_polls,
+    cloudReadAt: row.cloud_read_at,
     sweptAt: row.swept_at,
     userReadAt: row.user_read_at,
   };

@@ -4,6 +4,7 @@ import { FLAG, UNTRUSTED } from '../readings/sample.js';
 import { reduceDevice } from '../sessions/detection.js';
 import { addReading, countsIn } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
+import { gapBefore } from './gap.js';
 import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeState } from './types.js';
 
 const MIN_LEARNED_SECONDS = 1;
@@ -16,6 +17,7 @@ interface Progress {
   alerts: Map<number, AlertInstance[]>;
   sessionEvents: FoldResult['sessionEvents'];
   transitions: FoldResult['transitions'];
+  gaps: FoldResult['gaps'];
 }
 
 /**
@@ -32,13 +34,14 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
     alerts: new Map(world.alerts),
     sessionEvents: [],
     transitions: [],
+    gaps: [],
   };
   for (const input of inputs) {
     if ('nowMs' in input) detect(progress, input, newId);
     else observe(progress, input, newId);
   }
-  const { probes, alerts, sessionEvents, transitions } = progress;
-  return { world: { ...progress.world, probes, alerts }, sessionEvents, transitions };
+  const { probes, alerts, sessionEvents, transitions, gaps } = progress;
+  return { world: { ...progress.world, probes, alerts }, sessionEvents, transitions, gaps };
 }
 
 function observe(progress: Progress, observation: Exclude<Input, Moment>, newId: () => string): void {
@@ -48,6 +51,8 @@ function observe(progress: Progress, observation: Exclude<Input, Moment>, newId:
   const trusted = (observation.flags & UNTRUSTED) === 0;
   if (!late) {
     const intervalMs = expectedIntervalMs(progress.world, probe);
+    const gap = observation.hundredths === null ? null : gapBefore(progress.world, probe, observation);
+    if (gap) progress.gaps.push(gap);
     progress.probes.set(probe.id, advance(probe, observation));
     if (trusted) {
       // A stale probe is one that nobody heard of: that is lost contact, which has timers of its own.

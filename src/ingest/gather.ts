@@ -1,7 +1,7 @@
 import type { JobSample, ReadingsJob } from '../queues/jobs.js';
 import { type NewReading, readingKey } from '../readings/reading-store.js';
 import { FLAG, roundToHundredth, toHundredths } from '../readings/sample.js';
-import type { IngestWorld, Input } from './types.js';
+import type { IngestWorld, Input, PollFacts } from './types.js';
 
 /** The cloud's clock at a device (`devices.id`) whose timers are due, with nothing to read. */
 export interface DeviceMoment {
@@ -16,6 +16,8 @@ export interface Batch {
   /** Samples by `probes.id` and then by time. */
   samples: Map<number, Map<number, JobSample>>;
   deviceOf: Map<number, number>;
+  /** Of the job that brought the probe's samples. */
+  pollOf: Map<number, PollFacts>;
   moments: Map<number, number>;
   /** Epoch ms of the oldest thing in it. */
   fromMs: number;
@@ -26,12 +28,15 @@ export interface Batch {
 export function gather(jobs: readonly ReadingsJob[], moments: readonly DeviceMoment[]): Batch {
   const samples: Batch['samples'] = new Map();
   const deviceOf = new Map<number, number>();
+  const pollOf = new Map<number, PollFacts>();
   let conflicts = 0;
   let fromMs = moments.reduce((least, { nowMs }) => Math.min(least, nowMs), Number.POSITIVE_INFINITY);
-  for (const { device, probe, samples: list } of jobs.flatMap(({ probes }) => probes)) {
+  const parts = jobs.flatMap(({ probes, ...poll }) => probes.map((part) => ({ ...part, poll })));
+  for (const { device, probe, samples: list, poll } of parts) {
     const known = samples.get(probe) ?? new Map<number, JobSample>();
     samples.set(probe, known);
     deviceOf.set(probe, device);
+    if (!pollOf.has(probe)) pollOf.set(probe, poll);
     for (const sample of list) {
       const first = known.get(sample[0]);
       if (first === undefined || (isAbsence(first) && !isAbsence(sample))) known.set(sample[0], sample);
@@ -44,6 +49,7 @@ export function gather(jobs: readonly ReadingsJob[], moments: readonly DeviceMom
     deviceRows: [...deviceRows].sort((a, b) => a - b),
     samples,
     deviceOf,
+    pollOf,
     moments: new Map(moments.map(({ device, nowMs }) => [device, nowMs])),
     fromMs,
     conflicts,
@@ -81,8 +87,9 @@ export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string>): Map<nu
   const inputs = new Map<number, Input[]>(batch.deviceRows.map((device) => [device, []]));
   for (const [probeId, byTime] of batch.samples) {
     const ofDevice = inputs.get(batch.deviceOf.get(probeId) ?? 0);
+    const poll = batch.pollOf.get(probeId) ?? NO_POLL;
     for (const [measuredAtMs, value, unit, flags] of byTime.values()) {
-      const base = { probeId, measuredAtMs, unit, flags };
+      const base = { probeId, measuredAtMs, unit, flags, poll };
       if (typeof value === 'string') ofDevice?.push({ ...base, hundredths: null, condition: value });
       else if (fresh.has(readingKey(probeId, measuredAtMs))) {
         ofDevice?.push({ ...base, hundredths: toHundredths(value), condition: 'ok' });
@@ -93,5 +100,7 @@ export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string>): Map<nu
   for (const [device, nowMs] of batch.moments) inputs.get(device)?.push({ nowMs });
   return inputs;
 }
+
+const NO_POLL: PollFacts = { previousPollMs: null, failedBetween: false };
 
 const timeOf = (input: Input): number => ('nowMs' in input ? input.nowMs : input.measuredAtMs);

@@ -15,7 +15,7 @@ import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
 import { type DeviceMoment, gather, inputsByDevice, keyOf, toReadings } from './gather.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
-import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
+import { insertGaps, loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
 
 /** What one transaction did. What must follow it outside the database is `notificationIds`. */
 export interface IngestOutcome {
@@ -103,6 +103,10 @@ async function store(
         ({ before, world }) => before.sessions !== world.sessions || moved.has(world.sessions.device.id),
       )
       .map(({ world }) => world),
+  );
+  await insertGaps(
+    tx,
+    folded.flatMap(({ gaps }) => gaps),
   );
   await saveStates(tx, folded.flatMap(changedStates));
   const known = new Map(

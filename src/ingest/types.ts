@@ -27,6 +27,8 @@ export interface IngestWorld {
   sessions: DeviceWorld;
   /** The device's own statement of how often it transmits; null where it makes none. */
   statedIntervalSeconds: number | null;
+  /** Seconds between two readings where the device records more often than it transmits; null where it does not say. */
+  recordingIntervalSeconds: number | null;
   /** It sends when the temperature moved: its statement means nothing and no interval is expected. */
   reportsOnChange: boolean;
   probes: ReadonlyMap<number, ProbeState>;
@@ -34,12 +36,28 @@ export interface IngestWorld {
   alerts: ReadonlyMap<number, AlertInstance[]>;
 }
 
+/** What is known of the polls before the one that brought a reading. */
+export interface PollFacts {
+  /** The cloud's clock at the last good poll before; null before the first. */
+  previousPollMs: number | null;
+  failedBetween: boolean;
+}
+
 /** Something for the fold: a reading or its absence, or the time of the cloud's clock when nothing arrived. */
-export type Input = (Observation & { condition: ProbeCondition }) | Moment;
+export type Input = (Observation & { condition: ProbeCondition; poll: PollFacts }) | Moment;
+
+/** An interval of a probe that nobody observed. */
+export interface Gap {
+  probeId: number;
+  startMs: number;
+  endMs: number;
+  cause: 'offline' | 'overwritten' | 'account' | 'service';
+}
 
 export interface FoldResult {
   world: IngestWorld;
   sessionEvents: SessionEvent[];
   /** With the `publicId` of the session that the probe was in. */
   transitions: (AlertTransition & { session: string | null })[];
+  gaps: Gap[];
 }

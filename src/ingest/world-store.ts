@@ -6,7 +6,7 @@ import { toHundredths } from '../readings/sample.js';
 import { dueAtMs } from '../sessions/detection.js';
 import { emptyDetection, parseDetection } from '../sessions/detection-state.js';
 import { loadSessions } from '../sessions/session-store.js';
-import type { AlertInstance, IngestWorld, ProbeState } from './types.js';
+import type { AlertInstance, Gap, IngestWorld, ProbeState } from './types.js';
 
 const instant = z.date().transform((date) => date.getTime());
 const worldRow = z.object({
@@ -16,6 +16,7 @@ const worldRow = z.object({
   type: z.string().nullable(),
   model: z.string().nullable(),
   transmit_interval_seconds: z.number().nullable(),
+  recording_interval_seconds: z.number().nullable(),
   temperature_unit: z.enum(['F', 'C']),
   detection: z.unknown(),
   probe: z.number(),
@@ -52,6 +53,7 @@ export async function loadWorlds(
 ): Promise<Map<number, IngestWorld>> {
   const rows: unknown = await tx.query(
     `SELECT d.id AS device_row, d.device_id, d.user_id AS owner_id, d.type, d.model, d.transmit_interval_seconds,
+       d.recording_interval_seconds,
        coalesce(u.temperature_unit, 'F') AS temperature_unit, s.state AS detection,
        p.id AS probe, p.user_id AS probe_user, p.label, p.kind, p.role, p.state, p.state_at, p.last_value, p.last_unit,
        p.last_measured_at, p.learned_interval_seconds
@@ -112,6 +114,7 @@ function toWorld(
       sessions,
     },
     statedIntervalSeconds: row.transmit_interval_seconds,
+    recordingIntervalSeconds: row.recording_interval_seconds,
     reportsOnChange: reportsOnChange(row),
     probes: new Map(rows.map((probe) => [probe.probe, toProbeState(probe)])),
     alerts: new Map(rows.map(({ probe }) => [probe, alerts.get(probe) ?? []])),
@@ -174,6 +177,25 @@ export async function saveDetections(tx: EntityManager, worlds: readonly IngestW
       rows.map(({ id }) => id),
       rows.map(({ state }) => JSON.stringify(state)),
       rows.map(({ dueMs }) => dueMs),
+    ],
+  );
+}
+
+/** Stores what nobody observed, one statement. */
+export async function insertGaps(tx: EntityManager, gaps: readonly Gap[]): Promise<void> {
+  if (gaps.length === 0) return;
+  const sorted = gaps.toSorted((a, b) => a.probeId - b.probeId || a.startMs - b.startMs);
+  await tx.query(
+    `INSERT INTO reading_gaps (probe_id, gap_start, gap_end, cause)
+     SELECT probe_id, timestamptz 'epoch' + make_interval(secs => start_ms / 1000.0),
+       timestamptz 'epoch' + make_interval(secs => end_ms / 1000.0), cause
+     FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::varchar[]) AS new (probe_id, start_ms, end_ms, cause)
+     ON CONFLICT DO NOTHING`,
+    [
+      sorted.map(({ probeId }) => probeId),
+      sorted.map(({ startMs }) => startMs),
+      sorted.map(({ endMs }) => endMs),
+      sorted.map(({ cause }) => cause),
     ],
   );
 }

@@ -118,7 +118,10 @@ export function toJobSample({ measuredAt, value, unit, flags }: Sample): JobSamp
 }
 
 /** As few jobs as their size limit allows; normally one. */
-export function toJobs(account: number, news: readonly ProbeNews[]): ReadingsJob[] {
+export function toJobs(
+  poll: Omit<ReadingsJob, 'version' | 'probes'>,
+  news: readonly ProbeNews[],
+): ReadingsJob[] {
   const jobs: ReadingsJob[] = [];
   let room = 0;
   for (const probe of news) {
@@ -127,7 +130,7 @@ export function toJobs(account: number, news: readonly ProbeNews[]): ReadingsJob
       job.probes.push(probe);
       room -= probe.samples.length;
     } else {
-      jobs.push({ version: 1, account, probes: [probe] });
+      jobs.push({ version: 1, ...poll, probes: [probe] });
       room = MOST_SAMPLES_PER_JOB - probe.samples.length;
     }
   }

@@ -78,7 +78,12 @@ export async function pollAccount(deps: PollDependencies, account: LeasedAccount
   const stored = await deps.dataSource.transaction((tx) => storeSeen(tx, seen));
   for (const deviceId of stored.inUse) deps.onInUse(deviceId);
 
-  const jobs = toJobs(account.id, newsOf(list, read, stored.known));
+  const poll = {
+    account: account.id,
+    previousPollMs: account.cloudReadAt?.getTime() ?? null,
+    failedBetween: account.failedPolls > 0,
+  };
+  const jobs = toJobs(poll, newsOf(list, read, stored.known));
   for (const job of jobs) await deps.enqueue(job);
   const near = await deps.hasTargetNear(account.userId);
   return {

@@ -20,6 +20,10 @@ const sample = z.tuple([
 const readingsJob = z.object({
   version: z.literal(1),
   account: z.number().int().positive(),
+  /** Epoch ms by the cloud's clock of the account's last good poll before this one; null before the first. */
+  previousPollMs: z.number().int().nullable(),
+  /** Whether polls of the account failed in between. */
+  failedBetween: z.boolean(),
   probes: z
     .array(
       z.object({
@@ -52,7 +56,7 @@ export const JOB_SCHEMAS: { [Name in QueueName]: z.ZodType<JobData[Name]> } = {
 /** Names the cause: the same news of the same account get the same id, so that repeats do not pile up. */
 export function readingsJobId(job: ReadingsJob): string {
   const newest = Math.max(...job.probes.map(({ samples }) => samples.at(-1)?.[0] ?? 0));
-  const hash = createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 16);
+  const hash = createHash('sha256').update(JSON.stringify(job.probes)).digest('hex').slice(0, 16);
   return `ing-${job.account}-${newest}-${hash}`;
 }
 
