@@ -76,6 +76,8 @@ export class CredentialManager {
         'already linked to another cloud account: unlink it first (grill-stats account unlink)',
       );
     }
+    // Whoever has thermometers of their own has seen the demo.
+    if (provider !== 'simulator') await repository.update({ provider: 'simulator' }, { status: 'paused' });
     return repository.save({
       ...(known ?? { publicId: uuidv7(), userId, provider, thermoworksUid: tokens.uid }),
       accountId: user.accountId,

@@ -4,9 +4,11 @@ import { type Config, ConfigError, ROLES, type Role } from '../config.js';
 import { createLogger } from '../logger.js';
 import { runProcess } from '../main.js';
 import { chooseBackend } from '../queues/choose-backend.js';
+import type { Context } from './context.js';
 
 /** `grill-stats run`: the named roles of production, on servers that are there. */
-export function runCommand(program: Command, { config }: { config: Config }): void {
+export function runCommand(program: Command, context: Context): void {
+  const { config } = context;
   program
     .command('run')
     .description('run the named roles against DATABASE_URL and REDIS_URL')
@@ -16,7 +18,7 @@ export function runCommand(program: Command, { config }: { config: Config }): vo
       const wanted = roles === undefined ? config.roles : parseRoles(roles);
       const given = complete(config, wanted);
       const logger = createLogger(json ? { ...config.log, format: 'json' } : config.log);
-      process.exitCode = await runProcess(async (signal) => {
+      context.exitCode = await runProcess(async (signal) => {
         const { backend } = await chooseBackend({ ...given, logger });
         return startApp({ config: given, roles: wanted, backend, logger, signal });
       }, logger);

@@ -23,9 +23,11 @@ import { chooseBackend } from '../queues/choose-backend.js';
 import { startSimulator } from '../simulator/simulator.js';
 import { createCloudClient } from '../thermoworks/cloud-client.js';
 import { createTicker, type Line } from '../ticker.js';
+import type { Context } from './context.js';
 
 /** `grill-stats up`: everything in one process, with servers of its own where none are named, and the demo. */
-export function upCommand(program: Command, { config }: { config: Config }): void {
+export function upCommand(program: Command, context: Context): void {
+  const { config } = context;
   program
     .command('up')
     .description('start what is missing, migrate, run every role and the demo in one process')
@@ -35,7 +37,7 @@ export function upCommand(program: Command, { config }: { config: Config }): voi
       const print = (line: Line) => {
         process.stdout.write(`${json ? JSON.stringify(line.json) : line.text}\n`);
       };
-      process.exitCode = await runProcess((signal) => up({ config, logger, print, signal }), logger);
+      context.exitCode = await runProcess((signal) => up({ config, logger, print, signal }), logger);
     });
 }
 
