@@ -156,9 +156,9 @@ function endOnTimeout(client: pg.PoolClient): void {
   });
 }
 
-/** Returned in the middle of a query: whoever got the client next would wait for its end. */
+/** Returned in the middle of a query: whoever got the client next would wait for its end. (A refused one has ended.) */
 function hasUnansweredQuery(client: pg.PoolClient): boolean {
-  return 'readyForQuery' in client && client.readyForQuery === false;
+  return '_activeQuery' in client && Boolean(client._activeQuery);
 }
 
 function noAnswer(timeoutMs: number): Promise<never> {

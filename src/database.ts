@@ -64,7 +64,10 @@ export function createDatabase({
         idle_in_transaction_session_timeout: 15_000,
       }),
     },
-    poolErrorHandler: (err) => logger?.warn('idle database connection lost', { err }),
+    // Once closed, the server may go before it has heard of it.
+    poolErrorHandler: (err) => {
+      if (dataSource.isInitialized) logger?.warn('idle database connection lost', { err });
+    },
   });
   return { dataSource, pool: counts };
 }

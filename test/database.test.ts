@@ -14,6 +14,7 @@ describe('database', () => {
   let admin: Client;
   const databases: Database[] = [];
   const proxies: TcpProxy[] = [];
+  let opened = 0;
 
   before(async () => {
     empty = await createEmptyDatabase();
@@ -39,17 +40,18 @@ describe('database', () => {
     timing?: Partial<PoolTiming>;
   } = {}) {
     const { logger, entries } = captureLog();
+    const applicationName = `pool under test ${++opened}`;
     const database = createDatabase({
       url,
       pool: { ...TEST_POOL, ...pool },
       timing: { ...POOL_TIMING, ...timing },
-      applicationName: 'pool under test',
+      applicationName,
       logger,
     });
     await database.dataSource.initialize();
     databases.push(database);
     const said = (message: string) => entries.filter((entry) => entry.message === message);
-    return { ...database, said };
+    return { ...database, said, applicationName };
   }
 
   async function openThroughProxy(options: { pool?: Partial<PoolSettings>; timing?: Partial<PoolTiming> }) {
@@ -58,10 +60,10 @@ describe('database', () => {
     return { proxy, ...(await open({ ...options, url: proxy.through(empty.url) })) };
   }
 
-  const terminateAll = () =>
-    admin.query(
-      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'pool under test'",
-    );
+  const terminateAll = ({ applicationName }: { applicationName: string }) =>
+    admin.query('SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1', [
+      applicationName,
+    ]);
   const pidOf = async ({ dataSource }: Database): Promise<number> => {
     const [row] = await dataSource.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
     return row?.pid ?? 0;
@@ -180,9 +182,22 @@ describe('database', () => {
     it('a query that the server refuses costs no connection', async () => {
       const database = await open();
       const first = await pidOf(database);
-      for (const query of ['SELECT 1 / $1::int', 'SELECT nonsense'])
-        await database.dataSource.query(query, query.includes('$1') ? [0] : []).catch(() => undefined);
+      for (let attempt = 0; attempt < 20; attempt++) {
+        await database.dataSource.query('SELECT 1 / $1::int', [0]).catch(() => undefined);
+        await database.dataSource.query('SELECT nonsense').catch(() => undefined);
+      }
       expect(await pidOf(database)).to.equal(first);
+    });
+
+    it('a connection returned in the middle of a query is closed, not handed to the next', async () => {
+      const database = await open();
+      const { runners, release } = await hold(database, 1);
+      const abandoned = runners[0]?.query('SELECT pg_sleep(60)').catch((error: Error) => error.message);
+      await new Promise(setImmediate); // now it is sent
+      await release();
+      expect(database.pool().size).to.equal(0);
+      expect(await database.dataSource.query('SELECT 1 AS one')).to.deep.equal([{ one: 1 }]);
+      expect(await abandoned).to.match(/Connection terminated/);
     });
 
     it('terminating every connection leaves the data source usable', async () => {
@@ -192,11 +207,12 @@ describe('database', () => {
       const running = database.dataSource.query('SELECT pg_sleep(60)').catch((error: Error) => error.message);
       await waitFor(async () => {
         const { rows } = await admin.query(
-          "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND application_name = 'pool under test'",
+          "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND application_name = $1",
+          [database.applicationName],
         );
         return rows.length === 1;
       });
-      const { rows } = await terminateAll();
+      const { rows } = await terminateAll(database);
       expect(rows).to.have.length(3);
       const answers = await Promise.all(
         [1, 2, 3, 4].map((number) => database.dataSource.query('SELECT $1::int AS number', [number])),
@@ -209,7 +225,7 @@ describe('database', () => {
       const database = await openThroughProxy({ timing: { pingAfterIdleMs: 0, pingTimeoutMs: 200 } });
       const first = await pidOf(database);
       await database.proxy.set({ kind: 'swallow' });
-      await terminateAll(); // nobody hears of it
+      await terminateAll(database); // nobody hears of it
       await waitFor(() => database.proxy.swallowedBytes() > 0);
       await database.proxy.set({ kind: 'pass' });
       expect(database.pool()).to.include({ size: 1, idle: 1 });
