@@ -37,7 +37,7 @@ try {
   const problem = nodeVersionProblem();
   if (problem) throw new Error(problem);
   const { runCli } = await loadProgram();
-  exit(await runCli(process.argv.slice(2)));
+  exit(await runCli(process.argv.slice(2), process.env));
 } catch (error) {
   process.stderr.write(`grill-stats: ${error.message}\n`);
   exit(1);

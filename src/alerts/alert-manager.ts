@@ -8,9 +8,9 @@ import { User } from '../entities/user.js';
 import { InputError, NotFoundError } from '../errors.js';
 import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { effectiveRole } from '../sessions/roles.js';
-import { saveStates } from './alert-store.js';
+import { loadAlerts, saveStates } from './alert-store.js';
 import { withDefaults } from './defaults.js';
-import { alreadyMet, initialStates } from './evaluate.js';
+import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import type { AlertRule } from './types.js';
 
 /** Columns that do not leave the service. */
@@ -60,6 +60,15 @@ export class AlertManager {
     await this.lockDevice(deviceId);
     await this.db.update(TemperatureAlert, { id }, { deletedAt: () => 'now()' });
     await this.db.delete(AlertState, { alertId: id });
+  }
+
+  /** A new session has these probes (`probes.id`): what fired once may fire again. Under the device's lock. */
+  async rearm(probes: readonly number[]): Promise<void> {
+    const alerts = await loadAlerts(this.db, probes);
+    await saveStates(
+      this.db,
+      alerts.flatMap(({ states }) => rearm(states)),
+    );
   }
 
   /** As the command line prints it: keys are column names, `id` the public id. */

@@ -1,0 +1,83 @@
+import { type Command, Option } from 'commander';
+import { UserManager } from '../accounts/user-manager.js';
+import { AlertManager } from '../alerts/alert-manager.js';
+import { answering, type Context, publicId } from './context.js';
+
+interface CreateOptions {
+  email: string;
+  device: string;
+  probe?: string;
+  json?: true;
+  [option: string]: unknown;
+}
+
+const COLUMNS = [
+  'id',
+  'name',
+  'device_id',
+  'probe_id',
+  'alert_type',
+  'target_temperature',
+  'min_temperature',
+  'max_temperature',
+  'temperature_unit',
+  'last_triggered',
+];
+
+export function alertCommand(program: Command, context: Context): void {
+  const alert = program
+    .command('alert')
+    .description('rules that tell when a probe reaches or leaves a temperature');
+  withRule(answering(alert, 'create', 'watch a probe; what is left out is the default of its role')).action(
+    async ({ email, device: deviceId, probe: probeId, json: _, ...options }: CreateOptions) =>
+      context.transaction(async (tx) => {
+        const { id } = await new UserManager(tx).getByEmail(email);
+        const alerts = new AlertManager(tx);
+        const { alert: created, alreadyMet } = await alerts.create(id, { deviceId, probeId, ...options });
+        context.show({ ...(await alerts.toJson(created)), already_met: alreadyMet });
+      }),
+  );
+  answering(alert, 'list', 'show the alerts of a user')
+    .requiredOption('--email <e>', 'of the user')
+    .action(async ({ email }: { email: string }) => {
+      const db = await context.manager();
+      const alerts = new AlertManager(db);
+      const found = await alerts.list((await new UserManager(db).getByEmail(email)).id);
+      context.list(await Promise.all(found.map((one) => alerts.toJson(one))), COLUMNS);
+    });
+  answering(alert, 'show', 'show an alert and where it stands')
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string) => {
+      const alerts = new AlertManager(await context.manager());
+      context.show(await alerts.toJson(await alerts.getByPublicId(id)));
+    });
+  answering(alert, 'delete', 'stop watching')
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string) => {
+      await context.transaction((tx) => new AlertManager(tx).delete(id));
+      context.done(`deleted ${id}`, { id, deleted: true });
+    });
+}
+
+/** Named after the columns; AlertManager knows what goes together. */
+function withRule(command: Command): Command {
+  return command
+    .requiredOption('--email <e>', 'of the user')
+    .requiredOption('--device <d>', 'serial of the device')
+    .option('--probe <p>', 'of the device')
+    .requiredOption('--type <type>', 'target or range')
+    .option('--name <n>', 'what to call it')
+    .option('--description <d>', 'for whoever gets the message')
+    .option('--target-temperature <t>', 'target: the temperature to reach')
+    .addOption(new Option('--direction <d>', 'target: from where').choices(['up', 'down']))
+    .option('--min-temperature <t>', 'range: lower limit')
+    .option('--max-temperature <t>', 'range: upper limit')
+    .option('--critical-min-temperature <t>', 'range: lower limit of the critical tier')
+    .option('--critical-max-temperature <t>', 'range: upper limit of the critical tier')
+    .addOption(new Option('--temperature-unit <u>', 'of these temperatures').choices(['F', 'C']))
+    .option('--hold-seconds <s>', 'for how long before it fires (0: the first reading)')
+    .option('--recovery-seconds <s>', 'for how long before it resolves')
+    .option('--hysteresis <t>', 'how far back before it resolves')
+    .option('--cooldown-seconds <s>', 'after it resolved, silence of the same side')
+    .addOption(new Option('--severity <s>', 'how bad it is').choices(['info', 'warning', 'critical']));
+}

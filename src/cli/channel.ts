@@ -1,0 +1,84 @@
+import { type Command, Option } from 'commander';
+import { UserManager } from '../accounts/user-manager.js';
+import type { ChannelKind } from '../entities/notification-channel.js';
+import { ChannelManager } from '../notifications/channel-manager.js';
+import { CHANNELS } from '../notifications/channels.js';
+import { NotificationManager } from '../notifications/notification-manager.js';
+import { createOutbound } from '../notifications/outbound.js';
+import { createDeliverer, type Delivery } from '../worker/deliver.js';
+import { answering, type Context, publicId } from './context.js';
+
+interface CreateOptions {
+  email: string;
+  kind: ChannelKind;
+  url: string;
+  secretStdin?: true;
+}
+
+const COLUMNS = ['id', 'kind', 'is_active', 'last_delivered_at', 'last_proven_at', 'last_error'];
+
+export function channelCommand(program: Command, context: Context): void {
+  const channel = program.command('channel').description('where notifications go');
+  const managed = async () => new ChannelManager(await context.manager(), uses(context));
+  const userId = async (email: string) =>
+    (await new UserManager(await context.manager()).getByEmail(email)).id;
+
+  answering(channel, 'create', 'add an address to send notifications to')
+    .requiredOption('--email <e>', 'of the user')
+    .addOption(
+      new Option('--kind <kind>', 'what it speaks').choices(Object.keys(CHANNELS)).makeOptionMandatory(),
+    )
+    .requiredOption('--url <u>', 'of the webhook, or of the ntfy topic')
+    .option('--secret-stdin', 'read the signing secret or access token from stdin')
+    .action(async ({ email, kind, url, secretStdin }: CreateOptions) => {
+      const given = { userId: await userId(email), kind, url };
+      const secret = secretStdin ? await context.readSecret() : null;
+      context.show(await (await managed()).create({ ...given, secret }));
+    });
+  answering(channel, 'list', 'show the channels of a user')
+    .requiredOption('--email <e>', 'of the user')
+    .action(async ({ email }: { email: string }) => {
+      context.list(await (await managed()).list(await userId(email)), COLUMNS);
+    });
+  answering(channel, 'test', 'send a test notification now, and show how it went')
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string) => test(context, id));
+  answering(channel, 'delete', 'send nothing there any more')
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string) => {
+      await (await managed()).delete(id);
+      context.done(`deleted ${id}`, { id, deleted: true });
+    });
+}
+
+function uses(context: Context) {
+  const { allowPrivateWebhooks, databaseUrl } = context.config;
+  // On embedded servers it is `up` that delivers, and `up` allows private addresses.
+  const allowPrivate = allowPrivateWebhooks ?? databaseUrl === undefined;
+  return { channels: CHANNELS, secretBox: context.secretBox(), outbound: createOutbound({ allowPrivate }) };
+}
+
+/** By the deliverer of the service; a test that failed here is tried again by a running notifier. */
+async function test(context: Context, channelId: string): Promise<void> {
+  const dataSource = await context.database();
+  const { publicUrl } = context.config.http;
+  let delivery: Delivery | undefined;
+  const onDelivery = (made: Delivery) => {
+    delivery = made;
+  };
+  const deliver = createDeliverer({ ...uses(context), dataSource, publicUrl, onDelivery });
+  const id = await new NotificationManager(dataSource.manager).createChannelTest(channelId);
+  await deliver(id);
+  context.show({
+    id,
+    status: delivery?.status ?? 'pending',
+    outcome: delivery?.outcome ?? null,
+    status_code: delivery?.statusCode ?? null,
+    latency_ms: delivery?.latencyMs ?? null,
+    receipt: delivery?.receipt ?? null,
+    error: delivery?.error ?? null,
+  });
+  if (delivery?.outcome === 'delivered') return;
+  context.exitCode = 1;
+  context.fail(`the test did not arrive: ${delivery?.error ?? 'another process has taken it'}`);
+}

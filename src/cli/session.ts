@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import type { EntityManager } from 'typeorm';
+import { UserManager } from '../accounts/user-manager.js';
+import { AlertManager } from '../alerts/alert-manager.js';
+import { SessionManager } from '../sessions/session-manager.js';
+import { answering, type Context, collect, publicId, type Row } from './context.js';
+import { toRow } from './text.js';
+
+interface StartOptions {
+  email: string;
+  device: string;
+  probe?: string[];
+  name?: string;
+}
+
+const COLUMNS = ['id', 'device_id', 'name', 'session_type', 'status', 'start_time', 'end_time', 'end_reason'];
+
+export function sessionCommand(program: Command, context: Context): void {
+  const session = program.command('session').description('cooks');
+  answering(session, 'start', 'begin a session now, or take over the automatic one that runs')
+    .requiredOption('--email <e>', 'of the user')
+    .requiredOption('--device <d>', 'serial of the device')
+    .option('--probe <p>', 'one of its probes; may be given again (default: all)', collect)
+    .option('--name <n>', 'what to call it')
+    .action(async ({ email, device: deviceId, probe: probeIds, name }: StartOptions) =>
+      context.transaction(async (tx) => {
+        const { id } = await new UserManager(tx).getByEmail(email);
+        const begun = await new SessionManager(tx).start(id, { deviceId, probeIds, name });
+        await new AlertManager(tx).rearm(begun.joined);
+        context.show(await view(tx, begun.publicId));
+      }),
+    );
+  answering(session, 'list', 'show the sessions of a user, the newest first')
+    .requiredOption('--email <e>', 'of the user')
+    .action(async ({ email }: { email: string }) => {
+      const db = await context.manager();
+      const { id } = await new UserManager(db).getByEmail(email);
+      context.list(
+        (await new SessionManager(db).list(id)).map((one) => toRow(db, one)),
+        COLUMNS,
+      );
+    });
+  answering(session, 'show', 'show a session with its probes')
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string) => context.show(await view(await context.manager(), id)));
+  answering(session, 'end', 'end a session now')
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string) =>
+      context.transaction(async (tx) => {
+        await new SessionManager(tx).end(id);
+        context.show(await view(tx, id));
+      }),
+    );
+}
+
+async function view(db: EntityManager, id: string): Promise<Row> {
+  const { session, probes } = await new SessionManager(db).get(id);
+  return {
+    ...toRow(db, session),
+    probes: probes.map(({ member, stats }) => ({
+      ...toRow(db, member),
+      ...(stats && toRow(db, stats)),
+      ...(stats && { temperature_sum_hundredths: Number(stats.temperatureSumHundredths) }),
+      reading_count: stats?.readingCount ?? 0,
+      probe_id: member.probe?.probeId,
+      label: member.probe?.label,
+    })),
+  };
+}
