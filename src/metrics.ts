@@ -21,12 +21,11 @@ export interface QueueFigures {
 const words = (list: string): Set<string> => new Set(list.split(' '));
 const FAULTS =
   'unauthorized forbidden dead_credential bad_login no_account unsupported not_found provider rate_limited transient rejected';
-const OUTCOMES = 'news unchanged direct failed busy paused needs_reauth degraded ok shared lost refreshed';
 
 /** Every label's words: no device, account or address can become one. A word not listed counts as `other`. */
 const WORDS: Record<string, Set<string>> = {
-  reason: words('document number range unit time clock conflict duplicate poison schema owner'),
-  outcome: words(`${OUTCOMES} ${FAULTS} delivered refused expired`),
+  reason: words('document number range unit time clock conflict owner'),
+  outcome: words(`ok own_fault ${FAULTS} refreshed dead failed delivered refused`),
   call: words('web_config sign_in refresh user devices channels channel_list channel'),
   status: words('timeout network too_large blocked aborted'),
   type: words('target range rising falling no_data battery probe_removed'),

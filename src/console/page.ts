@@ -97,6 +97,7 @@ ${probes.map((probe) => renderProbe(probe, device, alerts, view))}</article>`;
 function renderProbe(probe: Probe, device: Device, ofDevice: TemperatureAlert[], view: View): Html {
   const { now, user } = view;
   const { lastMeasuredAt: at, lastValue, lastUnit } = probe;
+  const label = labelOf(probe);
   const alerts = ofDevice.filter(({ probeId }) => probeId === probe.probeId);
   const isFiring = alerts.some((alert) => phaseOf(alert, view) === 'firing');
   const value = lastValue !== null && lastUnit && shown(lastValue, lastUnit, user.temperatureUnit);
@@ -105,7 +106,7 @@ function renderProbe(probe: Probe, device: Device, ofDevice: TemperatureAlert[],
   const { temperatureUnit = 'F' } = stats?.session ?? {};
   const figure = (word: string, number: number) =>
     html`<span>${word} <b>${shown(number, temperatureUnit, user.temperatureUnit).number}</b></span>`;
-  return html`<div class="probe ${isFiring && 'firing'}"><h4>${labelOf(probe)} <small>${probe.role}</small></h4>
+  return html`<div class="probe ${isFiring && 'firing'}"><h4>${label} <small>${probe.role !== label.toLowerCase() && probe.role}</small></h4>
 ${trouble || !value ? html`<p class="value none">${trouble ?? 'no reading yet'}</p>` : html`<p class="value">${value.number}<small>${value.unit}</small></p>`}
 ${renderTrace(view.traces.get(probe.id) ?? [])}
 <p class="facts">${at && html`<time datetime="${at.toISOString()}">${durationOf(now.getTime() - at.getTime())} ago</time>`}
