@@ -116,8 +116,8 @@ export function createWorker<Name extends QueueName>(
     autorun: false,
     lockDuration: 10_000,
     stalledInterval: 5_000,
+    // How often its process may die. There is no limit on starts: waiting for a database that is down is a start, too.
     maxStalledCount: 25,
-    maxStartedAttempts: 50,
     drainDelay: 5,
   };
   if (backend.kind === 'redis') {
