@@ -16,7 +16,7 @@ export class InputError extends Error {
 /** A database error's SQLSTATE, also through TypeORM's wrapper; undefined for any other error. */
 export function sqlStateOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
-  if ('code' in error && typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code))
+  if ('code' in error && typeof error.code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(error.code))
     return error.code;
   if ('driverError' in error) return sqlStateOf(error.driverError);
   return undefined;

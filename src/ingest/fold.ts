@@ -63,7 +63,9 @@ function observe(progress: Progress, observation: Exclude<Input, Moment>, newId:
   if (observation.hundredths !== null && trusted) rollUp(progress, observation);
 }
 
-function isLate({ lastMs }: ProbeState, { measuredAtMs }: Observation): boolean {
+/** What a probe showed instead of a value is news only after all that is known of it, so that a repeated job is none. */
+function isLate({ lastMs, conditionMs }: ProbeState, { measuredAtMs, hundredths }: Observation): boolean {
+  if (hundredths === null && conditionMs !== null && measuredAtMs <= conditionMs) return true;
   return lastMs !== null && measuredAtMs <= lastMs;
 }
 

@@ -40,7 +40,7 @@ export function gather(jobs: readonly ReadingsJob[], moments: readonly DeviceMom
     for (const sample of list) {
       const first = known.get(sample[0]);
       if (first === undefined || (isAbsence(first) && !isAbsence(sample))) known.set(sample[0], sample);
-      else if (first[1] !== sample[1] && !isAbsence(sample)) conflicts += 1;
+      else if (!isAbsence(sample) && !isSame(first, sample)) conflicts += 1;
       fromMs = Math.min(fromMs, sample[0]);
     }
   }
@@ -57,6 +57,11 @@ export function gather(jobs: readonly ReadingsJob[], moments: readonly DeviceMom
 }
 
 const isAbsence = (sample: JobSample): boolean => typeof sample[1] === 'string';
+
+/** As they would be stored. */
+function isSame([, a, unit]: JobSample, [, b, otherUnit]: JobSample): boolean {
+  return unit === otherUnit && toHundredths(Number(a)) === toHundredths(Number(b));
+}
 
 export const keyOf = ({ probeId, measuredAtMs }: { probeId: number; measuredAtMs: number }): string =>
   readingKey(probeId, measuredAtMs);
@@ -82,7 +87,9 @@ export function toReadings(
   return { readings, unknownProbe };
 }
 
-/** What the fold of each device (`devices.id`) sees: what was new, and absences, by time; a moment last. */
+/**
+ * What the fold of each device (`devices.id`) sees: what was new, and absences, by time and then by probe; a moment last.
+ */
 export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string>): Map<number, Input[]> {
   const inputs = new Map<number, Input[]>(batch.deviceRows.map((device) => [device, []]));
   for (const [probeId, byTime] of batch.samples) {
@@ -96,7 +103,7 @@ export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string>): Map<nu
       }
     }
   }
-  for (const list of inputs.values()) list.sort((a, b) => timeOf(a) - timeOf(b));
+  for (const list of inputs.values()) list.sort((a, b) => timeOf(a) - timeOf(b) || probeOf(a) - probeOf(b));
   for (const [device, nowMs] of batch.moments) inputs.get(device)?.push({ nowMs });
   return inputs;
 }
@@ -104,3 +111,4 @@ export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string>): Map<nu
 const NO_POLL: PollFacts = { previousPollMs: null, failedBetween: false };
 
 const timeOf = (input: Input): number => ('nowMs' in input ? input.nowMs : input.measuredAtMs);
+const probeOf = (input: Input): number => ('probeId' in input ? input.probeId : 0);

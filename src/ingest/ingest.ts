@@ -13,7 +13,7 @@ import { rebuildSessions } from '../sessions/rebuild.js';
 import { saveSessions } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
-import { type DeviceMoment, gather, inputsByDevice, keyOf, toReadings } from './gather.js';
+import { type Batch, type DeviceMoment, gather, inputsByDevice, keyOf, toReadings } from './gather.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { insertGaps, loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
 
@@ -41,13 +41,13 @@ export type Ingest = (
  */
 export function createIngest({ dataSource }: { dataSource: DataSource }): Ingest {
   const months = new Set<string>();
-  return (jobs, moments = []) =>
-    dataSource.transaction(async (tx) => {
-      const batch = gather(jobs, moments);
+  return async (jobs, moments = []) => {
+    const batch = gather(jobs, moments);
+    await makePartitions(dataSource.manager, batch, months);
+    return dataSource.transaction(async (tx) => {
       await lockDevices(tx, batch.deviceRows);
       const worlds = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
       const { readings, unknownProbe } = toReadings(batch, worlds);
-      await makePartitions(tx, readings, months);
       const fresh = await insertNewReadings(tx, readings);
       const repeated = readings.filter((reading) => !fresh.has(keyOf(reading)));
       const conflicts = batch.conflicts + (await countConflicts(tx, repeated));
@@ -67,24 +67,29 @@ export function createIngest({ dataSource }: { dataSource: DataSource }): Ingest
         sessionEvents: folded.flatMap(({ sessionEvents }) => sessionEvents),
       };
     });
+  };
 }
 
 type Folded = FoldResult & { before: IngestWorld };
 
-/** Partitions that this process has seen are not asked for again. */
-async function makePartitions(
-  tx: EntityManager,
-  readings: readonly NewReading[],
-  seen: Set<string>,
-): Promise<void> {
-  const needed = new Map(
-    readings.map(({ measuredAtMs }) => [new Date(measuredAtMs).toISOString().slice(0, 7), measuredAtMs]),
-  );
-  for (const [month, measuredAtMs] of needed) {
-    if (seen.has(month)) continue;
-    await ensurePartitions(tx, measuredAtMs, measuredAtMs);
-    seen.add(month);
+/**
+ * Partitions that this process has seen are not asked for again. Before the transaction: its end must not undo them, or
+ * the next readings of that month would go to the default partition.
+ */
+async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<string>): Promise<void> {
+  const needed = new Map<string, number>();
+  for (const byTime of samples.values()) {
+    for (const ms of byTime.keys()) {
+      const month = new Date(ms).toISOString().slice(0, -17); // -DDTHH:MM:SS.mmmZ
+      if (!seen.has(month)) needed.set(month, ms);
+    }
   }
+  if (needed.size === 0) return;
+  await ensurePartitions(
+    db,
+    [...needed.values()].map((ms) => ({ fromMs: ms, toMs: ms })),
+  );
+  for (const month of needed.keys()) seen.add(month);
 }
 
 /** One statement per table, for what changed. */

@@ -43,8 +43,8 @@ export async function lockDevices(tx: EntityManager, deviceRows: readonly number
 
 /**
  * Loads what readings of these devices, the oldest from `fromMs`, can change; by `devices.id`. Three statements, after
- * {@link lockDevices}. A probe that a former owner had is there too, so that its late readings are stored; it takes no
- * part in the present owner's sessions.
+ * {@link lockDevices}. A former owner's probes and ended sessions are there too, so that late readings are stored and
+ * counted; they take no part in the present owner's sessions.
  */
 export async function loadWorlds(
   tx: EntityManager,
@@ -84,8 +84,10 @@ export async function loadWorlds(
   for (const rowsOfDevice of groups) {
     const [row] = rowsOfDevice;
     if (!row) continue;
-    const own = (sessions.get(row.device_id) ?? []).filter(({ userId }) => userId === row.owner_id);
-    worlds.set(row.device_row, toWorld(row, rowsOfDevice, own, alerts));
+    const theirs = (sessions.get(row.device_id) ?? []).filter(
+      ({ userId, status }) => userId === row.owner_id || status !== 'active',
+    );
+    worlds.set(row.device_row, toWorld(row, rowsOfDevice, theirs, alerts));
   }
   return worlds;
 }

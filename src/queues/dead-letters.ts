@@ -17,6 +17,9 @@ export interface DeadJob {
 const SWEPT_AT_ONCE = 1_000;
 const FROM_THE_START = { resetAttemptsMade: true, resetAttemptsStarted: true };
 
+/** Escapes that JSON may hold and jsonb may not: NUL and halves of surrogate pairs. */
+const UNSTORABLE = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
+
 export type Bury = (job: DeadJob) => Promise<void>;
 
 /** Keeps dead jobs, each once. */
@@ -44,10 +47,10 @@ export async function sweepFailedJobs({
 async function store(dataSource: DataSource, jobs: readonly DeadJob[]): Promise<void> {
   await dataSource.query(
     `INSERT INTO dead_letters (queue, job_id, data, reason, attempts)
-     SELECT queue, "jobId", data, reason, attempts
+     SELECT queue, "jobId", coalesce(data, 'null'), reason, attempts
      FROM jsonb_to_recordset($1) AS dead (queue text, "jobId" text, data jsonb, reason text, attempts integer)
      ON CONFLICT DO NOTHING`,
-    [JSON.stringify(jobs)],
+    [JSON.stringify(jobs).replace(UNSTORABLE, '$1\\ufffd')],
   );
 }
 

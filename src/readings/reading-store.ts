@@ -109,7 +109,13 @@ export async function loadSpans(tx: EntityManager, spans: readonly Span[]): Prom
   return found;
 }
 
-/** Makes the monthly partitions that hold these times, where they are missing. */
-export async function ensurePartitions(tx: EntityManager, fromMs: number, toMs: number): Promise<void> {
-  await tx.query('SELECT ensure_readings_partitions($1, $2)', [new Date(fromMs), new Date(toMs)]);
+/** Makes the monthly partitions that hold these stretches of time, where they are missing. One statement. */
+export async function ensurePartitions(
+  db: EntityManager,
+  stretches: readonly { fromMs: number; toMs: number }[],
+): Promise<void> {
+  await db.query(
+    'SELECT ensure_readings_partitions(first, last) FROM unnest($1::timestamptz[], $2::timestamptz[]) AS s (first, last)',
+    [stretches.map(({ fromMs }) => new Date(fromMs)), stretches.map(({ toMs }) => new Date(toMs))],
+  );
 }

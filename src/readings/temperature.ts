@@ -2,9 +2,9 @@ import type { Unit } from './sample.js';
 
 export type TemperatureUnit = 'F' | 'C';
 
-/** Half away from zero, in integers: `numerator / denominator` with a positive denominator. */
+/** Half away from zero, in integers: `numerator / denominator` with a positive denominator. Never -0. */
 function divideHalfAway(numerator: number, denominator: number): number {
-  return Math.sign(numerator) * Math.floor((2 * Math.abs(numerator) + denominator) / (2 * denominator));
+  return Math.sign(numerator) * Math.floor((2 * Math.abs(numerator) + denominator) / (2 * denominator)) + 0;
 }
 
 /** Whole hundredths of a degree in another unit (domain-rules.md, Readings 15). */

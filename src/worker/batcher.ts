@@ -1,10 +1,11 @@
 import { PermanentError, sqlStateOf } from '../errors.js';
 import type { Ingest, IngestOutcome } from '../ingest/ingest.js';
 import type { ReadingsJob } from '../queues/jobs.js';
+import { isOutage } from './outage.js';
 
 /** Commits together what many jobs bring at the same time. */
 export interface Batcher {
-  /** Resolves after the commit that holds the job. @throws PermanentError if the job alone cannot be stored */
+  /** Resolves after the commit that holds the job. @throws PermanentError if PostgreSQL refuses the job's data */
   add(job: ReadingsJob): Promise<void>;
 }
 
@@ -21,8 +22,8 @@ const MOST_TRIES = 4;
 const COLLISIONS = new Set(['40001', '40P01', '55P03']);
 
 /**
- * One transaction at a time per process; what arrives meanwhile is the next one (at most 4,000 readings). A batch with
- * data that PostgreSQL refuses is halved until the job that carries it stands alone.
+ * One transaction at a time per process; what arrives meanwhile is the next one (at most 4,000 readings). A batch that
+ * fails, but for an outage, is halved until the job that is to blame stands alone.
  */
 export function createBatcher({
   ingest,
@@ -55,10 +56,13 @@ export function createBatcher({
 
   async function isolate(batch: Waiting[], error: unknown): Promise<void> {
     const [first] = batch;
-    if (!isDataError(error)) for (const { reject } of batch) reject(error);
-    else if (batch.length === 1)
-      first?.reject(new PermanentError('readings that cannot be stored', { cause: error }));
-    else {
+    if (isOutage(error)) for (const { reject } of batch) reject(error);
+    else if (batch.length === 1) {
+      const isPermanent = isDataError(error);
+      first?.reject(
+        isPermanent ? new PermanentError('readings that cannot be stored', { cause: error }) : error,
+      );
+    } else {
       const middle = Math.ceil(batch.length / 2);
       await commit(batch.slice(0, middle));
       await commit(batch.slice(middle));

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { DeviceMoment } from '../ingest/gather.js';
 import type { Ingest, IngestOutcome } from '../ingest/ingest.js';
 import { ensurePartitions } from '../readings/reading-store.js';
+import { isOutage } from './outage.js';
 
 const DAY_MS = 24 * 3600_000;
 const PARTITIONS_AHEAD_MS = 60 * DAY_MS;
@@ -13,7 +14,7 @@ const KEEP_CANCELLED = "interval '7 days'";
 export function createMaintenance({ dataSource, now }: { dataSource: DataSource; now: () => Date }) {
   return async (): Promise<void> => {
     const today = now().getTime();
-    await ensurePartitions(dataSource.manager, today, today + PARTITIONS_AHEAD_MS);
+    await ensurePartitions(dataSource.manager, [{ fromMs: today, toMs: today + PARTITIONS_AHEAD_MS }]);
     await dataSource.query(
       `UPDATE grilling_sessions SET deleted_at = now(), updated_at = now()
        WHERE status = 'cancelled' AND deleted_at IS NULL AND updated_at < now() - ${KEEP_CANCELLED}`,
@@ -48,6 +49,18 @@ export function createTimers({
       .array(dueRow)
       .parse(rows)
       .map(({ device, cloud_read_at }) => ({ device, nowMs: cloud_read_at.getTime() }));
-    if (moments.length > 0) onCommit(await ingest([], moments));
+    if (moments.length > 0) await runOut(moments);
   };
+
+  /** Together; if that fails but for an outage, each alone, so that one device does not stop the clock of others. */
+  async function runOut(moments: readonly DeviceMoment[]): Promise<void> {
+    try {
+      onCommit(await ingest([], moments));
+    } catch (error) {
+      if (isOutage(error) || moments.length === 1) throw error;
+      const failures: unknown[] = [];
+      for (const moment of moments) await runOut([moment]).catch((failure) => failures.push(failure));
+      if (failures.length > 0) throw failures[0];
+    }
+  }
 }

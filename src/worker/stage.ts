@@ -1,9 +1,10 @@
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
-import { messageOf, PermanentError, sqlStateOf } from '../errors.js';
+import { messageOf, PermanentError } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { createWorker, limitedWarning, type QueueBackend } from '../queues/backend.js';
 import type { Bury } from '../queues/dead-letters.js';
 import { JOB_SCHEMAS, type JobData, type QueueName } from '../queues/jobs.js';
+import { isOutage } from './outage.js';
 
 export interface Stage {
   name: QueueName;
@@ -79,14 +80,4 @@ export function startStage<Name extends QueueName>(
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
   return `${messageOf(error)}${cause}`;
-}
-
-/** Connections refused, reset or timed out, and a server that is shutting down, starting or out of space. */
-function isOutage(error: unknown): boolean {
-  const state = sqlStateOf(error);
-  if (state !== undefined) return /^(08|53|57P|58|25006|40|55P03|57014)/.test(state);
-  const text = messageOf(error);
-  return /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|not queryable/i.test(
-    text,
-  );
 }
