@@ -15,6 +15,7 @@ import { createMetrics, type Metrics } from './metrics.js';
 import { CHANNELS } from './notifications/channels.js';
 import { NotificationManager } from './notifications/notification-manager.js';
 import { createOutbound } from './notifications/outbound.js';
+import { createInUseReport } from './poller/in-use.js';
 import { createPoller } from './poller/poller.js';
 import { openQueues, type QueueBackend, type Queues } from './queues/backend.js';
 import { bury, sweepFailedJobs } from './queues/dead-letters.js';
@@ -234,6 +235,7 @@ function startPoller(parts: Parts): void {
   });
   const { minSeconds, maxSeconds } = config.poll;
   const cadence = { minSeconds, maxSeconds };
+  const onInUse = createInUseReport(logger);
   const poller = createPoller({
     dataSource,
     pollOf: ({ provider }) => ({
@@ -243,8 +245,7 @@ function startPoller(parts: Parts): void {
       enqueue: (job) => enqueue.readings(job, async () => committed(await ingest([job]))),
       adoptPreferences: (userId, user) => new UserManager(dataSource.manager).adoptPreferences(userId, user),
       onRejected: metrics.readingsRejected,
-      onInUse: (deviceId) =>
-        logger.warn('device in use by another account', { reason: 'device_in_use', deviceId }),
+      onInUse,
       hasTargetNear: (userId) => devicesNearTarget(dataSource.manager, userId),
       cadence,
       random: Math.random,

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { validate } from 'node-cron';
 import { z } from 'zod';
 import type { ProviderName, ProviderSettings } from './thermoworks/types.js';
 
@@ -67,51 +68,62 @@ const roles = z.string().transform((value, context) => {
 });
 
 /** Every variable the program knows, as contract.md and compose.yaml name them. */
-const environment = z.object({
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }).optional(),
-  REDIS_URL: z
-    .string()
-    .regex(
-      /^rediss?:\/\/[^,]+(,rediss?:\/\/[^,]+)*$/,
-      'must be redis://… or rediss://…, or a comma-separated list',
-    )
-    .optional(),
-  DATA_DIR: text.default('.grill-stats'),
-  QUEUE_PREFIX: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'may hold letters, digits, - and _, at most 64')
-    .default('grill-stats'),
-  ROLES: roles.optional(),
-  THERMOWORKS_BASE_URL: httpUrl.optional(),
-  THERMOWORKS_API_KEY: text.default(PROVIDERS.thermoworks.apiKey),
-  THERMOWORKS_APP_ID: text.default(PROVIDERS.thermoworks.appId),
-  THERMOWORKS_PROJECT_ID: text.optional(),
-  THERMOWORKS_STORAGE_BUCKET: text.optional(),
-  ETI_API_KEY: text.default(PROVIDERS.eti.apiKey),
-  ETI_APP_ID: text.default(PROVIDERS.eti.appId),
-  ETI_PROJECT_ID: text.optional(),
-  ETI_STORAGE_BUCKET: text.optional(),
-  POLL_CRON: text.default('*/5 * * * * *'),
-  POLL_MIN_SECONDS: whole(1, 86_400).default(15),
-  POLL_MAX_SECONDS: whole(1, 86_400).default(900),
-  CREDENTIALS_KEYS: keyRing.optional(),
-  HTTP_HOST: text.default('127.0.0.1'),
-  HTTP_PORT: whole(1, 65_535).optional(),
-  PUBLIC_URL: httpUrl.optional(),
-  CONSOLE_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
-  OPS_HOST: text.default('127.0.0.1'),
-  OPS_PORT: whole(1, 65_535).optional(),
-  LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug'], 'must be error, warn, info or debug').default('info'),
-  LOG_FORMAT: z.enum(['json', 'pretty'], 'must be json or pretty').optional(),
-  DB_POOL_SIZE: whole(1, 1000).default(10),
-  DB_MAX_OVERFLOW: whole(0, 1000).default(20),
-  DB_POOL_RECYCLE: whole(1, 604_800).default(3600),
-  DB_POOL_PRE_PING: flag.default(true),
-  DB_POOL_TIMEOUT: whole(1, 3600).default(30),
-  DB_STATEMENT_TIMEOUT: whole(0, 86_400_000).default(30_000),
-  DB_LOG_QUERIES: flag.default(false),
-  ALLOW_PRIVATE_WEBHOOKS: flag.optional(),
-});
+const environment = z
+  .object({
+    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }).optional(),
+    REDIS_URL: z
+      .string()
+      .regex(
+        /^rediss?:\/\/[^,]+(,rediss?:\/\/[^,]+)*$/,
+        'must be redis://… or rediss://…, or a comma-separated list',
+      )
+      .optional(),
+    DATA_DIR: text.default('.grill-stats'),
+    QUEUE_PREFIX: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, 'may hold letters, digits, - and _, at most 64')
+      .default('grill-stats'),
+    ROLES: roles.optional(),
+    THERMOWORKS_BASE_URL: httpUrl.optional(),
+    THERMOWORKS_API_KEY: text.default(PROVIDERS.thermoworks.apiKey),
+    THERMOWORKS_APP_ID: text.default(PROVIDERS.thermoworks.appId),
+    THERMOWORKS_PROJECT_ID: text.optional(),
+    THERMOWORKS_STORAGE_BUCKET: text.optional(),
+    ETI_API_KEY: text.default(PROVIDERS.eti.apiKey),
+    ETI_APP_ID: text.default(PROVIDERS.eti.appId),
+    ETI_PROJECT_ID: text.optional(),
+    ETI_STORAGE_BUCKET: text.optional(),
+    POLL_CRON: text
+      .refine((pattern) => validate(pattern), 'must be a cron pattern, with seconds if it has six fields')
+      .default('*/5 * * * * *'),
+    POLL_MIN_SECONDS: whole(1, 86_400).default(15),
+    POLL_MAX_SECONDS: whole(1, 86_400).default(900),
+    CREDENTIALS_KEYS: keyRing.optional(),
+    HTTP_HOST: text.default('127.0.0.1'),
+    HTTP_PORT: whole(1, 65_535).optional(),
+    PUBLIC_URL: httpUrl.optional(),
+    CONSOLE_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+    OPS_HOST: text.default('127.0.0.1'),
+    OPS_PORT: whole(1, 65_535).optional(),
+    LOG_LEVEL: z
+      .enum(['error', 'warn', 'info', 'debug'], 'must be error, warn, info or debug')
+      .default('info'),
+    LOG_FORMAT: z.enum(['json', 'pretty'], 'must be json or pretty').optional(),
+    DB_POOL_SIZE: whole(1, 1000).default(10),
+    DB_MAX_OVERFLOW: whole(0, 1000).default(20),
+    DB_POOL_RECYCLE: whole(1, 604_800).default(3600),
+    DB_POOL_PRE_PING: flag.default(true),
+    DB_POOL_TIMEOUT: whole(1, 3600).default(30),
+    DB_STATEMENT_TIMEOUT: whole(0, 86_400_000).default(30_000),
+    DB_LOG_QUERIES: flag.default(false),
+    ALLOW_PRIVATE_WEBHOOKS: flag.optional(),
+  })
+  .refine(({ POLL_MIN_SECONDS: min, POLL_MAX_SECONDS: max }) => !(min > max), {
+    path: ['POLL_MIN_SECONDS'],
+    error: 'must not exceed POLL_MAX_SECONDS',
+    // Also where another variable is wrong: one message names them all.
+    when: () => true,
+  });
 
 /** The names of {@link environment}, for the check that deployment files set no other. */
 export const KNOWN_VARIABLES: readonly string[] = Object.keys(environment.shape);
@@ -161,9 +173,6 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
   );
   const { success, data, error } = environment.safeParse(given);
   const wrong = success ? [] : error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
-  if (data && data.POLL_MIN_SECONDS > data.POLL_MAX_SECONDS) {
-    wrong.push(`POLL_MIN_SECONDS must not exceed POLL_MAX_SECONDS (${data.POLL_MAX_SECONDS})`);
-  }
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0') wrong.push('NODE_TLS_REJECT_UNAUTHORIZED must not be 0');
   if (!data || wrong.length > 0) throw new ConfigError(`configuration: ${wrong.join('; ')}`);
   return Object.freeze({

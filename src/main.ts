@@ -5,26 +5,36 @@ import type { Logger } from './logger.js';
 const SHUTDOWN_MS = 25_000;
 
 /**
- * Runs what `start` begins until SIGINT or SIGTERM, then closes it in reverse. A second signal ends it at once.
- * @returns 0 when everything was drained within 25 s, else 1
+ * Runs what `start` begins until SIGINT or SIGTERM, then closes it in reverse. A second signal ends it at once, also
+ * while it is still starting.
+ * @returns 0 when everything was drained within 25 s of the first signal, else 1
  */
 export async function runProcess(
   start: (signal: AbortSignal) => Promise<{ lifecycle: Lifecycle }>,
   logger: Logger,
+  { shutdownMs = SHUTDOWN_MS } = {},
 ): Promise<number> {
   const starting = new AbortController();
   const stop = signalled();
   void stop.first.then(() => starting.abort());
-  try {
-    const { lifecycle } = await start(starting.signal);
+  let lifecycle: Lifecycle | undefined;
+  const work = async (): Promise<Outcome> => {
+    try {
+      ({ lifecycle } = await start(starting.signal));
+    } catch (error) {
+      if (starting.signal.aborted) return 'drained';
+      throw error;
+    }
     await stop.first;
     logger.info('stopping');
-    const outcome = await Promise.race([drained(lifecycle, logger), stop.second, after(SHUTDOWN_MS)]);
-    if (outcome !== 'drained') logger.error('not drained', { stillClosing: lifecycle.pending, outcome });
-    return outcome === 'drained' ? 0 : 1;
-  } catch (error) {
-    if (starting.signal.aborted) return 0;
-    throw error;
+    return drained(lifecycle, logger);
+  };
+  try {
+    const deadline = stop.first.then(() => after(shutdownMs));
+    const outcome = await Promise.race([work(), stop.second, deadline]);
+    if (outcome === 'drained') return 0;
+    logger.error('not drained', { stillClosing: lifecycle ? lifecycle.pending : 'the start', outcome });
+    return 1;
   } finally {
     stop.forget();
   }

@@ -37,7 +37,11 @@ export async function awaitMigrations(
 ): Promise<void> {
   const known = dataSource.migrations.map((migration) => migration.name ?? migration.constructor.name);
   await until(signal, async () => {
-    const applied = await appliedMigrations(dataSource);
+    const applied = await appliedMigrations(dataSource).catch((err) => {
+      logger.warn('waiting for the database', { err });
+      return undefined;
+    });
+    if (!applied) return false;
     const unknown = applied.filter((name) => !known.includes(name));
     if (unknown.length > 0)
       throw new NewerSchemaError(`the schema is newer than this program: it has ${unknown.join(', ')}`);

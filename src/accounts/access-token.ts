@@ -8,6 +8,8 @@ import type { SecretBox } from './secret-box.js';
 const REFRESH_AHEAD_SECONDS = 300;
 const LEASE_SECONDS = 20;
 const POLL_LEASE_MS = 100;
+const MOST_STORE_TRIES = 5;
+const STORE_AGAIN_MS = 500;
 
 const tokenRow = z.object({
   access_token: z.string().nullable(),
@@ -52,27 +54,32 @@ export function createAccessTokens({
   return async (account, refused) => {
     const ahead = REFRESH_AHEAD_SECONDS * (0.8 + 0.4 * jitter());
     const deadline = performance.now() + 2 * LEASE_SECONDS * 1000;
-    for (;;) {
+    // Whoever waited for somebody else's refresh takes what it brought, however short-lived.
+    for (let enough = ahead; ; enough = 0) {
       const row = await readTokens(dataSource, account.id);
       const current = row.access_token === null ? null : open(row.access_token, account, 'access_token');
-      if (current !== null && current !== refused && (row.seconds_left ?? 0) > ahead) return current;
-      if (await takeLease(dataSource, account.id, row.token_version)) return refreshUnderLease(account, row);
+      if (current !== null && current !== refused && (row.seconds_left ?? 0) > enough) return current;
+      if (await takeLease(dataSource, account.id, row.token_version)) {
+        const fresh = await refreshUnderLease(account, row);
+        if (fresh !== undefined) return fresh;
+      }
       if (performance.now() > deadline) throw new CloudError('refresh', 'transient', 'lease held');
       await new Promise((resolve) => setTimeout(resolve, POLL_LEASE_MS));
     }
   };
 
-  async function refreshUnderLease(account: LeasedAccount, row: TokenRow): Promise<string> {
+  /** Undefined where the tokens were replaced while the cloud refused those of `row`. */
+  async function refreshUnderLease(account: LeasedAccount, row: TokenRow): Promise<string | undefined> {
     try {
       const tokens = await askCurrentThenPrevious(account, row);
       if (tokens.uid !== account.uid) throw new CloudError('refresh', 'rejected', 'answer for another user');
-      await storeTokens(dataSource, account, row, tokens, box);
+      await insist(() => storeTokens(dataSource, account, row, tokens, box));
       onRefresh('refreshed');
       return tokens.accessToken;
     } catch (error) {
       if (error instanceof CloudError && error.kind === 'dead_credential') {
+        if (!(await markDead(account, row, error))) return undefined;
         onRefresh('dead');
-        await markDead(account, row, error);
       } else {
         onRefresh('failed');
         await releaseLease(dataSource, account.id, row.token_version);
@@ -91,15 +98,23 @@ export function createAccessTokens({
     }
   }
 
-  async function markDead(account: LeasedAccount, row: TokenRow, error: CloudError): Promise<void> {
-    await dataSource.transaction(async (tx) => {
-      const [, marked]: unknown[] = await tx.query(
-        `UPDATE thermoworks_credentials SET status = 'needs_reauth', last_error = $3, refresh_lease_until = NULL,
-           updated_at = now()
-         WHERE id = $1 AND token_version = $2 AND status <> 'needs_reauth'`,
-        [account.id, row.token_version, error.reason.slice(0, 500)],
+  /** False where `row` is not the account's present one any more: then nobody knows that it is dead. */
+  async function markDead(account: LeasedAccount, row: TokenRow, error: CloudError): Promise<boolean> {
+    return dataSource.transaction(async (tx) => {
+      const rows: unknown = await tx.query(
+        'SELECT status FROM thermoworks_credentials WHERE id = $1 AND token_version = $2 FOR UPDATE',
+        [account.id, row.token_version],
       );
-      if (marked === 1) await onDead(tx, account);
+      const [present] = z.array(z.object({ status: z.string() })).parse(rows);
+      if (!present) return false;
+      await tx.query(
+        `UPDATE thermoworks_credentials SET status = 'needs_reauth', last_error = $2, refresh_lease_until = NULL,
+           updated_at = now()
+         WHERE id = $1`,
+        [account.id, error.reason.slice(0, 500)],
+      );
+      if (present.status !== 'needs_reauth') await onDead(tx, account);
+      return true;
     });
   }
 }
@@ -114,6 +129,18 @@ async function readTokens(dataSource: DataSource, id: number): Promise<TokenRow>
   const [row] = z.array(tokenRow).parse(rows);
   if (!row) throw new CloudError('refresh', 'no_account', 'unlinked');
   return row;
+}
+
+/** The cloud may have ended the token before: what it gave instead is not let go for one lost connection. */
+async function insist(work: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries >= MOST_STORE_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, STORE_AGAIN_MS * tries));
+    }
+  }
 }
 
 async function takeLease(dataSource: DataSource, id: number, version: number): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { createAccessTokens } from '../accounts/access-token.js';
+import type { LeasedAccount } from '../accounts/credential-manager.js';
 import { DeviceManager } from '../accounts/device-manager.js';
 import { UserManager } from '../accounts/user-manager.js';
 import { devicesNearTarget } from '../alerts/near-target.js';
@@ -39,7 +40,9 @@ export async function pollNow(
       new UserManager(dataSource.manager),
     ),
     onRejected: ignore,
-    onInUse: (deviceId: string) => context.fail(`device ${deviceId} is in use by another account`),
+    onInUse: (_: LeasedAccount, deviceIds: readonly string[]) => {
+      for (const deviceId of deviceIds) context.fail(`device ${deviceId} is in use by another account`);
+    },
     hasTargetNear: (userId: number) => devicesNearTarget(dataSource.manager, userId),
     cadence: config.poll,
     random: Math.random,

@@ -3,15 +3,15 @@ import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { groupBy } from '../group-by.js';
 import type { CloudChannel, CloudDevice } from '../thermoworks/types.js';
-import { type KnownDevice, type KnownProbe, shownAt } from './plan.js';
+import { type KnownDevice, type KnownProbe, seenMark, shownAt } from './plan.js';
 
 const ownerRow = z.object({ device_id: z.string(), user_id: z.number() });
 const knownRow = z.object({
   id: z.number(),
   device_id: z.string(),
+  is_active: z.boolean(),
   cloud_update_time: z.string().nullable(),
   channels_checked_at: z.date().nullable(),
-  missed_polls: z.number(),
   probe: z.number().nullable(),
   probe_id: z.string().nullable(),
   state: z.enum(['ok', 'absent', 'disabled', 'fault', 'stale']).nullable(),
@@ -28,7 +28,7 @@ export async function loadKnown(
   userId: number,
 ): Promise<Map<string, KnownDevice>> {
   const rows: unknown = await db.query(
-    `SELECT d.id, d.device_id, d.cloud_update_time, d.channels_checked_at, d.missed_polls, p.id AS probe, p.probe_id,
+    `SELECT d.id, d.device_id, d.is_active, d.cloud_update_time, d.channels_checked_at, p.id AS probe, p.probe_id,
        p.state, p.last_value, p.last_measured_at, p.shown_at, p.learned_interval_seconds
      FROM devices d LEFT JOIN probes p ON p.device_id = d.device_id AND p.user_id = d.user_id
      WHERE d.user_id = $1 AND d.deleted_at IS NULL ORDER BY d.id, p.id`,
@@ -44,7 +44,8 @@ function toKnown(deviceId: string, group: KnownRow[]): KnownDevice {
   return {
     id: row.id,
     deviceId,
-    cloudUpdateTime: row.cloud_update_time,
+    isActive: row.is_active,
+    seenMark: row.cloud_update_time,
     channelsCheckedAt: row.channels_checked_at,
     probes: group.flatMap(toKnownProbe),
   };
@@ -70,6 +71,8 @@ export interface Seen {
   userId: number;
   devices: readonly CloudDevice[];
   channels: readonly CloudChannel[];
+  /** As {@link loadKnown} gave it before the channels were read. */
+  before: ReadonlyMap<string, KnownDevice>;
   /** Serials whose wanted channels were all answered; a change of any other is still to be read. */
   readThrough: ReadonlySet<string>;
   /** Those of them that were asked for all of 1 to 9. */
@@ -81,7 +84,7 @@ export interface Seen {
 
 /**
  * Stores devices and probes as the cloud shows them, and returns the user's rows. A serial that another live account
- * shows already stays there: such serials come back in `inUse`. Locks devices first, like everybody who writes probes.
+ * shows too stays there: such serials come back in `inUse`. Locks devices first, like everybody who writes probes.
  */
 export async function storeSeen(
   tx: EntityManager,
@@ -109,13 +112,14 @@ export async function storeSeen(
 }
 
 async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>> {
+  const channels = groupBy(seen.channels, ({ deviceId }) => deviceId);
   const records = seen.devices.map((device) => ({
     public_id: uuidv7(),
     user_id: seen.userId,
     device_id: device.deviceId,
     label: device.label,
-    type: device.type,
-    model: device.model,
+    type: cut(device.type),
+    model: cut(device.model),
     status: isOnline(device, seen) ? 'online' : 'offline',
     battery_percent: device.batteryPercent,
     signal_dbm: device.signalDbm,
@@ -124,7 +128,13 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
     transmit_interval_seconds: device.transmitIntervalSeconds,
     recording_interval_seconds: device.recordingIntervalSeconds,
     // Only what was read through counts as seen: else the change would be missed if this poll dies.
-    cloud_update_time: seen.readThrough.has(device.deviceId) ? device.updateTime : null,
+    cloud_update_time: seen.readThrough.has(device.deviceId)
+      ? seenMark(
+          device,
+          channels.get(device.deviceId) ?? [],
+          seen.before.get(device.deviceId)?.seenMark ?? null,
+        )
+      : null,
     channels_checked_at: seen.checked.has(device.deviceId) ? seen.readTime : null,
   }));
   const rows: unknown = await tx.query(
@@ -134,7 +144,8 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
      SELECT public_id, user_id, device_id, label, type, model, status, battery_percent, signal_dbm, last_seen_at,
        last_telemetry_at, transmit_interval_seconds, recording_interval_seconds, cloud_update_time, channels_checked_at
      FROM jsonb_populate_recordset(NULL::devices, $1) ORDER BY device_id
-     ON CONFLICT (device_id) DO UPDATE SET user_id = excluded.user_id, label = excluded.label, type = excluded.type,
+     ON CONFLICT (device_id) DO UPDATE SET user_id = excluded.user_id,
+       nickname = CASE WHEN devices.user_id = excluded.user_id THEN devices.nickname END, label = excluded.label, type = excluded.type,
        model = excluded.model, status = excluded.status, battery_percent = excluded.battery_percent,
        signal_dbm = excluded.signal_dbm, last_seen_at = excluded.last_seen_at,
        last_telemetry_at = excluded.last_telemetry_at,
@@ -143,7 +154,7 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
        cloud_update_time = coalesce(excluded.cloud_update_time, devices.cloud_update_time),
        channels_checked_at = coalesce(excluded.channels_checked_at, devices.channels_checked_at),
        missed_polls = 0, is_active = true, deleted_at = NULL, updated_at = now()
-     WHERE devices.user_id = excluded.user_id OR NOT EXISTS (
+     WHERE devices.user_id = excluded.user_id OR NOT devices.is_active OR NOT EXISTS (
        SELECT FROM thermoworks_credentials c JOIN users u ON u.id = c.user_id
        WHERE c.user_id = devices.user_id AND u.deleted_at IS NULL)
      RETURNING device_id`,
@@ -155,6 +166,11 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
       .parse(rows)
       .map((row) => row.device_id),
   );
+}
+
+/** To the width of the columns of what is shown as the cloud says it; the cloud promises no length. */
+function cut(text: string | null): string | null {
+  return text && [...text].slice(0, 50).join('');
 }
 
 /** What ran under the owner before ends there, at its last reading; detection begins anew with the new one. */
@@ -188,7 +204,7 @@ async function upsertProbes(
     probe_id: channel.probeId,
     label: channel.label,
     kind: channel.kind,
-    unknown_unit: channel.unknownUnit,
+    unknown_unit: cut(channel.unknownUnit),
     shown_at: shownAt(channel),
   }));
   await tx.query(
@@ -197,15 +213,13 @@ async function upsertProbes(
      FROM jsonb_populate_recordset(NULL::probes, $1) ORDER BY device_id, probe_id
      ON CONFLICT (user_id, device_id, probe_id) DO UPDATE SET kind = excluded.kind,
        label = CASE WHEN probes.label_set_by_user THEN probes.label ELSE excluded.label END,
-       unknown_unit = excluded.unknown_unit, shown_at = coalesce(excluded.shown_at, probes.shown_at), updated_at = now()`,
+       unknown_unit = excluded.unknown_unit, shown_at = excluded.shown_at, updated_at = now()`,
     [JSON.stringify(records), userId],
   );
 }
 
 /** A device that is gone from the account for three polls in a row goes to rest; its history stays. */
 async function countMissing(tx: EntityManager, { userId, devices }: Seen): Promise<void> {
-  // One empty answer says nothing about the devices.
-  if (devices.length === 0) return;
   await tx.query(
     `UPDATE devices SET missed_polls = missed_polls + 1, is_active = missed_polls + 1 < 3,
        status = CASE WHEN missed_polls + 1 < 3 THEN status ELSE 'offline' END, updated_at = now()

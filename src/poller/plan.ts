@@ -6,6 +6,8 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const SWEEP_EVERY_MS = 10 * MINUTE_MS;
 const MOST_SAMPLES_PER_JOB = 2_000;
+/** Of `devices.cloud_update_time`. */
+const MARK_LENGTH = 40;
 
 /** A probe as our tables know it. */
 export interface KnownProbe {
@@ -22,20 +24,28 @@ export interface KnownProbe {
 export interface KnownDevice {
   id: number;
   deviceId: string;
-  cloudUpdateTime: string | null;
+  /** False once it has been gone from the account for some polls. */
+  isActive: boolean;
+  /** {@link seenMark} of the last poll that read its channels. */
+  seenMark: string | null;
   channelsCheckedAt: Date | null;
   probes: KnownProbe[];
 }
 
 /** Once in ten minutes every device's channels are read, in case that a channel changed and its device did not. */
 export function isSweepDue(sweptAt: Date | null, readTime: Date): boolean {
-  return sweptAt === null || readTime.getTime() - sweptAt.getTime() >= SWEEP_EVERY_MS;
+  return sweptAt === null || isApart(sweptAt, readTime, SWEEP_EVERY_MS);
+}
+
+/** Also by a clock that was set back. */
+function isApart(a: Date, b: Date, ms: number): boolean {
+  return Math.abs(a.getTime() - b.getTime()) >= ms;
 }
 
 /**
- * The channels to ask for: of devices that changed, that the cloud has newer telemetry of than was seen, or that
- * showed something which is not stored yet (the queue may have lost it). A new device, and any once a day, is asked
- * for all of 1 to 9.
+ * The channels to ask for: of devices that changed, that were seen half written, or that showed something which is not
+ * stored yet (the queue may have lost it). A device of which no channel is known, and any once a day, is asked for all
+ * of 1 to 9.
  */
 export function channelsToRead(
   devices: readonly CloudDevice[],
@@ -46,68 +56,81 @@ export function channelsToRead(
     const row = known.get(device.deviceId);
     if (!row || isDailyCheckDue(row, readTime)) return [{ deviceId: device.deviceId, probeIds: null }];
     if (!sweep && !hasNews(device, row)) return [];
-    return [{ deviceId: device.deviceId, probeIds: row.probes.map(({ probeId }) => probeId) }];
+    const probeIds = row.probes.map(({ probeId }) => probeId);
+    return [{ deviceId: device.deviceId, probeIds: probeIds.length > 0 ? probeIds : null }];
   });
 }
 
 function isDailyCheckDue({ channelsCheckedAt }: KnownDevice, readTime: Date): boolean {
-  return channelsCheckedAt === null || readTime.getTime() - channelsCheckedAt.getTime() >= DAY_MS;
+  return channelsCheckedAt === null || isApart(channelsCheckedAt, readTime, DAY_MS);
 }
 
 function hasNews(device: CloudDevice, row: KnownDevice): boolean {
-  if (device.updateTime !== row.cloudUpdateTime) return true;
-  const newestShown = Math.max(0, ...row.probes.map(({ shownAt }) => shownAt?.getTime() ?? 0));
-  if (newestShown > 0 && device.lastTelemetryAt !== null && newestShown < device.lastTelemetryAt.getTime())
-    return true;
+  if (device.updateTime !== row.seenMark) return true;
   return row.probes.some(({ shownAt, lastMeasuredAt }) => isAfter(shownAt, lastMeasuredAt));
+}
+
+/**
+ * What to remember of a device whose channels were read: its `updateTime`. Where it tells of newer telemetry than its
+ * channels show, the poll came between two writes: then first something else, so that the next poll asks once more.
+ */
+export function seenMark(
+  { updateTime, lastTelemetryAt }: CloudDevice,
+  channels: readonly CloudChannel[],
+  before: string | null,
+): string {
+  const half = `half ${updateTime}`.slice(0, MARK_LENGTH);
+  const newest = channels.map(shownAt).reduce((a, b) => (isAfter(b, a) ? b : a), null);
+  const isBehind = newest !== null && isAfter(lastTelemetryAt, newest);
+  return isBehind && before !== half && before !== updateTime ? half : updateTime;
 }
 
 function isAfter(a: Date | null, b: Date | null): boolean {
   return a !== null && (b === null || a.getTime() > b.getTime());
 }
 
-/** What of a channel is new to us, by time: judged by what is stored, not by what was sent before. */
+/**
+ * What of a channel is new to us, by time: judged by what is stored, not by what was sent before. The present value is
+ * new whenever its time is another one; the readings before it only where they are newer.
+ */
 export function newSamples({ samples, current }: CloudChannel, probe: KnownProbe): Sample[] {
-  const newer = samples.filter(({ measuredAt }) => isAfter(measuredAt, probe.lastMeasuredAt));
-  if (
-    current === null ||
-    newer.some(({ measuredAt }) => measuredAt.getTime() === current.measuredAt.getTime())
-  )
-    return newer;
-  // A time that had to be guessed is no identity: only another value makes another reading.
-  if (current.flags & FLAG.estimatedTime && current.value === probe.lastValue) return newer;
-  if (current.measuredAt.getTime() === probe.lastMeasuredAt?.getTime()) return newer;
-  return [...newer, current].sort((a, b) => a.measuredAt.getTime() - b.measuredAt.getTime());
+  return samples.filter((sample) =>
+    sample === current ? isNewCurrent(sample, probe) : isAfter(sample.measuredAt, probe.lastMeasuredAt),
+  );
 }
 
-/** The newest time that counts as shown: a clock that runs ahead does not, since it never becomes the stored one. */
-export function shownAt({ samples, current }: CloudChannel): Date | null {
-  const times = [...samples, ...(current ? [current] : [])].filter(
-    ({ flags }) => (flags & FLAG.skewed) === 0,
-  );
-  return times.reduce<Date | null>(
-    (newest, { measuredAt }) => (isAfter(measuredAt, newest) ? measuredAt : newest),
-    null,
-  );
+/** A time that had to be guessed is no identity: only another value makes another reading. */
+function isNewCurrent(
+  { measuredAt, value, flags }: Sample,
+  { lastMeasuredAt, lastValue }: KnownProbe,
+): boolean {
+  if (measuredAt.getTime() === lastMeasuredAt?.getTime()) return false;
+  return (flags & FLAG.estimatedTime) === 0 || value !== lastValue;
+}
+
+/** The newest time that must be stored in the end: not that of a clock that runs ahead, nor one that was guessed. */
+export function shownAt({ samples }: CloudChannel): Date | null {
+  const certain = samples.filter(({ flags }) => (flags & (FLAG.skewed | FLAG.estimatedTime)) === 0);
+  return certain.at(-1)?.measuredAt ?? null;
 }
 
 /**
  * The condition to report from `readTime` on, where it is not the stored one: what the channel says, or stale when
- * nothing has been measured for longer than 10 min and three intervals.
+ * nothing has been heard of it for longer than 10 min and three intervals.
  */
 export function newCondition(
   probe: KnownProbe,
   said: CloudChannel['condition'] | null,
   {
     readTime,
-    newest,
+    heardAt,
     intervalSeconds,
-  }: { readTime: Date; newest: Date | null; intervalSeconds: number | null },
+  }: { readTime: Date; heardAt: Date | null; intervalSeconds: number | null },
 ): Exclude<ProbeCondition, 'ok'> | null {
   if (said !== null && said !== 'ok') return said === probe.condition ? null : said;
-  if (newest === null || probe.condition !== 'ok') return null;
+  if (heardAt === null || probe.condition !== 'ok') return null;
   const limitMs = Math.max(10 * MINUTE_MS, 3_000 * (intervalSeconds ?? 0));
-  return readTime.getTime() - newest.getTime() > limitMs ? 'stale' : null;
+  return readTime.getTime() - heardAt.getTime() > limitMs ? 'stale' : null;
 }
 
 /** One probe's part of a job. */

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { AccessTokens } from '../accounts/access-token.js';
 import type { LeasedAccount, PollResult } from '../accounts/credential-manager.js';
+import { reportsOnChange } from '../ingest/world-store.js';
 import type { ReadingsJob } from '../queues/jobs.js';
 import type { ChannelList } from '../thermoworks/channels.js';
 import type { CloudClient } from '../thermoworks/cloud-client.js';
@@ -23,6 +24,8 @@ import {
 
 const DAY_MS = 24 * 3600_000;
 const ONLINE_WITHIN_MS = 600_000;
+/** As `userReadAt`: the next poll reads the user document. */
+export const READ_USER_AGAIN = new Date(0);
 
 export interface PollDependencies {
   dataSource: DataSource;
@@ -33,7 +36,8 @@ export interface PollDependencies {
   /** Preferences that the user never set come from the cloud account. */
   adoptPreferences: (userId: number, user: CloudUser) => Promise<void>;
   onRejected: (reason: string, count: number) => void;
-  onInUse: (deviceId: string) => void;
+  /** With each poll: the serials that stay with another account. */
+  onInUse: (account: LeasedAccount, deviceIds: readonly string[]) => void;
   hasTargetNear: (userId: number) => Promise<ReadonlySet<string>>;
   cadence: { minSeconds: number; maxSeconds: number };
   random: () => number;
@@ -70,13 +74,15 @@ export async function pollAccount(deps: PollDependencies, account: LeasedAccount
     userId: account.userId,
     devices: list.devices,
     channels: read.channels,
+    before: known,
     readThrough: new Set(answered.map(({ deviceId }) => deviceId)),
     checked: new Set(checked.map(({ deviceId }) => deviceId)),
     readTime: list.readTime,
     onlineWithinMs,
   };
+  const turnedEmpty = list.devices.length === 0 && [...known.values()].some(({ isActive }) => isActive);
   const stored = await deps.dataSource.transaction((tx) => storeSeen(tx, seen));
-  for (const deviceId of stored.inUse) deps.onInUse(deviceId);
+  deps.onInUse(account, stored.inUse);
 
   const poll = {
     account: account.id,
@@ -95,9 +101,9 @@ export async function pollAccount(deps: PollDependencies, account: LeasedAccount
       cloudReadAt: list.readTime,
       accountId,
       ...(sweep && { sweptAt: list.readTime }),
-      // An empty list may mean that the account id changed: ask for it with the next poll.
       ...(user && { userReadAt: new Date() }),
-      ...(list.devices.length === 0 && !user && { userReadAt: new Date(0) }),
+      // Perhaps the account id changed: ask for it with the next poll.
+      ...(turnedEmpty && !user && { userReadAt: READ_USER_AGAIN }),
       nextPollInSeconds: nextPollSeconds(activities(list, read, stored.known, near), {
         ...deps.cadence,
         random: deps.random,
@@ -110,20 +116,22 @@ const NOTHING_READ: ChannelList = { channels: [], missing: [], unanswered: [], r
 
 type Call = <T>(request: (accessToken: string) => Promise<T>) => Promise<T>;
 
-/** A token that the cloud refuses is refreshed once and the request made once more. */
+/** One token for the whole poll; one that the cloud refuses is refreshed and the request made once more. */
 function withToken(tokens: AccessTokens, account: LeasedAccount): Call {
+  let token: string | undefined;
   return async (request) => {
-    const token = await tokens(account);
+    token ??= await tokens(account);
     try {
       return await request(token);
     } catch (error) {
       if (!(error instanceof CloudError && error.kind === 'unauthorized')) throw error;
-      return request(await tokens(account, token));
+      token = await tokens(account, token);
+      return request(token);
     }
   };
 }
 
-/** The user document is read once a day, and when the device list came back empty. */
+/** The user document is read once a day, and when the device list turned empty or was refused. */
 async function userIfDue(
   { client, adoptPreferences }: PollDependencies,
   account: LeasedAccount,
@@ -159,8 +167,11 @@ function newsOf(list: DeviceList, read: ChannelList, known: ReadonlyMap<string, 
 function probeNews(device: CloudDevice, probe: KnownProbe, channel: CloudChannel | null, readTime: Date) {
   const samples = channel ? newSamples(channel, probe) : [];
   const newest = samples.at(-1)?.measuredAt ?? probe.lastMeasuredAt;
-  const intervalSeconds = device.transmitIntervalSeconds ?? probe.learnedIntervalSeconds;
-  const condition = newCondition(probe, channel?.condition ?? null, { readTime, newest, intervalSeconds });
+  // Silence of a probe that only tells of changes means nothing while it is heard of.
+  const onChange = reportsOnChange(device);
+  const heardAt = onChange && newest !== null ? (device.lastSeenAt ?? newest) : newest;
+  const intervalSeconds = onChange ? null : (device.transmitIntervalSeconds ?? probe.learnedIntervalSeconds);
+  const condition = newCondition(probe, channel?.condition ?? null, { readTime, heardAt, intervalSeconds });
   const news = samples.map(toJobSample);
   return condition === null
     ? news

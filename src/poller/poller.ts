@@ -6,7 +6,7 @@ import { messageOf, NotFoundError } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { CloudError } from '../thermoworks/cloud-error.js';
 import { backOffSeconds } from './cadence.js';
-import { type PollDependencies, type PollReport, pollAccount } from './poll-account.js';
+import { type PollDependencies, type PollReport, pollAccount, READ_USER_AGAIN } from './poll-account.js';
 
 const RENEW_EVERY_MS = 3_000;
 const AT_ONCE = 24;
@@ -43,6 +43,7 @@ export function createPoller(deps: PollerDependencies): Poller {
   let task: ReturnType<typeof cron.schedule> | undefined;
   let renewal: NodeJS.Timeout | undefined;
   let closing = false;
+  let ticking: Promise<void> | undefined;
 
   const renew = () => {
     if (running.size === 0) return;
@@ -55,13 +56,21 @@ export function createPoller(deps: PollerDependencies): Poller {
     const room = AT_ONCE - running.size;
     if (closing || room <= 0) return;
     const leased = await accounts.leaseDue(owner, room);
+    // Closed meanwhile: close() waits for this tick and then gives the leases back.
+    if (closing) return;
     for (const account of leased) track(account).catch(() => undefined);
     // More may be due than there was room for: whoever finishes first asks again.
     if (leased.length === room) Promise.race(running.values()).then(safeTick, safeTick);
   }
 
   const safeTick = () => {
-    tick().catch((err) => deps.logger.error('leasing due accounts failed', { err }));
+    ticking ??= tick()
+      .catch((err) => {
+        deps.logger.error('leasing due accounts failed', { err });
+      })
+      .finally(() => {
+        ticking = undefined;
+      });
   };
 
   function track(account: LeasedAccount): Promise<PollReport> {
@@ -90,6 +99,7 @@ export function createPoller(deps: PollerDependencies): Poller {
     async close() {
       closing = true;
       await task?.destroy();
+      await ticking;
       await Promise.allSettled(running.values());
       clearInterval(renewal);
       await accounts.releaseLeases(owner);
@@ -141,5 +151,6 @@ export function afterFailure(
   const failedPolls = account.failedPolls + 1;
   const nextPollInSeconds = Math.max(askedFor, backOffSeconds(failedPolls, { ...cadence, random }));
   if (error.kind === 'provider') return { ...unchanged, nextPollInSeconds };
-  return { status: 'degraded', failedPolls, lastError: error.message, nextPollInSeconds };
+  const again = error.kind === 'forbidden' ? { userReadAt: READ_USER_AGAIN } : {};
+  return { status: 'degraded', failedPolls, lastError: error.message, nextPollInSeconds, ...again };
 }
