@@ -98,19 +98,12 @@ export function createMetrics() {
 function createGauges(
   named: (name: string, help: string) => { name: string; help: string; registers: Registry[] },
 ) {
-  const jobs = new Gauge({
-    ...named('queue_jobs', 'Jobs by queue and state'),
-    labelNames: ['queue', 'state'],
-  });
-  const waiting = new Gauge({
-    ...named('queue_oldest_waiting_seconds', 'Age of the job that waits longest'),
-    labelNames: ['queue'],
-  });
-  const pool = new Gauge({
-    ...named('db_pool_clients', 'Database connections and waiters'),
-    labelNames: ['state'],
-  });
-  const lag = new Gauge(named('newest_reading_lag_seconds', 'Age of the newest reading of all probes'));
+  const gauge = (name: string, help: string, ...labelNames: string[]) =>
+    new Gauge({ ...named(name, help), labelNames });
+  const jobs = gauge('queue_jobs', 'Jobs by queue and state', 'queue', 'state');
+  const waiting = gauge('queue_oldest_waiting_seconds', 'Age of the job that waits longest', 'queue');
+  const pool = gauge('db_pool_clients', 'Database connections and those who wait for one', 'state');
+  const lag = gauge('newest_reading_lag_seconds', 'Age of the newest reading of all probes');
   return (figures: Figures): void => {
     pool.set({ state: 'checked_out' }, figures.pool.checkedOut);
     pool.set({ state: 'idle' }, figures.pool.idle);

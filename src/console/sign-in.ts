@@ -10,9 +10,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
  * Lets through who shows the console token: as bearer token, or, so that a browser can ask for it, as password of user
  * `operator`. After 20 wrong ones in a minute an address is not listened to for the rest of it.
  */
-export function createSignIn(
-  token: string,
-): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
+export function createSignIn(token: string) {
   const wanted = digest(token);
   const wrong = new Map<string, { count: number; until: number }>();
   const countWrong = (address: string) => {
@@ -22,7 +20,7 @@ export function createSignIn(
     const [oldest] = wrong.keys();
     if (wrong.size > MAX_ADDRESSES && oldest !== undefined) wrong.delete(oldest);
   };
-  return async (request, reply) => {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const entry = wrong.get(request.ip);
     if (entry && entry.until < performance.now()) wrong.delete(request.ip);
     else if (entry && entry.count >= MAX_WRONG) {
@@ -31,11 +29,10 @@ export function createSignIn(
     const shown = shownToken(request.headers.authorization);
     if (shown !== undefined && timingSafeEqual(digest(shown), wanted)) return undefined;
     if (shown !== undefined) countWrong(request.ip);
-    reply.header(
-      'www-authenticate',
-      'Basic realm="Grill Stats: user operator, the console token", charset="UTF-8"',
-    );
-    return reply.status(401).send({ error: 'Unauthorized' });
+    return reply
+      .status(401)
+      .header('www-authenticate', 'Basic realm="Grill Stats"')
+      .send({ error: 'Unauthorized' });
   };
 }
 

@@ -4,7 +4,9 @@ const EVERY_MS = 5_000;
 async function refresh() {
   if (document.hidden) return;
   try {
-    const answer = await fetch(location.href, { signal: AbortSignal.timeout(EVERY_MS) });
+    const answer = await fetch(location.origin + location.pathname, {
+      signal: AbortSignal.timeout(EVERY_MS),
+    });
     if (!answer.ok) throw new Error(answer.statusText);
     const main = new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('main');
     document.querySelector('main').replaceWith(main);
