@@ -1,5 +1,6 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
 import type { ProbeRole } from '../readings/sample.js';
+import { Audited } from './base.js';
 import type { GrillingSession } from './grilling-session.js';
 import type { Probe } from './probe.js';
 
@@ -7,7 +8,7 @@ import type { Probe } from './probe.js';
 @Entity('session_members')
 @Index('session_members_probe_id_idx', ['probeId'])
 @Check('session_members_role_check', "role IN ('pit', 'food', 'storage', 'other')")
-export class SessionMember {
+export class SessionMember extends Audited {
   @PrimaryColumn({ type: 'integer', name: 'session_id', primaryKeyConstraintName: 'session_members_pkey' })
   sessionId!: number;
   @PrimaryColumn({ type: 'integer', name: 'probe_id', primaryKeyConstraintName: 'session_members_pkey' })

@@ -10,9 +10,7 @@ export type Severity = 'info' | 'warning' | 'critical';
 @Entity('temperature_alerts')
 @Unique('temperature_alerts_public_id_key', ['publicId'])
 @Index('temperature_alerts_user_id_idx', ['userId'])
-@Index('temperature_alerts_device_id_probe_id_idx', ['deviceId', 'probeId'], {
-  where: '"deleted_at" IS NULL',
-})
+@Index('temperature_alerts_device_id_probe_id_idx', ['deviceId', 'probeId'])
 @Check('temperature_alerts_direction_check', "direction IN ('up', 'down')")
 @Check('temperature_alerts_temperature_unit_check', "temperature_unit IN ('F', 'C')")
 @Check('temperature_alerts_hold_seconds_check', 'hold_seconds >= 0')

@@ -26,10 +26,11 @@ export class Readings1795000000004 implements MigrationInterface {
       BEGIN
         WHILE month_start <= last_at AT TIME ZONE 'UTC' LOOP
           partition_name := 'readings_' || to_char(month_start, 'YYYY_MM');
-          IF to_regclass(format('%I.%I', home, partition_name)) IS NULL THEN
-            -- Two callers at once: the second waits here and then finds the partition there.
+          IF NOT EXISTS (SELECT FROM pg_class WHERE relname = partition_name AND relnamespace = home::regnamespace) THEN
+            -- Two callers at once: the second waits here and then finds the partition there. (Not by to_regclass: what it
+            -- did not find before, it does not look for again.)
             PERFORM pg_advisory_xact_lock(hashtext('grill_stats_readings_partitions'));
-            IF to_regclass(format('%I.%I', home, partition_name)) IS NULL THEN
+            IF NOT EXISTS (SELECT FROM pg_class WHERE relname = partition_name AND relnamespace = home::regnamespace) THEN
               EXECUTE format(
                 'CREATE TABLE %I.%I PARTITION OF %I.readings FOR VALUES FROM (%L) TO (%L)',
                 home, partition_name, home,

@@ -46,6 +46,8 @@ export class Sessions1795000000005 implements MigrationInterface {
         role varchar(20) NOT NULL CONSTRAINT session_members_role_check CHECK (role IN ('pit', 'food', 'storage', 'other')),
         member_from timestamptz(3),
         member_to timestamptz(3),
+        created_at timestamptz(3) NOT NULL DEFAULT now(),
+        updated_at timestamptz(3) NOT NULL DEFAULT now(),
         CONSTRAINT session_members_pkey PRIMARY KEY (session_id, probe_id)
       );
       CREATE INDEX session_members_probe_id_idx ON session_members (probe_id);

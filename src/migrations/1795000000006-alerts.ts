@@ -58,8 +58,7 @@ export class Alerts1795000000006 implements MigrationInterface {
           END)
       );
       CREATE INDEX temperature_alerts_user_id_idx ON temperature_alerts (user_id);
-      CREATE INDEX temperature_alerts_device_id_probe_id_idx ON temperature_alerts (device_id, probe_id)
-        WHERE deleted_at IS NULL;
+      CREATE INDEX temperature_alerts_device_id_probe_id_idx ON temperature_alerts (device_id, probe_id);
       CREATE TABLE alert_states (
         alert_id integer NOT NULL CONSTRAINT alert_states_alert_id_fkey
           REFERENCES temperature_alerts (id) ON DELETE CASCADE,

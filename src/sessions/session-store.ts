@@ -195,7 +195,8 @@ async function upsertMembers(
      SELECT session_id, probe_id, role, member_from, member_to
      FROM jsonb_populate_recordset(NULL::session_members, $1) ORDER BY session_id, probe_id
      ON CONFLICT (session_id, probe_id) DO UPDATE
-       SET role = excluded.role, member_from = excluded.member_from, member_to = excluded.member_to`,
+       SET role = excluded.role, member_from = excluded.member_from, member_to = excluded.member_to,
+           updated_at = now()`,
     [JSON.stringify(records)],
   );
 }

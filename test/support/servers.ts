@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Client } from 'pg';
-import { toolsDir } from '../../scripts/tools.js';
+import { findToolOrSay, toolsDir } from '../../scripts/tools.js';
 import { startPostgres } from '../../src/embedded/postgres.js';
 import { startRedis } from '../../src/embedded/redis.js';
 import { type EmbeddedServer, freePort } from '../../src/embedded/server-process.js';
@@ -14,26 +14,37 @@ import { migrateTemplate } from './migrate-template.js';
 export { freePort };
 
 const logger = createLogger({ level: 'warn', format: 'pretty' });
+/** Nothing here outlives the test run. */
+const CARELESS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
 const servers: EmbeddedServer[] = [];
 const guards: ChildProcess[] = [];
 let folder: string | undefined;
 let postgres: Promise<string> | undefined;
+let debianPostgres: Promise<string> | undefined;
 let redis: Promise<string> | undefined;
 let template: Promise<string> | undefined;
 
 /** The PostgreSQL of this test run, started on the first call: 18 with pg_stat_statements, or DATABASE_TEST_URL. */
 export function testDatabaseUrl(): Promise<string> {
   const start = async () => {
-    const settings = {
-      shared_preload_libraries: 'pg_stat_statements',
-      fsync: 'off',
-      synchronous_commit: 'off',
-      full_page_writes: 'off',
-    };
+    const settings = { shared_preload_libraries: 'pg_stat_statements', ...CARELESS };
     return keep(await startPostgres({ dataDir: temporaryFolder(), logger, settings }));
   };
   postgres ??= process.env.DATABASE_TEST_URL ? Promise.resolve(process.env.DATABASE_TEST_URL) : start();
   return postgres;
+}
+
+/** Debian's PostgreSQL 15, started on the first call, or undefined after saying why not. */
+export async function debianPostgresUrl(): Promise<string | undefined> {
+  const tool = await findToolOrSay('postgresql-15');
+  if (!tool) return undefined;
+  const start = async () => {
+    const dataDir = join(temporaryFolder(), 'debian');
+    const binaries = { folder: dirname(tool.path), libraryPath: tool.libraryPath };
+    return keep(await startPostgres({ dataDir, logger, settings: CARELESS, binaries }));
+  };
+  debianPostgres ??= start();
+  return debianPostgres;
 }
 
 /** The Redis of this test run, started on the first call, or REDIS_TEST_URL. */
@@ -61,11 +72,12 @@ export async function createTestDatabase(): Promise<{ url: string; drop(): Promi
   return { url: await urlOf(name), drop: () => dropDatabase(name) };
 }
 
-/** A database without any table. */
-export async function createEmptyDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+/** A database without any table, on the server of this test run or the one at `server`. */
+export async function createEmptyDatabase(server?: string): Promise<{ url: string; drop(): Promise<void> }> {
+  const home = server ?? (await testDatabaseUrl());
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await runSql(await testDatabaseUrl(), `CREATE DATABASE ${name}`);
-  return { url: await urlOf(name), drop: () => dropDatabase(name) };
+  await runSql(home, `CREATE DATABASE ${name}`);
+  return { url: databaseOn(home, name), drop: () => runSql(home, dropSql(name)) };
 }
 
 /** Named by chance, so that two runs on one DATABASE_TEST_URL do not meet. */
@@ -77,13 +89,19 @@ async function createTemplate(): Promise<string> {
 }
 
 async function urlOf(database: string): Promise<string> {
-  const url = new URL(await testDatabaseUrl());
+  return databaseOn(await testDatabaseUrl(), database);
+}
+
+function databaseOn(server: string, database: string): string {
+  const url = new URL(server);
   url.pathname = `/${database}`;
   return url.toString();
 }
 
+const dropSql = (name: string) => `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`;
+
 async function dropDatabase(name: string): Promise<void> {
-  await runSql(await testDatabaseUrl(), `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  await runSql(await testDatabaseUrl(), dropSql(name));
 }
 
 async function runSql(url: string, text: string): Promise<void> {

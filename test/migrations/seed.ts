@@ -1,0 +1,67 @@
+/** Plausible rows for the tables that each migration makes, by the migration's file name without its number. */
+export const SEEDS: Record<string, string> = {
+  users: `
+    INSERT INTO organisations (public_id, name) VALUES (gen_random_uuid(), 'Smokehouse');
+    INSERT INTO users (public_id, organisation_id, email, name, temperature_unit, time_zone)
+      SELECT gen_random_uuid(), id, 'Pit@example.com', 'Pit', 'F', 'America/Chicago' FROM organisations;
+    INSERT INTO users (public_id, email, deleted_at) VALUES (gen_random_uuid(), 'gone@example.com', now());`,
+  credentials: `
+    INSERT INTO thermoworks_credentials (public_id, user_id, provider, thermoworks_uid, refresh_token)
+      SELECT gen_random_uuid(), id, 'thermoworks', 'uid-1', 'v1.k1.sealed' FROM users WHERE deleted_at IS NULL;`,
+  devices: `
+    INSERT INTO devices (public_id, user_id, device_id, nickname, type, status)
+      SELECT gen_random_uuid(), id, serial, 'Brisket', 'signals', 'online'
+      FROM users, unnest(ARRAY['M100000001', '24:0A:C4:00:00:01']) AS serial WHERE deleted_at IS NULL;
+    INSERT INTO probes (user_id, device_id, probe_id, label, role, last_value, last_unit, last_measured_at)
+      SELECT user_id, device_id, channel, 'Point', 'food', 203.2, 'F', now()
+      FROM devices, unnest(ARRAY['1', '2']) AS channel;
+    INSERT INTO detection_states SELECT id, '{"phase":"idle"}', now() FROM devices;`,
+  readings: `
+    SELECT ensure_readings_partitions('2026-01-31T23:59:59Z', '2026-03-01T00:00:00Z');
+    INSERT INTO readings (probe_id, measured_at, value, unit, flags)
+      SELECT probe, measured_at, 68.25, 'F', 0 FROM generate_series(1, 4) AS probe, unnest(ARRAY[
+        '2026-01-31T23:59:59.999Z', '2026-02-01T00:00:00Z', '2026-02-28T23:59:59.999Z', '2026-03-01T00:00:00Z'
+      ]::timestamptz[]) AS measured_at;
+    INSERT INTO readings (probe_id, measured_at, value, unit) VALUES (1, now(), 20.5, 'C'), (2, now(), 55, 'H');`,
+  sessions: `
+    INSERT INTO grilling_sessions (public_id, user_id, device_id, session_type, status, phase, start_time)
+      SELECT gen_random_uuid(), user_id, device_id, 'auto', 'active', 'active', '2026-01-31T20:00Z' FROM devices;
+    INSERT INTO grilling_sessions (public_id, user_id, device_id, session_type, status, phase, start_time, end_time)
+      SELECT gen_random_uuid(), user_id, device_id, 'manual', 'completed', 'ended', '2026-01-30T20:00Z', '2026-01-30T23:00Z'
+      FROM devices;
+    INSERT INTO session_members (session_id, probe_id, role)
+      SELECT s.id, p.id, 'food' FROM grilling_sessions s JOIN probes p USING (device_id);
+    INSERT INTO session_probe_stats
+      SELECT session_id, probe_id, 2, 13650, 68.25, now(), 68.25, now(), 68.25, now(), now() FROM session_members;`,
+  alerts: `
+    INSERT INTO temperature_alerts (public_id, user_id, device_id, probe_id, alert_type, target_temperature, direction,
+        min_temperature, threshold_value, window_seconds, silence_minutes, battery_percent)
+      SELECT gen_random_uuid(), user_id, device_id, CASE WHEN alert_type = 'battery' THEN NULL ELSE '1' END, alert_type,
+        203, 'up', 32, 5, 600, 10, 20
+      FROM devices, unnest(ARRAY['target', 'range', 'rising', 'falling', 'no_data', 'battery', 'probe_removed']) AS alert_type;
+    INSERT INTO alert_states (alert_id, side, tier, phase) SELECT id, 'up', 'warning', 'firing' FROM temperature_alerts;
+    INSERT INTO alert_events (public_id, alert_id, session_id, kind, side, tier, version, value, unit, measured_at)
+      SELECT gen_random_uuid(), a.id, (SELECT min(id) FROM grilling_sessions), 'fired', 'up', 'warning', 1, 203.2, 'F', now()
+      FROM temperature_alerts a;`,
+  notifications: `
+    INSERT INTO notification_channels (public_id, user_id, kind, config)
+      SELECT gen_random_uuid(), id, kind, '{"url":"https://example.com/hook"}'
+      FROM users, unnest(ARRAY['webhook', 'ntfy']) AS kind WHERE deleted_at IS NULL;
+    INSERT INTO notifications (id, alert_event_id, channel_id, expires_at)
+      SELECT gen_random_uuid(), e.id, c.id, now() FROM alert_events e, notification_channels c;
+    INSERT INTO notifications (id, subject, subject_id, channel_id, status, expires_at)
+      SELECT gen_random_uuid(), 'channel.test', public_id, id, 'delivered', now() FROM notification_channels;
+    INSERT INTO notification_attempts (notification_id, attempt, started_at, outcome, status_code, latency_ms)
+      SELECT id, 1, now(), 'failed', 503, 12 FROM notifications;`,
+  'dead-letters': `
+    INSERT INTO dead_letters (queue, job_id, data, reason, attempts) VALUES ('readings', 'poll-1', '{"v":1}', 'no unit', 3);`,
+  'reading-gaps': `
+    INSERT INTO reading_gaps (probe_id, gap_start, gap_end, cause)
+      SELECT id, '2026-01-31T23:00Z', '2026-02-01T01:00Z', 'offline' FROM probes;`,
+};
+
+/** `devices` of `Devices1795000000003`, as in the file's name. */
+export function topicOf(migration: string): string {
+  const word = migration.replace(/\d+$/, '');
+  return word.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
+}
