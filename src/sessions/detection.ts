@@ -131,7 +131,6 @@ function reopen(draft: Draft, probeId: number, atMs: number, value: number): voi
   const isHot = heat && track && !isBelowEndLimit(heat, baselineOf(track), value);
   const isLate = atMs - session.endMs > REOPEN_MS;
   if (!isLate && (isHot || isPitless)) {
-    mapProbes(draft, (other) => ({ ...other, lowest: undefined }));
     const phases = { status: 'active', phase: 'active', endMs: null, endReason: null } as const;
     put(draft, { ...session, ...phases, rebuild: true }, 'reopened', atMs);
   } else if (isLate || (heat && Object.keys(otherPits).length === 0)) draft.cook = undefined;

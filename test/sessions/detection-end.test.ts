@@ -89,13 +89,23 @@ describe('cooled end', () => {
     expect(outcome([...burns(120), ...lower, ...cools(50, 160, 123)]).end).to.equal(120);
   });
 
-  it('weighs the percentile by time', () => {
-    // Nine minutes in ten at 220 °C among many readings at 120 °C would not show in a count of readings.
-    const sear = trace({ 1: (m) => (m < 1 ? 20 : 220) }, { minutes: 100, everySeconds: 600 });
-    const short = trace({ 1: (m) => (m < 101 ? undefined : 120) }, { minutes: 111, everySeconds: 2 });
-    // 40 % of the span from 20 to 221 °C is 100.4 °C; from 20 to 121 °C it would be 60.4 °C.
-    const ended = outcome([...sear, ...short, ...cools(95, 150, 112)]);
-    expect(ended.steps.at(-1)).to.equal('ended 142');
+  it('takes the percentile by time, not by number of readings', () => {
+    // 40 % of the span from 20 to 221 °C is 100.4 °C; from 20 to 121 °C it is 60.4 °C.
+    const mostly = (hotUntil: number) =>
+      trace(
+        { 1: (m) => (m < 1 ? 20 : m < hotUntil ? 220 : undefined) },
+        { minutes: hotUntil, everySeconds: 300 },
+      );
+    const low = (from: number) =>
+      trace({ 1: (m) => (m < from ? undefined : m < 120 ? 120 : 95) }, { minutes: 160, everySeconds: 5 });
+    expect(outcome([...mostly(30), ...low(30)]).steps).to.include('ended 150');
+    expect(outcome([...mostly(10), ...low(10)]).steps).to.deep.equal(['started 10']);
+  });
+
+  it('lets a value hold for 15 min at most', () => {
+    const flash = [...burns(200), ...pitShows([201, 220])];
+    const back = trace({ 1: (m) => (m < 300 ? undefined : 95) }, { minutes: 350 });
+    expect(outcome([...flash, ...back]).steps).to.deep.equal(['started 6', 'paused 211', 'resumed 300']);
   });
 
   it('waits for all pits, except for one that is unplugged', () => {
@@ -251,6 +261,17 @@ describe('reopening', () => {
     expect(back.session?.stats.get(2)).to.include({ lastMs: at(199), count: 60 + 1 });
   });
 
+  it('asks each pit once, until one is hot', () => {
+    const pits = deviceFacts([probeFacts(1, 'Pit'), probeFacts(2, 'Pit 2')]);
+    const second = trace({ 2: (m) => (m < 1 ? 20 : 120) }, { minutes: 60 });
+    const rows = [...burns(60), ...second].sort((a, b) => a.measuredAtMs - b.measuredAtMs);
+    const cold = outcome([...rows, ...pitShows([200, 50], [205, 120])], pits);
+    expect(cold.steps.at(-1)).to.equal('ended 180');
+    expect(outcome([...rows, ...pitShows([200, 50]), shows(2, 205, 120)], pits).steps.at(-1)).to.equal(
+      'reopened 205',
+    );
+  });
+
   it('takes a short one up again that counted as cancelled', () => {
     const back = outcome([...burns(15), ...pitShows([200, 120])]);
     expect(back.steps).to.deep.equal(['started 6', 'paused 25', 'cancelled 135', 'reopened 200']);
@@ -297,16 +318,30 @@ describe('arming again after an end', () => {
     expect(minutesOf(again.session?.startMs ?? null)).to.equal(152);
   });
 
-  it('holds for a session that was ended by hand as well', () => {
-    const { world } = replay(smoker, burns(60));
-    const ended = world.sessions.map((session): Session => {
-      const bounds = { status: 'completed', phase: 'ended', endReason: 'manual', endMs: at(60.5) } as const;
-      return { ...session, ...bounds };
+  describe('holds for a session that was ended by hand as well', () => {
+    /** The world 30 s after the last reading, as the user left it. */
+    const endedByHand = (inputs: Observation[]): DeviceWorld => {
+      const { world } = replay(smoker, inputs);
+      const bounds = { status: 'completed', phase: 'ended', endReason: 'manual' } as const;
+      const endMs = (inputs.at(-1)?.measuredAtMs ?? 0) + 30_000;
+      return {
+        ...world,
+        sessions: world.sessions.map((session): Session => ({ ...session, ...bounds, endMs })),
+      };
+    };
+    const goOn = (start: DeviceWorld, rows: Observation[]) =>
+      rows.reduce((world, row) => reduceDevice(world, row, () => 'second').world, start).sessions;
+
+    it('on a hot grill', () => {
+      const rows = trace({ 1: (m) => (m < 61 ? undefined : 120) }, { minutes: 90 });
+      expect(goOn(endedByHand(burns(60)), rows).map(({ status }) => status)).to.deep.equal(['completed']);
     });
-    const rows = trace({ 1: (m) => (m < 61 ? undefined : 120) }, { minutes: 90 });
-    let left: DeviceWorld = { ...world, sessions: ended };
-    for (const row of rows) left = reduceDevice(left, row, () => 'second').world;
-    expect(left.sessions.length).to.equal(1);
+
+    it('and on a warm one the next start lies after it', () => {
+      const warm = endedByHand([...burns(60), ...pitShows([61, 45])]);
+      const [, second] = goOn(warm, pitShows([62, 45], [63, 80], [68, 80]));
+      expect(minutesOf(second?.startMs ?? null)).to.equal(62);
+    });
   });
 
   it('is not needed after a manual session began', () => {

@@ -56,7 +56,7 @@ describe('pit start', () => {
 
   it('needs two readings that span five minutes, with none below between them', () => {
     expect(startOf(pitShows([0, 20], [10, 80]))).to.equal(null);
-    expect(startOf(pitShows([0, 20], [10, 80], [14.99, 80]))).to.equal(null);
+    expect(startOf(pitShows([0, 20], [10, 80], [14.999, 80]))).to.equal(null);
     expect(startOf(pitShows([0, 20], [10, 80], [15, 80]))).to.equal(10);
     expect(startOf(pitShows([0, 20], [10, 80], [13, 59], [16, 80], [20, 80]))).to.equal(null);
     expect(startOf([...pitShows([0, 20], [10, 80]), shows(1, 12, null), ...pitShows([15, 80])])).to.equal(
@@ -213,17 +213,26 @@ describe('members', () => {
     }
   });
 
+  it('are measured against the baseline that they had before the session', () => {
+    const slow = [20, 18, 16, 15].map((celsius, index) => shows(2, 20 + index, celsius));
+    expect(started(probes, [...unlit(20), ...lit, ...slow.slice(0, 3)])?.members).to.equal('1pit');
+    expect(started(probes, [...unlit(20), ...lit, ...slow])?.members).to.equal('1pit 2food');
+  });
+
   it('join with their first value when they have no baseline, also when the last one is of yesterday', () => {
     const first = [...pitShows([0, 20], [10, 80], [15, 80]), shows(2, 20, 21)];
     expect(started(probes, first)?.members).to.equal('1pit 2food');
+    const silent = [shows(2, 0, 20), ...pitShows([600, 20], [610, 80], [615, 80])];
+    expect(started(probes, silent)?.members).to.equal('1pit');
     const yesterday = [shows(2, 0, 20), shows(2, 1, null), ...pitShows([600, 20], [610, 80], [615, 80])];
     expect(started(probes, yesterday)?.members).to.equal('1pit');
-    expect(started(probes, [...yesterday, shows(2, 620, 21)])?.members).to.equal('1pit 2food');
+    expect(started(probes, [...yesterday, shows(2, 620, 43)])?.members).to.equal('1pit 2food');
   });
 
   it('are not storage probes, nor humidity', () => {
     const others = [probeFacts(2, 'Fridge', { role: 'storage' }), probeFacts(3, 'RH', { kind: 'humidity' })];
-    const rows = [...pitShows([0, 20], [10, 80], [15, 80]), shows(2, 20, 4), shows(3, 20, 60)];
+    const idle = [shows(2, 0, 20), ...pitShows([0, 20]), shows(2, 9, 4), shows(3, 9, 60)];
+    const rows = [...idle, ...pitShows([10, 80], [15, 80]), shows(2, 20, 4), shows(3, 20, 60)];
     expect(started([probeFacts(1, 'Pit'), ...others], rows)?.members).to.equal('1pit');
   });
 
