@@ -94,7 +94,7 @@ export class UserManager {
     await this.db.query(
       `UPDATE users SET temperature_unit = coalesce(temperature_unit, $2), time_zone = coalesce(time_zone, $3),
          updated_at = now()
-       WHERE id = $1 AND (temperature_unit IS NULL AND $2 IS NOT NULL OR time_zone IS NULL AND $3 IS NOT NULL)`,
+       WHERE id = $1 AND (temperature_unit IS NULL OR time_zone IS NULL)`,
       [userId, preferredUnit, timeZone !== null && isTimeZone(timeZone) ? timeZone : null],
     );
   }

@@ -117,10 +117,11 @@ async function link(context: Context, options: LinkOptions): Promise<void> {
   };
   const proof = await prove().catch(explain);
   await context.transaction(async (tx) => {
-    const linked = await new CredentialManager(tx).link(userId, { provider, ...proof }, box);
+    const accounts = new CredentialManager(tx);
+    await accounts.link(userId, { provider, ...proof }, box);
     await new UserManager(tx).adoptPreferences(userId, proof.user);
     if (provider !== 'simulator' && email !== DEMO_EMAIL) await pauseDemo(tx);
-    context.show(view(tx, linked, email));
+    context.show(view(tx, await accounts.getOfUser(userId), email));
   });
 }
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError, loadConfig } from '../config.js';
+import { InputError, NotFoundError } from '../errors.js';
 import { accountCommand } from './account.js';
 import { alertCommand } from './alert.js';
 import { channelCommand } from './channel.js';
@@ -66,9 +67,10 @@ function createProgram(context: Context, { stdout, stderr }: Streams): Command {
   return program;
 }
 
-/** The error and what caused it, in one line. */
+/** The error, and what caused it where it was not foreseen, in one line. */
 function lineOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (error instanceof InputError || error instanceof NotFoundError) return error.message;
   const [first] = error instanceof AggregateError ? error.errors : [];
   const causes = [error.message || lineOf(first), error.cause === undefined ? '' : lineOf(error.cause)];
   return [...new Set(causes.filter((text) => text !== ''))].join(': ').replaceAll(/\s*\n\s*/g, ' ');

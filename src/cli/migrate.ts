@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Client } from 'pg';
-import { InputError, sqlStateOf } from '../errors.js';
+import { InputError, messageOf, sqlStateOf } from '../errors.js';
 import { type MigrationStep, migrateDown, migrateUp, migrationStates, stampMigrations } from '../migrate.js';
 import { answering, type Context, wholeNumber } from './context.js';
 
@@ -67,5 +67,5 @@ async function ensureDatabase(url: string): Promise<void> {
 function adviseStamp(error: unknown): never {
   if (!(error instanceof Error) || sqlStateOf(error.cause) !== DUPLICATE_TABLE) throw error;
   const advice = 'if what it makes is there already, mark it as applied with `grill-stats migrate stamp`';
-  throw new InputError(`${error.message} (${advice})`, { cause: error.cause });
+  throw new InputError(`${messageOf(error.cause)} (${advice})`, { cause: error });
 }

@@ -21,12 +21,16 @@ const INTERNAL = new Set([
   'lease_until',
 ]);
 
+/** Shown last. */
+const AUDIT = new Set(['created_at', 'updated_at']);
+
 /** An entity as people see it: column names and values, `id` the public id where it has one. */
 export function toRow(db: EntityManager, entity: object): Row {
   const { columns } = db.connection.getMetadata(entity.constructor);
   const valueIn = (name: string): unknown =>
     columns.find(({ databaseName }) => databaseName === name)?.getEntityValue(entity);
-  const shown = columns.map(({ databaseName }) => databaseName).filter((name) => !INTERNAL.has(name));
+  const names = columns.map(({ databaseName }) => databaseName).filter((name) => !INTERNAL.has(name));
+  const shown = names.toSorted((a, b) => Number(AUDIT.has(a)) - Number(AUDIT.has(b)));
   const id = valueIn('public_id');
   return {
     ...(id !== undefined && { id }),
