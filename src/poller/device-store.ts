@@ -66,6 +66,33 @@ function toKnownProbe(row: KnownRow): KnownProbe[] {
   ];
 }
 
+/** A row of `devices` that another live account than that of `user` shows, or showed in its latest polls. */
+const isHeld = (user: string) => `(devices.user_id <> ${user} AND devices.is_active AND EXISTS (
+  SELECT FROM thermoworks_credentials c JOIN users u ON u.id = c.user_id
+  WHERE c.user_id = devices.user_id AND u.deleted_at IS NULL))`;
+
+/** Those of these serials that stay with another account. */
+export async function serialsInUse(
+  db: DataSource,
+  userId: number,
+  serials: readonly string[],
+): Promise<Set<string>> {
+  return serialsOf(
+    await db.query(`SELECT device_id FROM devices WHERE device_id = ANY($1) AND ${isHeld('$2')}`, [
+      serials,
+      userId,
+    ]),
+  );
+}
+
+const serialsOf = (rows: unknown): Set<string> =>
+  new Set(
+    z
+      .array(z.object({ device_id: z.string() }))
+      .parse(rows)
+      .map((row) => row.device_id),
+  );
+
 /** What one poll saw, to be stored. */
 export interface Seen {
   userId: number;
@@ -154,18 +181,11 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
        cloud_update_time = coalesce(excluded.cloud_update_time, devices.cloud_update_time),
        channels_checked_at = coalesce(excluded.channels_checked_at, devices.channels_checked_at),
        missed_polls = 0, is_active = true, deleted_at = NULL, updated_at = now()
-     WHERE devices.user_id = excluded.user_id OR NOT devices.is_active OR NOT EXISTS (
-       SELECT FROM thermoworks_credentials c JOIN users u ON u.id = c.user_id
-       WHERE c.user_id = devices.user_id AND u.deleted_at IS NULL)
+     WHERE NOT ${isHeld('excluded.user_id')}
      RETURNING device_id`,
     [JSON.stringify(records)],
   );
-  return new Set(
-    z
-      .array(z.object({ device_id: z.string() }))
-      .parse(rows)
-      .map((row) => row.device_id),
-  );
+  return serialsOf(rows);
 }
 
 /** To the width of the columns of what is shown as the cloud says it; the cloud promises no length. */

@@ -7,9 +7,9 @@ import type { ChannelList } from '../thermoworks/channels.js';
 import type { CloudClient } from '../thermoworks/cloud-client.js';
 import { CloudError } from '../thermoworks/cloud-error.js';
 import type { DeviceList } from '../thermoworks/devices.js';
-import type { CloudChannel, CloudDevice, CloudUser } from '../thermoworks/types.js';
+import type { ChannelsWanted, CloudChannel, CloudDevice, CloudUser } from '../thermoworks/types.js';
 import { type DeviceActivity, nextPollSeconds } from './cadence.js';
-import { loadKnown, storeSeen } from './device-store.js';
+import { loadKnown, type Seen, serialsInUse, storeSeen } from './device-store.js';
 import {
   channelsToRead,
   isSweepDue,
@@ -58,31 +58,21 @@ export async function pollAccount(deps: PollDependencies, account: LeasedAccount
   const user = await userIfDue(deps, account, call);
   const accountId = user?.accountId ?? account.accountId;
   if (!accountId) throw new CloudError('user', 'no_account', 'no accountId');
-  const list = await call((token) => deps.client.devices(token, accountId));
-  const known = await loadKnown(deps.dataSource, account.userId);
+  const shown = await call((token) => deps.client.devices(token, accountId));
+  const serials = shown.devices.map(({ deviceId }) => deviceId);
+  const inUse = await serialsInUse(deps.dataSource, account.userId, serials);
+  const list = { ...shown, devices: shown.devices.filter(({ deviceId }) => !inUse.has(deviceId)) };
+  const before = await loadKnown(deps.dataSource, account.userId);
   const sweep = isSweepDue(account.sweptAt, list.readTime);
-  const wanted = channelsToRead(list.devices, known, { sweep, readTime: list.readTime });
+  const wanted = channelsToRead(list.devices, before, { sweep, readTime: list.readTime });
   const read =
     wanted.length === 0 ? NOTHING_READ : await call((token) => deps.client.channels(token, wanted));
   for (const rejected of [list.rejected, read.rejected]) {
     for (const [reason, count] of Object.entries(rejected)) deps.onRejected(reason, count ?? 0);
   }
-  const unanswered = new Set(read.unanswered.map(({ deviceId }) => deviceId));
-  const answered = wanted.filter(({ deviceId }) => !unanswered.has(deviceId));
-  const checked = answered.filter(({ probeIds }) => probeIds === null);
-  const seen = {
-    userId: account.userId,
-    devices: list.devices,
-    channels: read.channels,
-    before: known,
-    readThrough: new Set(answered.map(({ deviceId }) => deviceId)),
-    checked: new Set(checked.map(({ deviceId }) => deviceId)),
-    readTime: list.readTime,
-    onlineWithinMs,
-  };
-  const turnedEmpty = list.devices.length === 0 && [...known.values()].some(({ isActive }) => isActive);
+  const seen = seenOf(account.userId, list, read, { wanted, before });
   const stored = await deps.dataSource.transaction((tx) => storeSeen(tx, seen));
-  deps.onInUse(account, stored.inUse);
+  deps.onInUse(account, [...inUse, ...stored.inUse]);
 
   const poll = {
     account: account.id,
@@ -92,24 +82,29 @@ export async function pollAccount(deps: PollDependencies, account: LeasedAccount
   const jobs = toJobs(poll, newsOf(list, read, stored.known));
   for (const job of jobs) await deps.enqueue(job);
   const near = await deps.hasTargetNear(account.userId);
-  return {
-    jobs,
-    result: {
-      status: 'active',
-      failedPolls: 0,
-      lastError: null,
-      cloudReadAt: list.readTime,
-      accountId,
-      ...(sweep && { sweptAt: list.readTime }),
-      ...(user && { userReadAt: new Date() }),
-      // Perhaps the account id changed: ask for it with the next poll.
-      ...(turnedEmpty && !user && { userReadAt: READ_USER_AGAIN }),
-      nextPollInSeconds: nextPollSeconds(activities(list, read, stored.known, near), {
-        ...deps.cadence,
-        random: deps.random,
-      }),
-    },
-  };
+  const next = activities(list, read, stored.known, near);
+  const nextPollInSeconds = nextPollSeconds(next, { ...deps.cadence, random: deps.random });
+  // Perhaps the account id changed: then the next poll asks for it.
+  const turnedEmpty = serials.length === 0 && [...before.values()].some(({ isActive }) => isActive);
+  const userReadAt = user ? new Date() : turnedEmpty ? READ_USER_AGAIN : undefined;
+  const sweptAt = sweep ? list.readTime : undefined;
+  const good = { status: 'active' as const, failedPolls: 0, lastError: null, cloudReadAt: list.readTime };
+  return { jobs, result: { ...good, accountId, sweptAt, userReadAt, nextPollInSeconds } };
+}
+
+/** A device was read through when all of its channels that were wanted came, or are known not to be there. */
+function seenOf(
+  userId: number,
+  { devices, readTime }: DeviceList,
+  { channels, unanswered }: ChannelList,
+  { wanted, before }: { wanted: readonly ChannelsWanted[]; before: ReadonlyMap<string, KnownDevice> },
+): Seen {
+  const open = new Set(unanswered.map(({ deviceId }) => deviceId));
+  const answered = wanted.filter(({ deviceId }) => !open.has(deviceId));
+  const readThrough = new Set(answered.map(({ deviceId }) => deviceId));
+  const all = answered.filter(({ probeIds }) => probeIds === null);
+  const checked = new Set(all.map(({ deviceId }) => deviceId));
+  return { userId, devices, channels, before, readThrough, checked, readTime, onlineWithinMs };
 }
 
 const NOTHING_READ: ChannelList = { channels: [], missing: [], unanswered: [], readTime: null, rejected: {} };
