@@ -53,11 +53,16 @@ function observe(progress: Progress, observation: Exclude<Input, Moment>, newId:
     const intervalMs = expectedIntervalMs(progress.world, probe);
     const gap = observation.hundredths === null ? null : gapBefore(progress.world, probe, observation);
     if (gap) progress.gaps.push(gap);
-    progress.probes.set(probe.id, advance(probe, observation));
+    const next = advance(probe, observation);
+    progress.probes.set(probe.id, next);
     if (trusted) {
       // A stale probe is one that nobody heard of: that is lost contact, which has timers of its own.
       if (observation.condition !== 'stale') detect(progress, observation, newId);
       alert(progress, observation, intervalMs);
+      const { condition, conditionMs } = next;
+      // A value from before the probe fell silent, come after the news of that: it is still silent.
+      if (observation.condition !== condition && conditionMs !== null)
+        alert(progress, { ...observation, hundredths: null, measuredAtMs: conditionMs }, intervalMs);
     }
   }
   if (observation.hundredths !== null && trusted) rollUp(progress, observation);
@@ -69,11 +74,16 @@ function isLate({ lastMs, conditionMs }: ProbeState, { measuredAtMs, hundredths 
   return lastMs !== null && measuredAtMs <= lastMs;
 }
 
-/** The probe after one more reading. A clock that runs ahead does not move the high-water mark. */
+/**
+ * The probe after one more reading. A clock that runs ahead does not move the high-water mark, nor does a value from
+ * before the probe was seen without one take that back; but any value ends being stale.
+ */
 function advance(probe: ProbeState, observation: Exclude<Input, Moment>): ProbeState {
   const { measuredAtMs, hundredths, unit, flags, condition } = observation;
   if (flags & FLAG.skewed) return probe;
-  const changed = condition !== probe.condition;
+  const { condition: was, conditionMs } = probe;
+  const older = was !== 'stale' && conditionMs !== null && measuredAtMs < conditionMs;
+  const changed = condition !== was && !older;
   const current = changed ? { ...probe, condition, conditionMs: measuredAtMs } : probe;
   if (hundredths === null) return current;
   return {

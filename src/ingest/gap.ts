@@ -1,3 +1,4 @@
+import { FLAG } from '../readings/sample.js';
 import type { Moment } from '../sessions/types.js';
 import type { Gap, IngestWorld, Input, ProbeState } from './types.js';
 
@@ -16,7 +17,8 @@ export function gapBefore(
 ): Gap | null {
   const { recordingIntervalSeconds, statedIntervalSeconds, reportsOnChange } = world;
   const seconds = recordingIntervalSeconds || statedIntervalSeconds || probe.learnedIntervalSeconds;
-  if (reportsOnChange || seconds === null || probe.lastMs === null) return null;
+  if (reportsOnChange || seconds === null || probe.lastMs === null || reading.flags & FLAG.skewed)
+    return null;
   const lengthMs = reading.measuredAtMs - probe.lastMs;
   if (lengthMs <= MISSED * seconds * 1000) return null;
   const { previousPollMs, failedBetween } = reading.poll;

@@ -15,7 +15,7 @@ import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
 import { type Batch, type DeviceMoment, gather, inputsByDevice, keyOf, toReadings } from './gather.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
-import { insertGaps, loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
+import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
 
 /** What one transaction did. What must follow it outside the database is `notificationIds`. */
 export interface IngestOutcome {
@@ -100,7 +100,11 @@ async function store(
 ): Promise<string[]> {
   const sessions = await rebuildSessions(tx, folded.flatMap(changedSessions));
   const ids = await saveSessions(tx, sessions);
-  await saveProbes(tx, folded.flatMap(changedProbes));
+  await saveProbes(
+    tx,
+    folded.flatMap(changedProbes),
+    folded.flatMap(({ gaps }) => gaps),
+  );
   await saveDetections(
     tx,
     folded
@@ -108,10 +112,6 @@ async function store(
         ({ before, world }) => before.sessions !== world.sessions || moved.has(world.sessions.device.id),
       )
       .map(({ world }) => world),
-  );
-  await insertGaps(
-    tx,
-    folded.flatMap(({ gaps }) => gaps),
   );
   await saveStates(tx, folded.flatMap(changedStates));
   const known = new Map(

@@ -140,12 +140,24 @@ function toProbeState(row: WorldRow): ProbeState {
   };
 }
 
-/** Stores the probes that changed, one statement. */
-export async function saveProbes(tx: EntityManager, probes: readonly ProbeState[]): Promise<void> {
+/** Stores the probes that changed, and the gaps that their readings ended: one statement. */
+export async function saveProbes(
+  tx: EntityManager,
+  probes: readonly ProbeState[],
+  gaps: readonly Gap[],
+): Promise<void> {
   if (probes.length === 0) return;
   const sorted = probes.toSorted((a, b) => a.id - b.id);
+  const sortedGaps = gaps.toSorted((a, b) => a.probeId - b.probeId || a.startMs - b.startMs);
   await tx.query(
-    `UPDATE probes SET last_measured_at = timestamptz 'epoch' + make_interval(secs => new.ms / 1000.0),
+    `WITH gap AS (
+       INSERT INTO reading_gaps (probe_id, gap_start, gap_end, cause)
+       SELECT probe_id, timestamptz 'epoch' + make_interval(secs => start_ms / 1000.0),
+         timestamptz 'epoch' + make_interval(secs => end_ms / 1000.0), cause
+       FROM unnest($8::integer[], $9::bigint[], $10::bigint[], $11::varchar[]) AS new (probe_id, start_ms, end_ms, cause)
+       ON CONFLICT DO NOTHING
+     )
+     UPDATE probes SET last_measured_at = timestamptz 'epoch' + make_interval(secs => new.ms / 1000.0),
        last_value = new.hundredths / 100, last_unit = new.unit, learned_interval_seconds = new.learned,
        state = new.state, state_at = timestamptz 'epoch' + make_interval(secs => new.state_ms / 1000.0),
        updated_at = now()
@@ -160,6 +172,10 @@ export async function saveProbes(tx: EntityManager, probes: readonly ProbeState[
       sorted.map(({ learnedIntervalSeconds }) => learnedIntervalSeconds),
       sorted.map(({ condition }) => condition),
       sorted.map(({ conditionMs }) => conditionMs),
+      sortedGaps.map(({ probeId }) => probeId),
+      sortedGaps.map(({ startMs }) => startMs),
+      sortedGaps.map(({ endMs }) => endMs),
+      sortedGaps.map(({ cause }) => cause),
     ],
   );
 }
@@ -179,25 +195,6 @@ export async function saveDetections(tx: EntityManager, worlds: readonly IngestW
       rows.map(({ id }) => id),
       rows.map(({ state }) => JSON.stringify(state)),
       rows.map(({ dueMs }) => dueMs),
-    ],
-  );
-}
-
-/** Stores what nobody observed, one statement. */
-export async function insertGaps(tx: EntityManager, gaps: readonly Gap[]): Promise<void> {
-  if (gaps.length === 0) return;
-  const sorted = gaps.toSorted((a, b) => a.probeId - b.probeId || a.startMs - b.startMs);
-  await tx.query(
-    `INSERT INTO reading_gaps (probe_id, gap_start, gap_end, cause)
-     SELECT probe_id, timestamptz 'epoch' + make_interval(secs => start_ms / 1000.0),
-       timestamptz 'epoch' + make_interval(secs => end_ms / 1000.0), cause
-     FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::varchar[]) AS new (probe_id, start_ms, end_ms, cause)
-     ON CONFLICT DO NOTHING`,
-    [
-      sorted.map(({ probeId }) => probeId),
-      sorted.map(({ startMs }) => startMs),
-      sorted.map(({ endMs }) => endMs),
-      sorted.map(({ cause }) => cause),
     ],
   );
 }

@@ -113,6 +113,8 @@ export function job(
   return {
     version: 1,
     account: 1,
+    previousPollMs: null,
+    failedBetween: false,
     probes: samples.flatMap((list, index) =>
       list.length === 0
         ? []
@@ -134,6 +136,7 @@ const DUMPED = {
   grilling_sessions: 'id',
   session_members: 'session_id, probe_id',
   session_probe_stats: 'session_id, probe_id',
+  reading_gaps: 'id',
   detection_states: 'device_id',
   temperature_alerts: 'id',
   alert_states: 'alert_id, side, tier',
