@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { EntityManager } from 'typeorm';
 import { UserManager } from '../accounts/user-manager.js';
 import { AlertManager } from '../alerts/alert-manager.js';
+import type { SessionMember } from '../entities/session-member.js';
 import { SessionManager } from '../sessions/session-manager.js';
 import { answering, type Context, collect, publicId, type Row } from './context.js';
 import { toRow } from './text.js';
@@ -58,12 +59,17 @@ async function view(db: EntityManager, id: string): Promise<Row> {
   return {
     ...toRow(db, session),
     probes: probes.map(({ member, stats }) => ({
+      // First, for the order; last, since the columns of the same name hold our own number.
+      ...namesOf(member),
       ...toRow(db, member),
       ...(stats && toRow(db, stats)),
       ...(stats && { temperature_sum_hundredths: Number(stats.temperatureSumHundredths) }),
       reading_count: stats?.readingCount ?? 0,
-      probe_id: member.probe?.probeId,
-      label: member.probe?.label,
+      ...namesOf(member),
     })),
   };
+}
+
+function namesOf({ probe }: SessionMember): Row {
+  return { probe_id: probe?.probeId, label: probe?.label };
 }

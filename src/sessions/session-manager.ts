@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { DeviceManager, getProbe, type OwnedDevice } from '../accounts/device-manager.js';
 import { DetectionState } from '../entities/detection-state.js';
 import { GrillingSession } from '../entities/grilling-session.js';
+import type { SessionMember as MemberRow } from '../entities/session-member.js';
 import { SessionProbeStats } from '../entities/session-probe-stats.js';
 import { InputError, NotFoundError } from '../errors.js';
 import { dueAtMs, reduceDevice } from './detection.js';
@@ -16,9 +17,8 @@ import type { DeviceFacts, ProbeFacts, Session, SessionMember } from './types.js
 /** A session with its members, each with its probe and, once it has readings, its roll-up. */
 export interface SessionView {
   session: GrillingSession;
-  probes: { member: SessionMemberRow; stats: SessionProbeStats | undefined }[];
+  probes: { member: MemberRow; stats: SessionProbeStats | undefined }[];
 }
-type SessionMemberRow = NonNullable<GrillingSession['members']>[number];
 
 const clockRows = z.array(z.object({ at: z.date() }));
 

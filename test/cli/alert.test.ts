@@ -1,0 +1,84 @@
+import { expect } from 'chai';
+import { at, type CommandLine, items, openCommandLine, withReadings } from './command-line.js';
+
+describe('grill-stats alert', () => {
+  let cli: CommandLine;
+  let create: string[];
+  before(async () => {
+    cli = await openCommandLine();
+    await withReadings(cli, 'a@example.com');
+    const deviceId = String(at(await cli.json(['device', 'list']), '0.device_id'));
+    create = ['alert', 'create', '--email', 'a@example.com', '--device', deviceId, '--probe', '1'];
+  });
+  after(() => cli.close());
+
+  it('creates, shows, lists and deletes', async () => {
+    const target = [
+      '--type',
+      'target',
+      '--target-temperature',
+      '900',
+      '--temperature-unit',
+      'F',
+      '--name',
+      'Hot',
+    ];
+    const created = await cli.json([...create, ...target]);
+    expect(created).to.include({
+      alert_type: 'target',
+      target_temperature: 900,
+      direction: 'up',
+      already_met: false,
+    });
+    const id = String(at(created, 'id'));
+    expect(at(await cli.json(['alert', 'show', id]), 'name')).to.equal('Hot');
+    expect(items(await cli.json(['alert', 'list', '--email', 'a@example.com']))).to.have.length(1);
+    await cli.json(['alert', 'delete', id]);
+    expect((await cli.run(['alert', 'show', id])).code).to.equal(1);
+    expect(await cli.json(['alert', 'list', '--email', 'a@example.com'])).to.deep.equal([]);
+  });
+
+  it('says that a target is met already', async () => {
+    const met = await cli.json([
+      ...create,
+      '--type',
+      'target',
+      '--target-temperature',
+      '-50',
+      '--temperature-unit',
+      'C',
+    ]);
+    expect(at(met, 'already_met')).to.equal(true);
+  });
+
+  it('takes a range with all its numbers', async () => {
+    const range = [
+      '--type',
+      'range',
+      '--min-temperature',
+      '-5',
+      '--max-temperature',
+      '300',
+      '--hold-seconds',
+      '0',
+    ];
+    const made = await cli.json([...create, ...range, '--hysteresis', '2.5', '--severity', 'critical']);
+    expect(made).to.include({ min_temperature: -5, max_temperature: 300, hold_seconds: 0, hysteresis: 2.5 });
+  });
+
+  it('names the option that is wrong', async () => {
+    const wrong = [
+      [['--type', 'target'], '--target-temperature'],
+      [['--type', 'target', '--target-temperature', 'hot'], '--target-temperature'],
+      [['--type', 'range', '--min-temperature', '300', '--max-temperature', '200'], '--min-temperature'],
+      [['--type', 'target', '--target-temperature', '90', '--hold-seconds', '-1'], '--hold-seconds'],
+      [['--type', 'no_data'], '--type'],
+    ] as const;
+    for (const [options, name] of wrong) {
+      const { code, stderr } = await cli.run([...create, ...options]);
+      expect(code).to.equal(1);
+      expect(stderr).to.include(name);
+      expect(stderr.trim().split('\n')).to.have.length(1);
+    }
+  });
+});

@@ -1,0 +1,69 @@
+import { createServer, type Server } from 'node:http';
+import { expect } from 'chai';
+import { Webhook } from 'standardwebhooks';
+import { at, type CommandLine, openCommandLine } from './command-line.js';
+
+describe('grill-stats channel', () => {
+  let cli: CommandLine;
+  let receiver: Server;
+  let url: string;
+  let answer = 204;
+  const received: { headers: Record<string, string>; body: string }[] = [];
+  const allowed = { env: { ALLOW_PRIVATE_WEBHOOKS: 'true' } };
+
+  before(async () => {
+    cli = await openCommandLine();
+    await cli.json(['user', 'create', '--email', 'a@example.com']);
+    receiver = createServer(async (request, response) => {
+      let body = '';
+      for await (const chunk of request) body += chunk;
+      const headers = Object.entries(request.headers).map(([name, value]) => [name, String(value)]);
+      received.push({ headers: Object.fromEntries(headers), body });
+      response.writeHead(answer).end();
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${at(receiver.address(), 'port')}/hook`;
+  });
+  after(async () => {
+    receiver.close();
+    await cli.close();
+  });
+  const create = ['channel', 'create', '--email', 'a@example.com', '--kind', 'webhook'];
+
+  it('refuses a private address unless it is allowed', async () => {
+    const { code, stderr } = await cli.run([...create, '--url', url]);
+    expect(code).to.equal(1);
+    expect(stderr).to.match(/^grill-stats: --url /);
+    expect(await cli.json(['channel', 'list', '--email', 'a@example.com'])).to.deep.equal([]);
+  });
+
+  it('makes a secret, shows it once, and delivers a test that it signs', async () => {
+    const channel = await cli.json([...create, '--url', url], allowed);
+    const [id, secret] = [String(at(channel, 'id')), String(at(channel, 'secret'))];
+    const tested = await cli.json(['channel', 'test', id], allowed);
+    expect(tested).to.include({ status: 'delivered', outcome: 'delivered', status_code: 204 });
+    const [message] = received.splice(0);
+    expect(new Webhook(secret).verify(message?.body ?? '', message?.headers ?? {})).to.include({
+      type: 'channel.test',
+    });
+    const listed = await cli.json(['channel', 'list', '--email', 'a@example.com']);
+    expect(at(listed, '0.last_proven_at')).to.be.a('string');
+    expect(JSON.stringify(listed)).to.not.include(secret);
+    await cli.json(['channel', 'delete', id]);
+    expect((await cli.run(['channel', 'test', id], allowed)).code).to.equal(1);
+  });
+
+  it('exits 1 and shows the outcome of a test that did not arrive', async () => {
+    const secret = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
+    const given = await cli.json([...create, '--url', url, '--secret-stdin'], { ...allowed, stdin: secret });
+    expect(at(given, 'secret')).to.equal(undefined);
+    answer = 500;
+    const { code, stdout, stderr } = await cli.run(
+      ['channel', 'test', String(at(given, 'id')), '--json'],
+      allowed,
+    );
+    expect(code).to.equal(1);
+    expect(JSON.parse(stdout)).to.include({ status: 'pending', outcome: 'failed', status_code: 500 });
+    expect(stderr).to.match(/^grill-stats: the test did not arrive: .*500.*\n$/);
+  });
+});
