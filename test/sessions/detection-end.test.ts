@@ -108,6 +108,22 @@ describe('cooled end', () => {
     expect(outcome([...flash, ...back]).steps).to.deep.equal(['started 6', 'paused 211', 'resumed 300']);
   });
 
+  it('does not count the time that the probe is unplugged', () => {
+    const flash = [...burns(100), ...pitShows([101, 220]), shows(1, 101.5, null)];
+    const back = trace({ 1: (m) => (m < 120 ? undefined : 95) }, { minutes: 200 });
+    expect(outcome([...flash, ...back]).steps).to.deep.equal(['started 6']);
+  });
+
+  it('comes to a pit that was cold when it was unplugged, while food is still watched', () => {
+    const food = trace({ 2: (m) => (m < 1 ? 20 : 50) }, { minutes: 160 });
+    const pulled = (celsius: number) => {
+      const rows = [...burns(120), ...pitShows([121, celsius]), shows(1, 122, null), ...food];
+      return outcome(rows.sort((a, b) => a.measuredAtMs - b.measuredAtMs)).steps;
+    };
+    expect(pulled(50)).to.include('ended 151');
+    expect(pulled(120)).to.not.include('ended 151');
+  });
+
   it('waits for all pits, except for one that is unplugged', () => {
     const pits = deviceFacts([probeFacts(1, 'Pit'), probeFacts(2, 'Pit 2')]);
     const second = (celsius: number | null) =>
@@ -314,8 +330,8 @@ describe('arming again after an end', () => {
   });
 
   it('dates the new start from that lowest value, never into the session before', () => {
-    const again = outcome([...cooled, ...pitShows([152, 55], [153, 80], [158, 80])]);
-    expect(minutesOf(again.session?.startMs ?? null)).to.equal(152);
+    const again = outcome([...cooled, ...pitShows([152, 56], [153, 55], [154, 80], [159, 80])]);
+    expect(minutesOf(again.session?.startMs ?? null)).to.equal(153);
   });
 
   describe('holds for a session that was ended by hand as well', () => {
