@@ -1,0 +1,217 @@
+import type { DataSource } from 'typeorm';
+import { createAccessTokens } from '../../src/accounts/access-token.js';
+import { CredentialManager, type LeasedAccount } from '../../src/accounts/credential-manager.js';
+import { createSecretBox } from '../../src/accounts/secret-box.js';
+import { UserManager, type UserSettings } from '../../src/accounts/user-manager.js';
+import { devicesNearTarget } from '../../src/alerts/near-target.js';
+import { createDatabase } from '../../src/database.js';
+import { createIngest } from '../../src/ingest/ingest.js';
+import { NotificationManager } from '../../src/notifications/notification-manager.js';
+import { createInUseReport } from '../../src/poller/in-use.js';
+import type { PollDependencies } from '../../src/poller/poll-account.js';
+import { createPoller, type Poller, type PollerDependencies } from '../../src/poller/poller.js';
+import type { ReadingsJob } from '../../src/queues/jobs.js';
+import { type CloudClient, createCloudClient } from '../../src/thermoworks/cloud-client.js';
+import { KEY, openCloud, REFERER } from '../simulator/cloud.js';
+import { captureLog } from '../support/captured-log.js';
+import { TEST_POOL } from '../support/pool-settings.js';
+import { createTestDatabase } from '../support/servers.js';
+import { waitFor } from '../support/wait-for.js';
+
+export const secretBox = createSecretBox([{ id: 'test', key: Buffer.alloc(32, 7) }]);
+
+export function clientOf(url: string, onRequest: (call: string) => void = () => undefined): CloudClient {
+  const hosts = { firebase: url, identity: url, token: url, firestore: url, storage: url };
+  const app = { apiKey: KEY, appId: '1:78998049458:web:b41e9d405d8c7de95eefab', referer: REFERER };
+  return createCloudClient({
+    provider: { name: 'thermoworks', ...app, hosts },
+    limits: { retryBaseMs: 1 },
+    onRequest,
+  });
+}
+
+export async function openDatabase(url: string): Promise<DataSource> {
+  const { dataSource } = createDatabase({ url, pool: TEST_POOL });
+  await dataSource.initialize();
+  return dataSource;
+}
+
+/** A user here, linked to a cloud account by its refresh token. */
+export async function linkAccount(
+  dataSource: DataSource,
+  client: CloudClient,
+  { email, refreshToken, ...settings }: { email: string; refreshToken: string } & UserSettings,
+): Promise<{ user: number; account: number }> {
+  const tokens = await client.refresh(refreshToken);
+  const cloudUser = await client.user(tokens.accessToken, tokens.uid);
+  return dataSource.transaction(async (tx) => {
+    const users = new UserManager(tx);
+    const user = (await users.findByEmail(email)) ?? (await users.create({ email, ...settings }));
+    const link = { provider: 'thermoworks' as const, tokens, user: cloudUser };
+    return { user: user.id, account: (await new CredentialManager(tx).link(user.id, link, secretBox)).id };
+  });
+}
+
+/** What a poll needs, with ingest in place of a queue unless `enqueue` is given. */
+export function pollParts(
+  dataSource: DataSource,
+  client: CloudClient,
+  more: Partial<PollDependencies> = {},
+): PollDependencies {
+  const ingest = createIngest({ dataSource });
+  return {
+    dataSource,
+    client,
+    tokens: createAccessTokens({
+      dataSource,
+      box: secretBox,
+      refresh: (_, refreshToken) => client.refresh(refreshToken),
+      onDead: async (tx, { userId, publicId }) => {
+        await new NotificationManager(tx).createAboutAccount(userId, publicId);
+      },
+    }),
+    enqueue: async (job) => {
+      await ingest([job]);
+    },
+    adoptPreferences: (userId, user) => new UserManager(dataSource.manager).adoptPreferences(userId, user),
+    onRejected: () => undefined,
+    onInUse: () => undefined,
+    hasTargetNear: (userId) => devicesNearTarget(dataSource.manager, userId),
+    cadence: { minSeconds: 15, maxSeconds: 900 },
+    random: () => 0.5,
+    ...more,
+  };
+}
+
+export function pollerOf(
+  parts: PollDependencies,
+  more: Partial<PollerDependencies> = {},
+): { poller: Poller; entries: Record<string, unknown>[] } {
+  const { logger, entries } = captureLog();
+  const { dataSource, cadence, random } = parts;
+  const cron = '* * * * * *';
+  const rest = { pollOf: () => parts, cron, cadence, random, logger, onPoll: () => undefined };
+  return { poller: createPoller({ dataSource, ...rest, ...more }), entries };
+}
+
+export interface StoredReading {
+  device_id: string;
+  probe_id: string;
+  measured_at: string;
+  value: number;
+  unit: string;
+}
+
+/** Every stored reading of a user (default: of all), as text rows that a ledger's rows can be compared with. */
+export async function storedRows(dataSource: DataSource, user?: number): Promise<string[]> {
+  const rows = await dataSource.query<(Omit<StoredReading, 'measured_at'> & { measured_at: Date })[]>(
+    `SELECT p.device_id, p.probe_id, r.measured_at, r.value, r.unit FROM readings r JOIN probes p ON p.id = r.probe_id
+     WHERE $1::integer IS NULL OR p.user_id = $1`,
+    [user ?? null],
+  );
+  return rows.map((row) => rowText({ ...row, measured_at: row.measured_at.toISOString() })).sort();
+}
+
+export function rowText({ device_id, probe_id, measured_at, value, unit }: StoredReading): string {
+  return `${device_id} ${probe_id} ${measured_at} ${value} ${unit}`;
+}
+
+/** A simulator whose clock only the test moves, a database, and linked accounts that are polled on demand. */
+export async function openKitchen({ accounts = 1, devices = 1 } = {}) {
+  const cloud = await openCloud({ accounts, devices, deviceDelayMs: 0 });
+  const database = await createTestDatabase();
+  const dataSource = await openDatabase(database.url);
+  const sent: string[] = [];
+  const client = clientOf(cloud.simulator.url, (call) => sent.push(call));
+  const ingest = createIngest({ dataSource });
+  const queue = { fate: 'ingested' as 'ingested' | 'lost' | 'broken', jobs: [] as ReadingsJob[] };
+  const report = captureLog();
+  const inUse = createInUseReport(report.logger);
+  const parts = pollParts(dataSource, client, {
+    onInUse: inUse,
+    enqueue: async (job) => {
+      if (queue.fate === 'broken') throw new Error('Connection terminated unexpectedly');
+      queue.jobs.push(job);
+      if (queue.fate === 'ingested') await ingest([job]);
+    },
+  });
+  const { poller } = pollerOf(parts);
+
+  const control = async (path: string, body: object) => {
+    const { status, text } = await cloud.post(`/_control/${path}`, body);
+    if (status !== 200) throw new Error(text);
+  };
+  const served = async () => {
+    const { json } = await cloud.request('/_control/requests');
+    return Object.values(Object(Reflect.get(Object(json), 'counts'))).reduce(
+      (a: number, b) => a + Number(b),
+      0,
+    );
+  };
+  let servedBefore = 0;
+  /** Polls, and tells the calls that it made, as the simulator saw them. */
+  const poll = async (account: number) => {
+    sent.length = 0;
+    await cloud.request('/_control/requests', { method: 'DELETE' });
+    const jobsBefore = queue.jobs.length;
+    const error = await poller.pollNow(account).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    await waitFor(async () => (await served()) === sent.length, { what: 'the requests that were sent' });
+    servedBefore = sent.length;
+    const counts: Record<string, number> = {};
+    for (const call of sent) counts[call] = (counts[call] ?? 0) + 1;
+    return { counts, error, jobs: queue.jobs.slice(jobsBefore) };
+  };
+  const accountRow = async (id: number) => {
+    const [row] = await dataSource.query(
+      `SELECT status, failed_polls, last_error, extract(epoch FROM next_poll_at - now())::float8 AS next_in
+       FROM thermoworks_credentials WHERE id = $1`,
+      [id],
+    );
+    return row;
+  };
+
+  return {
+    cloud,
+    dataSource,
+    client,
+    parts,
+    poller,
+    queue,
+    report,
+    poll,
+    accountRow,
+    requests: () => servedBefore,
+    fault: (body: object) => control('faults', body),
+    noFaults: () => cloud.request('/_control/faults', { method: 'DELETE' }),
+    readings: (body: object) => control('readings', body),
+    /** Moves the cloud's clock. */
+    pass: (seconds: number) => {
+      cloud.clock.now += seconds * 1000;
+    },
+    link: (index = 0, email = `cook${index + 1}@here.test`, settings: UserSettings = {}) =>
+      linkAccount(dataSource, client, {
+        email,
+        refreshToken: cloud.account(index).refresh_token,
+        ...settings,
+      }),
+    served: (index = 0) =>
+      cloud.simulator
+        .ledger()
+        .filter(({ account }) => account === cloud.account(index).email)
+        .map(rowText)
+        .sort(),
+    close: async () => {
+      await poller.close();
+      client.close();
+      await cloud.simulator.close();
+      await dataSource.destroy();
+      await database.drop();
+    },
+  };
+}
+
+export type Kitchen = Awaited<ReturnType<typeof openKitchen>>;
+export type { LeasedAccount };
