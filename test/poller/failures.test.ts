@@ -1,15 +1,20 @@
 import { expect } from 'chai';
-import { type Kitchen, openKitchen, storedRows } from './kitchen.js';
+import { type Home, type Kitchen, openHome, openKitchen, storedRows } from './kitchen.js';
 
 describe('poll: failures', () => {
+  let home: Home;
   let kitchen: Kitchen;
   let account: number;
 
+  before(async () => {
+    home = await openHome();
+  });
   beforeEach(async () => {
-    kitchen = await openKitchen({ accounts: 2 });
+    kitchen = await openKitchen(home, { accounts: 2 });
     ({ account } = await kitchen.link());
   });
   afterEach(() => kitchen.close());
+  after(() => home.close());
 
   const failed = async () => {
     const { error } = await kitchen.poll(account);

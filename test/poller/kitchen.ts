@@ -116,11 +116,32 @@ export function rowText({ device_id, probe_id, measured_at, value, unit }: Store
   return `${device_id} ${probe_id} ${measured_at} ${value} ${unit}`;
 }
 
-/** A simulator whose clock only the test moves, a database, and linked accounts that are polled on demand. */
-export async function openKitchen({ accounts = 1, devices = 1 } = {}) {
-  const cloud = await openCloud({ accounts, devices, deviceDelayMs: 0 });
+/** A database for the kitchens of one test file, one after the other. */
+export async function openHome() {
   const database = await createTestDatabase();
   const dataSource = await openDatabase(database.url);
+  return {
+    dataSource,
+    url: database.url,
+    empty: async () => {
+      await dataSource.query('DELETE FROM users');
+      await dataSource.query('DELETE FROM readings');
+    },
+    close: async () => {
+      await dataSource.destroy();
+      await database.drop();
+    },
+  };
+}
+
+export type Home = Awaited<ReturnType<typeof openHome>>;
+
+/** A simulator whose clock only the test moves, and linked accounts that are polled on demand. */
+export async function openKitchen(
+  { dataSource, empty }: Home,
+  { accounts = 1, devices = 1 }: { accounts?: number; devices?: number } = {},
+) {
+  const cloud = await openCloud({ accounts, devices, deviceDelayMs: 0 });
   const sent: string[] = [];
   const client = clientOf(cloud.simulator.url, (call) => sent.push(call));
   const ingest = createIngest({ dataSource });
@@ -207,8 +228,7 @@ export async function openKitchen({ accounts = 1, devices = 1 } = {}) {
       await poller.close();
       client.close();
       await cloud.simulator.close();
-      await dataSource.destroy();
-      await database.drop();
+      await empty();
     },
   };
 }

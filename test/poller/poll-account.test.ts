@@ -1,17 +1,22 @@
 import { expect } from 'chai';
-import { type Kitchen, openKitchen, storedRows } from './kitchen.js';
+import { type Home, type Kitchen, openHome, openKitchen, storedRows } from './kitchen.js';
 
 describe('poll: what comes of it', () => {
+  let home: Home;
   let kitchen: Kitchen;
   let account: number;
   let serials: string[];
 
+  before(async () => {
+    home = await openHome();
+  });
   beforeEach(async () => {
-    kitchen = await openKitchen({ accounts: 2, devices: 4 });
+    kitchen = await openKitchen(home, { accounts: 2, devices: 4 });
     ({ account } = await kitchen.link());
     serials = (await kitchen.cloud.devices()).map(({ id }) => id);
   });
   afterEach(() => kitchen.close());
+  after(() => home.close());
 
   const sql = (text: string, values: unknown[] = []) => kitchen.dataSource.query(text, values);
   const deviceRow = async (serial: string) =>

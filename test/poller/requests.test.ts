@@ -1,20 +1,25 @@
 import { expect } from 'chai';
-import { type Kitchen, openKitchen, storedRows } from './kitchen.js';
+import { type Home, type Kitchen, openHome, openKitchen, storedRows } from './kitchen.js';
 
 describe('poll: requests', () => {
+  let home: Home;
   let kitchen: Kitchen;
   let account: number;
   let serials: string[];
 
+  before(async () => {
+    home = await openHome();
+  });
   /** An account with so many devices that do nothing unless told to, read once. */
   async function open(devices: number) {
-    kitchen = await openKitchen({ devices });
+    kitchen = await openKitchen(home, { devices });
     ({ account } = await kitchen.link());
     serials = (await kitchen.cloud.devices()).map(({ id }) => id);
     for (const device_id of serials) await kitchen.readings({ device_id, manual: true });
     return kitchen.poll(account);
   }
   afterEach(() => kitchen.close());
+  after(() => home.close());
 
   const write = (device_id: string, more: object = {}) =>
     kitchen.readings({ device_id, probe_id: '1', readings: [{ value: 71.5 }], ...more });
