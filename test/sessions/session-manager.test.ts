@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { InputError, NotFoundError } from '../../src/errors.js';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.js';
+import { lockDevices } from '../../src/ingest/world-store.js';
 import { SessionManager } from '../../src/sessions/session-manager.js';
 import {
   addHome,
@@ -16,6 +17,7 @@ import {
   T0,
 } from '../ingest/household.js';
 import { failureOf } from '../support/failure-of.js';
+import { waitFor } from '../support/wait-for.js';
 
 describe('SessionManager', () => {
   let opened: Awaited<ReturnType<typeof openDatabase>>;
@@ -148,10 +150,22 @@ describe('SessionManager', () => {
     expect(await failureOf(end(publicId))).to.be.instanceOf(InputError);
   });
 
-  it('lets one of two starts at once begin', async () => {
+  it('waits for whoever changes the device, so that one of two starts at once begins', async () => {
     const home = await addHome(db);
-    const both = await Promise.allSettled([start(home), start(home)]);
-    expect(both.map(({ status }) => status).sort()).to.deep.equal(['fulfilled', 'rejected']);
+    const waiting = async () => {
+      const [row] = await db.query<{ n: number }[]>(
+        `SELECT count(*)::integer AS n FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return row?.n === 2;
+    };
+    const both = await db.transaction(async (tx) => {
+      await lockDevices(tx, [home.device]);
+      const starts = Promise.allSettled([start(home), start(home)]);
+      await waitFor(waiting, { what: 'both starts to wait' });
+      return { starts };
+    });
+    expect((await both.starts).map(({ status }) => status).sort()).to.deep.equal(['fulfilled', 'rejected']);
     expect(await sessionsOf(home)).to.have.length(1);
   });
 
