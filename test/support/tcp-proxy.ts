@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * - `refuse`: open ones are cut with RST, nobody listens
  * - `truncate`: each connection ends after `bytes` more of the server's answer
  */
-export type ProxyMode =
+type ProxyMode =
   | { kind: 'pass' }
   | { kind: 'latency'; delayMs: number }
   | { kind: 'throttle'; bytesPerSecond: number }
