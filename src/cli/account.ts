@@ -9,7 +9,7 @@ import type { ThermoworksCredential } from '../entities/thermoworks-credential.j
 import { InputError } from '../errors.js';
 import { type CloudClient, createCloudClient } from '../thermoworks/cloud-client.js';
 import { CloudError } from '../thermoworks/cloud-error.js';
-import type { ProviderName, ProviderSettings, Tokens } from '../thermoworks/types.js';
+import type { ProviderName, ProviderSettings } from '../thermoworks/types.js';
 import { answering, type Context, type Row } from './context.js';
 import { pollNow } from './poll-now.js';
 import { toRow } from './text.js';
@@ -23,85 +23,69 @@ interface LinkOptions {
 }
 
 const COLUMNS = ['email', 'provider', 'status', 'last_polled_at', 'next_poll_at', 'last_error'];
+const POLLED_COLUMNS = [
+  'device_id',
+  'probe_id',
+  'readings',
+  'first_measured_at',
+  'last_measured_at',
+  'state',
+];
 
 export function accountCommand(program: Command, context: Context): void {
   const account = program.command('account').description('links to the cloud that thermometers report to');
-  answering(account, 'link', 'store a proven link to a cloud account, or renew it')
-    .requiredOption('--email <e>', 'of the user here')
-    .addOption(
-      new Option('--provider <p>', 'whose cloud it is')
-        .choices(['thermoworks', 'eti', 'simulator'])
-        .default('thermoworks'),
-    )
-    .option('--refresh-token-stdin', 'read a refresh token from stdin')
-    .option('--thermoworks-email <t>', 'sign in once with this e-mail there')
-    .option('--password-stdin', 'read its password from stdin; it is not kept')
-    .action(async (options: LinkOptions, command: Command) => {
-      const signsIn = options.thermoworksEmail !== undefined && options.passwordStdin === true;
-      if (signsIn === (options.refreshTokenStdin === true))
-        command.error(
-          'error: give either --refresh-token-stdin, or --thermoworks-email and --password-stdin',
-        );
-      await link(context, options);
-    });
+  linkCommand(account, context);
   answering(account, 'list', 'show linked accounts')
     .option('--email <e>', 'only that of this user')
     .action(async ({ email }: { email?: string }) => {
       const db = await context.manager();
       const user = email === undefined ? undefined : await new UserManager(db).getByEmail(email);
       const accounts = await new CredentialManager(db).list(user?.id);
+      const live = accounts.filter((one) => one.user?.deletedAt === null);
       context.list(
-        accounts.filter((one) => one.user?.deletedAt === null).map((one) => view(db, one, one.user?.email)),
+        live.map((one) => view(db, one, one.user?.email)),
         COLUMNS,
       );
     });
-  forOne(
-    context,
-    account,
-    'poll',
-    'ask the cloud now, and show what was enqueued',
-    async (db, userId, email) => {
-      const found = await new CredentialManager(db).getOfUser(userId);
-      const { samples, next_poll_at } = await pollNow(
-        context,
-        found,
-        clientOf(context, found.provider),
-      ).catch(explain);
-      if (context.json) return context.show({ id: found.publicId, email, enqueued: samples, next_poll_at });
-      context.list(samples, ['device_id', 'probe_id', 'readings', 'first_measured_at', 'last_measured_at']);
-    },
-  );
-  for (const [name, isPaused, description] of [
-    ['pause', true, 'stop asking the cloud'],
-    ['resume', false, 'ask the cloud again, at once'],
-  ] as const) {
-    forOne(context, account, name, description, async (db, userId, email) =>
-      context.show(view(db, await new CredentialManager(db).setPaused(userId, isPaused), email)),
-    );
-  }
-  forOne(
-    context,
-    account,
-    'unlink',
-    'forget the tokens; devices and history stay',
-    async (db, userId, email) => {
-      await new CredentialManager(db).unlink(userId);
-      context.done(`unlinked ${email}`, { email, unlinked: true });
-    },
-  );
+  const forOne = (name: string, description: string, action: Action) =>
+    answering(account, name, description)
+      .requiredOption('--email <e>', 'of the user')
+      .action(async ({ email }: { email: string }) => {
+        const db = await context.manager();
+        await action(db, (await new UserManager(db).getByEmail(email)).id, email);
+      });
+  const setPaused = (isPaused: boolean) => async (db: EntityManager, userId: number, email: string) =>
+    context.show(view(db, await new CredentialManager(db).setPaused(userId, isPaused), email));
+  forOne('poll', 'ask the cloud now, and show what was enqueued', async (db, userId, email) => {
+    const found = await new CredentialManager(db).getOfUser(userId);
+    const polled = await pollNow(context, found, clientOf(context, found.provider)).catch(explain);
+    if (context.json) context.show({ id: found.publicId, email, ...polled });
+    else context.list(polled.enqueued, POLLED_COLUMNS);
+  });
+  forOne('pause', 'stop asking the cloud', setPaused(true));
+  forOne('resume', 'ask the cloud again, at once', setPaused(false));
+  forOne('unlink', 'forget the tokens; devices and history stay', async (db, userId, email) => {
+    await new CredentialManager(db).unlink(userId);
+    context.done(`unlinked ${email}`, { email, unlinked: true });
+  });
+}
+
+function linkCommand(account: Command, context: Context): void {
+  const providers = ['thermoworks', 'eti', 'simulator'];
+  answering(account, 'link', 'store a proven link to a cloud account, or renew it')
+    .requiredOption('--email <e>', 'of the user here')
+    .addOption(new Option('--provider <p>', 'whose cloud it is').choices(providers).default('thermoworks'))
+    .option('--refresh-token-stdin', 'read a refresh token from stdin')
+    .option('--thermoworks-email <t>', 'sign in once with this e-mail there')
+    .option('--password-stdin', 'read its password from stdin; it is not kept')
+    .action(async (options: LinkOptions, command: Command) => {
+      const signsIn = options.thermoworksEmail !== undefined && options.passwordStdin === true;
+      if (signsIn !== (options.refreshTokenStdin === true)) return link(context, options);
+      command.error('error: give either --refresh-token-stdin, or --thermoworks-email and --password-stdin');
+    });
 }
 
 type Action = (db: EntityManager, userId: number, email: string) => Promise<void>;
-
-function forOne(context: Context, account: Command, name: string, description: string, action: Action): void {
-  answering(account, name, description)
-    .requiredOption('--email <e>', 'of the user')
-    .action(async ({ email }: { email: string }) => {
-      const db = await context.manager();
-      const user = await new UserManager(db).getByEmail(email);
-      await action(db, user.id, user.email);
-    });
-}
 
 async function link(context: Context, options: LinkOptions): Promise<void> {
   const { email, provider, thermoworksEmail } = options;
@@ -109,10 +93,10 @@ async function link(context: Context, options: LinkOptions): Promise<void> {
   const { id: userId } = await new UserManager(await context.manager()).getByEmail(email);
   const client = clientOf(context, provider);
   const secret = await context.readSecret();
-  const prove = async (): Promise<{ tokens: Tokens; user: Awaited<ReturnType<CloudClient['user']>> }> => {
-    const signIn =
-      thermoworksEmail === undefined ? client.refresh(secret) : client.signIn(thermoworksEmail, secret);
-    const tokens = await signIn;
+  const prove = async () => {
+    const tokens = await (thermoworksEmail === undefined
+      ? client.refresh(secret)
+      : client.signIn(thermoworksEmail, secret));
     return { tokens, user: await client.user(tokens.accessToken, tokens.uid) };
   };
   const proof = await prove().catch(explain);

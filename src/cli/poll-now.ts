@@ -10,6 +10,7 @@ import { createPoller } from '../poller/poller.js';
 import { createEnqueue } from '../queues/enqueue.js';
 import type { ReadingsJob } from '../queues/jobs.js';
 import type { CloudClient } from '../thermoworks/cloud-client.js';
+import type { CloudUser } from '../thermoworks/types.js';
 import type { Context, Row } from './context.js';
 
 /** Polls the account once, under its lease, as a poller would. @returns by probe, what was enqueued */
@@ -17,11 +18,12 @@ export async function pollNow(
   context: Context,
   account: ThermoworksCredential,
   client: CloudClient,
-): Promise<{ samples: Row[]; next_poll_at: Date }> {
+): Promise<{ enqueued: Row[]; next_poll_at: Date }> {
   const { config, logger } = context;
   const [dataSource, queues] = [await context.database(), await context.queues()];
   const enqueue = createEnqueue({ queues, logger });
   const ingest = createIngest({ dataSource });
+  const users = new UserManager(dataSource.manager);
   const ignore = () => undefined;
   const deps = {
     dataSource,
@@ -36,9 +38,7 @@ export async function pollNow(
     }),
     enqueue: (job: ReadingsJob) =>
       enqueue.readings(job, async () => enqueue.notifications((await ingest([job])).notificationIds)),
-    adoptPreferences: new UserManager(dataSource.manager).adoptPreferences.bind(
-      new UserManager(dataSource.manager),
-    ),
+    adoptPreferences: (userId: number, user: CloudUser) => users.adoptPreferences(userId, user),
     onRejected: ignore,
     onInUse: (_: LeasedAccount, deviceIds: readonly string[]) => {
       for (const deviceId of deviceIds) context.fail(`device ${deviceId} is in use by another account`);
@@ -58,7 +58,7 @@ export async function pollNow(
   const { jobs, result } = await poller.pollNow(account.id);
   const devices = await new DeviceManager(dataSource.manager).list(account.userId);
   return {
-    samples: jobs.flatMap(({ probes }) => probes).map((news) => sampleRow(news, devices)),
+    enqueued: jobs.flatMap(({ probes }) => probes).map((news) => sampleRow(news, devices)),
     next_poll_at: new Date(Date.now() + result.nextPollInSeconds * 1000),
   };
 }

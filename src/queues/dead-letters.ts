@@ -6,7 +6,7 @@ import type { Queue, Queues } from './backend.js';
 import { JOB_SCHEMAS, QUEUE_NAMES, type QueueName } from './jobs.js';
 
 /** A job that no retry mends, or that has used up its attempts. */
-export interface DeadJob {
+interface DeadJob {
   queue: QueueName;
   jobId: string;
   data: unknown;
