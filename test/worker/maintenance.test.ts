@@ -1,0 +1,166 @@
+import { expect } from 'chai';
+import type { DataSource } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { ThermoworksCredential } from '../../src/entities/thermoworks-credential.js';
+import { createIngest, type Ingest, type IngestOutcome } from '../../src/ingest/ingest.js';
+import { SessionManager } from '../../src/sessions/session-manager.js';
+import { createMaintenance, createTimers } from '../../src/worker/maintenance.js';
+import { addHome, addSession, HOUR, type Home, job, MINUTE, openDatabase, T0 } from '../ingest/household.js';
+
+const at = (minutes: number) => T0 + minutes * MINUTE;
+
+describe('maintenance', () => {
+  let db: DataSource;
+  let close: () => Promise<void>;
+  let ingest: Ingest;
+  let outcomes: IngestOutcome[];
+  let timers: () => Promise<void>;
+
+  before(async () => {
+    ({ db, close } = await openDatabase());
+    ingest = createIngest({ dataSource: db });
+    timers = createTimers({ dataSource: db, ingest, onCommit: (outcome) => outcomes.push(outcome) });
+  });
+  beforeEach(() => {
+    outcomes = [];
+  });
+  afterEach(() => db.query('TRUNCATE readings, users CASCADE'));
+  after(() => close());
+
+  describe('session timers', () => {
+    /** A home with a linked account and a cook that began by itself at minute 2 and was last heard of at minute 8. */
+    async function cook(): Promise<Home> {
+      const home = await addHome(db, { probes: [{ label: 'Pit' }, { label: 'Meat' }] });
+      const named = { publicId: uuidv7(), userId: home.userId, provider: 'simulator' as const };
+      await db.manager.save(ThermoworksCredential, { ...named, thermoworksUid: 'u', refreshToken: 't' });
+      for (let minute = 0; minute <= 8; minute++) {
+        await ingest([
+          job(home, [[at(minute), minute < 2 ? 20 : 110, 'C']], [[at(minute), 5 + minute, 'C']]),
+        ]);
+      }
+      return home;
+    }
+    /** The account's last good poll, by the cloud's clock. */
+    const polled = ({ userId }: Home, minutes: number) =>
+      db.query('UPDATE thermoworks_credentials SET cloud_read_at = $2 WHERE user_id = $1', [
+        userId,
+        new Date(at(minutes)),
+      ]);
+    const sessions = async (): Promise<string[]> => {
+      const rows = await db.query<{ line: string }[]>(
+        `SELECT concat_ws(' ', phase, end_reason, extract(epoch FROM end_time - $1)::integer / 60) AS line
+         FROM grilling_sessions ORDER BY id`,
+        [new Date(T0)],
+      );
+      return rows.map(({ line }) => line);
+    };
+    const ran = () => outcomes.flatMap(({ sessionEvents }) => sessionEvents.map(({ kind }) => kind));
+
+    it('pause after ten minutes and end after two hours of silence, at the last reading', async () => {
+      const home = await cook();
+      for (const [minutes, expected] of [
+        [17.99, 'active'],
+        [18, 'paused'],
+        [127.99, 'paused'],
+        [128, 'ended lost_contact 8'],
+        [900, 'ended lost_contact 8'],
+      ] as const) {
+        await polled(home, minutes);
+        await timers();
+        expect(await sessions()).to.deep.equal([expected]);
+      }
+      expect(ran()).to.deep.equal(['paused', 'cancelled']); // six minutes are too few for a cook
+      await timers();
+      expect(outcomes).to.have.lengthOf(2);
+    });
+
+    it('end a cook whose probes are all unplugged, after half an hour', async () => {
+      const home = await cook();
+      await ingest([job(home, [[at(9), 'absent']], [[at(10), 'absent']])]);
+      await polled(home, 39.99);
+      await timers();
+      expect(await sessions()).to.deep.equal(['active']);
+      await polled(home, 40);
+      await timers();
+      // Six minutes are too few for a cook: it is hidden.
+      expect(await sessions()).to.deep.equal(['ended unplugged 8']);
+      expect(ran()).to.deep.equal(['cancelled']);
+    });
+
+    it('go by the cloud as the last good poll saw it, not by our clock: an outage ends nothing', async () => {
+      const home = await cook();
+      await timers(); // never polled
+      await polled(home, 9);
+      await timers(); // by our clock, months ago or ahead
+      expect(await sessions()).to.deep.equal(['active']);
+      expect(outcomes).to.deep.equal([]);
+    });
+
+    it('run for each owner by that account only, and for a cook begun by hand that never has a reading', async () => {
+      const [home, other] = [await cook(), await cook()];
+      await polled(other, 500);
+      await timers();
+      expect(await sessions()).to.deep.equal(['active', 'ended lost_contact 8']);
+      const silent = await addHome(db, { userId: home.userId });
+      await polled(home, 9);
+      await db.query('UPDATE thermoworks_credentials SET last_polled_at = now()');
+      await db.transaction((tx) => new SessionManager(tx).start(home.userId, { deviceId: silent.deviceId }));
+      await polled(home, 14);
+      await timers();
+      await polled(home, 9 + 11);
+      await timers();
+      const [row] = await db.query<unknown[]>('SELECT phase FROM grilling_sessions WHERE device_id = $1', [
+        silent.deviceId,
+      ]);
+      expect(row).to.deep.equal({ phase: 'paused' });
+    });
+
+    it('run out for others though one device cannot be made sense of', async () => {
+      const [broken, home] = [await cook(), await cook()];
+      await db.query(`UPDATE detection_states SET state = '{"probes": 7}' WHERE device_id = $1`, [
+        broken.device,
+      ]);
+      for (const one of [broken, home]) await polled(one, 18);
+      const error = await timers().catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(Error);
+      expect(await sessions()).to.deep.equal(['active', 'paused']);
+    });
+  });
+
+  it('makes the partitions of the two months ahead, each once', async () => {
+    const maintain = createMaintenance({ dataSource: db, now: () => new Date('2031-12-15T00:00:00Z') });
+    await maintain();
+    await maintain();
+    const rows = await db.query<{ name: string }[]>(
+      `SELECT inhrelid::regclass::text AS name FROM pg_inherits
+       WHERE inhparent = 'readings'::regclass AND inhrelid::regclass::text ~ '_203[12]_' ORDER BY 1`,
+    );
+    expect(rows.map(({ name }) => name)).to.deep.equal([
+      'readings_2031_12',
+      'readings_2032_01',
+      'readings_2032_02',
+    ]);
+  });
+
+  it('hides cancelled sessions a week after, and no others', async () => {
+    const home = await addHome(db);
+    const ended = { phase: 'ended', endReason: 'cooled', endTime: new Date(T0 + HOUR) } as const;
+    const cancelled = { ...ended, status: 'cancelled', sessionType: 'auto' } as const;
+    const [old, young, completed] = [
+      await addSession(db, home, cancelled),
+      await addSession(db, home, cancelled),
+      await addSession(db, home, { ...ended, status: 'completed' }),
+    ];
+    const age = (id: number | undefined, interval: string) =>
+      db.query('UPDATE grilling_sessions SET updated_at = now() - $2::interval WHERE id = $1', [
+        id,
+        interval,
+      ]);
+    await age(old, '7 days 1 minute');
+    await age(young, '6 days 23 hours 59 minutes');
+    await age(completed, '30 days');
+    await createMaintenance({ dataSource: db, now: () => new Date() })();
+    const hidden = await db.query('SELECT id FROM grilling_sessions WHERE deleted_at IS NOT NULL');
+    expect(hidden).to.deep.equal([{ id: old }]);
+  });
+});
