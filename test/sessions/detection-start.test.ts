@@ -231,9 +231,11 @@ describe('members', () => {
 
   it('are not storage probes, nor humidity', () => {
     const others = [probeFacts(2, 'Fridge', { role: 'storage' }), probeFacts(3, 'RH', { kind: 'humidity' })];
-    const idle = [shows(2, 0, 20), ...pitShows([0, 20]), shows(2, 9, 4), shows(3, 9, 60)];
+    const idle = [shows(2, 0, 20), ...pitShows([0, 20]), shows(2, 9, 30), shows(3, 9, 60)];
     const rows = [...idle, ...pitShows([10, 80], [15, 80]), shows(2, 20, 4), shows(3, 20, 60)];
     expect(started([probeFacts(1, 'Pit'), ...others], rows)?.members).to.equal('1pit');
+    const { world } = replay(deviceFacts([probeFacts(1, 'Pit'), ...others]), rows);
+    expect(Object.keys(world.detection.probes)).to.deep.equal(['1', '2']);
   });
 
   it('are all the pits that are hot by then', () => {
