@@ -1,98 +1,13 @@
 import type { DataSource } from 'typeorm';
-import { createAccessTokens } from '../../src/accounts/access-token.js';
-import { CredentialManager, type LeasedAccount } from '../../src/accounts/credential-manager.js';
-import { createSecretBox } from '../../src/accounts/secret-box.js';
-import { UserManager, type UserSettings } from '../../src/accounts/user-manager.js';
-import { devicesNearTarget } from '../../src/alerts/near-target.js';
-import { createDatabase } from '../../src/database.js';
+import type { UserSettings } from '../../src/accounts/user-manager.js';
 import { createIngest } from '../../src/ingest/ingest.js';
-import { NotificationManager } from '../../src/notifications/notification-manager.js';
 import { createInUseReport } from '../../src/poller/in-use.js';
-import type { PollDependencies } from '../../src/poller/poll-account.js';
-import { createPoller, type Poller, type PollerDependencies } from '../../src/poller/poller.js';
 import type { ReadingsJob } from '../../src/queues/jobs.js';
-import { type CloudClient, createCloudClient } from '../../src/thermoworks/cloud-client.js';
-import { KEY, openCloud, REFERER } from '../simulator/cloud.js';
+import { openCloud } from '../simulator/cloud.js';
 import { captureLog } from '../support/captured-log.js';
-import { TEST_POOL } from '../support/pool-settings.js';
 import { createTestDatabase } from '../support/servers.js';
 import { waitFor } from '../support/wait-for.js';
-
-export const secretBox = createSecretBox([{ id: 'test', key: Buffer.alloc(32, 7) }]);
-
-export function clientOf(url: string, onRequest: (call: string) => void = () => undefined): CloudClient {
-  const hosts = { firebase: url, identity: url, token: url, firestore: url, storage: url };
-  const app = { apiKey: KEY, appId: '1:78998049458:web:b41e9d405d8c7de95eefab', referer: REFERER };
-  return createCloudClient({
-    provider: { name: 'thermoworks', ...app, hosts },
-    limits: { retryBaseMs: 1 },
-    onRequest,
-  });
-}
-
-export async function openDatabase(url: string): Promise<DataSource> {
-  const { dataSource } = createDatabase({ url, pool: TEST_POOL });
-  await dataSource.initialize();
-  return dataSource;
-}
-
-/** A user here, linked to a cloud account by its refresh token. */
-export async function linkAccount(
-  dataSource: DataSource,
-  client: CloudClient,
-  { email, refreshToken, ...settings }: { email: string; refreshToken: string } & UserSettings,
-): Promise<{ user: number; account: number }> {
-  const tokens = await client.refresh(refreshToken);
-  const cloudUser = await client.user(tokens.accessToken, tokens.uid);
-  return dataSource.transaction(async (tx) => {
-    const users = new UserManager(tx);
-    const user = (await users.findByEmail(email)) ?? (await users.create({ email, ...settings }));
-    const link = { provider: 'thermoworks' as const, tokens, user: cloudUser };
-    return { user: user.id, account: (await new CredentialManager(tx).link(user.id, link, secretBox)).id };
-  });
-}
-
-/** What a poll needs, with ingest in place of a queue unless `enqueue` is given. */
-export function pollParts(
-  dataSource: DataSource,
-  client: CloudClient,
-  more: Partial<PollDependencies> = {},
-): PollDependencies {
-  const ingest = createIngest({ dataSource });
-  return {
-    dataSource,
-    client,
-    tokens: createAccessTokens({
-      dataSource,
-      box: secretBox,
-      refresh: (_, refreshToken) => client.refresh(refreshToken),
-      onDead: async (tx, { userId, publicId }) => {
-        await new NotificationManager(tx).createAboutAccount(userId, publicId);
-      },
-    }),
-    enqueue: async (job) => {
-      await ingest([job]);
-    },
-    adoptPreferences: (userId, user) => new UserManager(dataSource.manager).adoptPreferences(userId, user),
-    onRejected: () => undefined,
-    onInUse: () => undefined,
-    hasTargetNear: (userId) => devicesNearTarget(dataSource.manager, userId),
-    cadence: { minSeconds: 15, maxSeconds: 900 },
-    random: () => 0.5,
-    ...more,
-  };
-}
-
-export function pollerOf(
-  parts: PollDependencies,
-  more: Partial<PollerDependencies> = {},
-): { poller: Poller; entries: Record<string, unknown>[] } {
-  const { logger, entries } = captureLog();
-  const { dataSource, cadence, random } = parts;
-  const cron = '* * * * * *';
-  const rest = { pollOf: () => parts, cron, cadence, random, logger, onPoll: () => undefined };
-  return { poller: createPoller({ dataSource, ...rest, ...more }), entries };
-}
+import { clientOf, linkAccount, openDatabase, pollerOf, pollParts } from './parts.js';
 
 export interface StoredReading {
   device_id: string;
@@ -234,4 +149,3 @@ export async function openKitchen(
 }
 
 export type Kitchen = Awaited<ReturnType<typeof openKitchen>>;
-export type { LeasedAccount };
