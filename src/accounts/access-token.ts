@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { CloudError } from '../thermoworks/cloud-error.js';
 import type { Tokens } from '../thermoworks/types.js';
+import { isOutage } from '../worker/outage.js';
 import { type LeasedAccount, tokenOwner } from './credential-manager.js';
 import type { SecretBox } from './secret-box.js';
 
@@ -137,7 +138,7 @@ async function insist(work: () => Promise<void>): Promise<void> {
     try {
       return await work();
     } catch (error) {
-      if (tries >= MOST_STORE_TRIES) throw error;
+      if (tries >= MOST_STORE_TRIES || !isOutage(error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, STORE_AGAIN_MS * tries));
     }
   }
