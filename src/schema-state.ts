@@ -5,7 +5,7 @@ import type { Logger } from './logger.js';
 const RETRY_MS = 1_000;
 
 /** The database was migrated by a newer program than this one. */
-export class NewerSchemaError extends Error {
+class NewerSchemaError extends Error {
   override name = 'NewerSchemaError';
 }
 

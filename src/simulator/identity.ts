@@ -12,7 +12,7 @@ export const APP = {
 };
 
 /** The gate of web config, sign-in and refresh: the API key, then the referer. */
-export function checkApp({ query, headers }: Call): void {
+function checkApp({ query, headers }: Call): void {
   const key = query.get('key') ?? headers['x-goog-api-key'];
   if (!key) throw new Refusal(403, 'The request is missing a valid API key.');
   if (key !== APP.apiKey) throw invalid('API key not valid. Please pass a valid API key.');

@@ -10,8 +10,6 @@ import { authenticate, claimedAccount, refresh, signIn, webConfig } from './iden
 import { type Json, list, number, text } from './json.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 
-export type { LedgerEntry } from './ledger.js';
-
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
 export interface SimulatorOptions {

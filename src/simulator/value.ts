@@ -14,13 +14,13 @@ export type Fields = Record<string, Value>;
 export type Plain = string | number | boolean | null | undefined | Date | Plain[] | { [key: string]: Plain };
 
 /** Whole seconds have no fraction, as logger times on the wire. */
-export const isoTime = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z');
+const isoTime = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z');
 
 export const isoMicros = (micros: number): string =>
   `${new Date(Math.floor(micros / 1000)).toISOString().slice(0, -1)}${String(micros % 1000).padStart(3, '0')}Z`;
 
 /** Whole numbers become integers, other numbers float32 widened to double, as the cloud writes readings. */
-export function encode(value: Exclude<Plain, undefined>): Value {
+function encode(value: Exclude<Plain, undefined>): Value {
   if (value === null) return { nullValue: null };
   if (typeof value === 'string') return { stringValue: value };
   if (typeof value === 'boolean') return { booleanValue: value };

@@ -4,8 +4,7 @@ import { type DetectionState, emptyDetection, parseDetection } from '../../src/s
 import { addReading, rebuildRollUps } from '../../src/sessions/roll-up.js';
 import type { DeviceFacts, Moment, ProbeFacts, Session, SessionEvent } from '../../src/sessions/types.js';
 
-export const MINUTE = 60_000;
-export const HOUR = 60 * MINUTE;
+const MINUTE = 60_000;
 /** A whole quarter of an hour; minute 0 of every trace. */
 export const T0 = Date.UTC(2026, 5, 6, 6);
 

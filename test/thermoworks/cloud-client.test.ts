@@ -540,7 +540,7 @@ describe('cloud client', () => {
     });
 
     it('give the reasons why values fell out', async () => {
-      const fields = { ...CHANNEL.fields, value: { integerValue: '99999' } };
+      const fields = { ...CHANNEL.fields, value: { doubleValue: 1e39 } };
       script = () => ({ json: [{ found: { name: nameOf('M0', '1'), fields }, readTime: READ_TIME }] });
       expect((await channels(wantedOf(1))).rejected).to.deep.equal({ range: 1 });
     });
