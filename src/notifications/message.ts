@@ -44,7 +44,7 @@ export function createMessage(notification: Notification): Message {
 function aboutAlert(event: AlertEvent, alert: TemperatureAlert): Message {
   const { device, deviceId, probeId } = alert;
   const probe = device?.probes?.find((one) => one.userId === alert.userId && one.probeId === probeId);
-  const [nickname, label, name] = [device?.nickname, probe?.label, alert.name].map(
+  const [nickname, label, name] = [device?.nickname ?? device?.label, probe?.label, alert.name].map(
     (text) => text && inert(text),
   );
   const type = `alert.${event.kind}` as const;
