@@ -9,6 +9,7 @@ import { NotificationManager } from '../notifications/notification-manager.js';
 import { createPoller } from '../poller/poller.js';
 import { createEnqueue } from '../queues/enqueue.js';
 import type { ReadingsJob } from '../queues/jobs.js';
+import { storedCondition } from '../readings/sample.js';
 import type { CloudClient } from '../thermoworks/cloud-client.js';
 import type { CloudUser } from '../thermoworks/types.js';
 import type { Context, Row } from './context.js';
@@ -76,6 +77,8 @@ function sampleRow(
     readings: times.length,
     first_measured_at: at(times[0]),
     last_measured_at: at(times.at(-1)),
-    state: samples.flatMap(([, value]) => (typeof value === 'string' ? [value] : [])).at(-1) ?? null,
+    state:
+      samples.flatMap(([, value]) => (typeof value === 'string' ? [storedCondition(value)] : [])).at(-1) ??
+      null,
   };
 }

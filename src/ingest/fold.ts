@@ -1,6 +1,6 @@
 import { evaluate, rearm } from '../alerts/evaluate.js';
 import type { Observation } from '../readings/observation.js';
-import { FLAG, UNTRUSTED } from '../readings/sample.js';
+import { FLAG, storedCondition, UNTRUSTED } from '../readings/sample.js';
 import { reduceDevice } from '../sessions/detection.js';
 import { addReading, countsIn } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
@@ -56,12 +56,12 @@ function observe(progress: Progress, observation: Exclude<Input, Moment>, newId:
     const next = advance(probe, observation);
     progress.probes.set(probe.id, next);
     if (trusted) {
-      // A stale probe is one that nobody heard of: that is lost contact, which has timers of its own.
-      if (observation.condition !== 'stale') detect(progress, observation, newId);
+      // Nobody heard of a probe that is stale or offline: that is lost contact, which has timers of its own.
+      if (!['stale', 'offline'].includes(observation.condition)) detect(progress, observation, newId);
       alert(progress, observation, intervalMs);
       const { condition, conditionMs } = next;
       // A value from before the probe fell silent, come after the news of that: it is still silent.
-      if (observation.condition !== condition && conditionMs !== null)
+      if (observation.hundredths !== null && condition !== 'ok' && conditionMs !== null)
         alert(progress, { ...observation, hundredths: null, measuredAtMs: conditionMs }, intervalMs);
     }
   }
@@ -79,8 +79,9 @@ function isLate({ lastMs, conditionMs }: ProbeState, { measuredAtMs, hundredths 
  * before the probe was seen without one take that back; but any value ends being stale.
  */
 function advance(probe: ProbeState, observation: Exclude<Input, Moment>): ProbeState {
-  const { measuredAtMs, hundredths, unit, flags, condition } = observation;
+  const { measuredAtMs, hundredths, unit, flags } = observation;
   if (flags & FLAG.skewed) return probe;
+  const condition = storedCondition(observation.condition);
   const { condition: was, conditionMs } = probe;
   const older = was !== 'stale' && conditionMs !== null && measuredAtMs < conditionMs;
   const changed = condition !== was && !older;

@@ -1,6 +1,6 @@
 import type { AlertRule, AlertState, AlertTransition } from '../alerts/types.js';
 import type { Observation } from '../readings/observation.js';
-import type { ProbeCondition, Unit } from '../readings/sample.js';
+import type { ProbeCondition, ToldCondition, Unit } from '../readings/sample.js';
 import type { DeviceWorld } from '../sessions/detection.js';
 import type { Moment, SessionEvent } from '../sessions/types.js';
 
@@ -44,7 +44,7 @@ export interface PollFacts {
 }
 
 /** Something for the fold: a reading or its absence, or the time of the cloud's clock when nothing arrived. */
-export type Input = (Observation & { condition: ProbeCondition; poll: PollFacts }) | Moment;
+export type Input = (Observation & { condition: ToldCondition; poll: PollFacts }) | Moment;
 
 /** An interval of a probe that nobody observed. */
 export interface Gap {

@@ -1,5 +1,11 @@
 import type { JobSample, ReadingsJob } from '../queues/jobs.js';
-import { FLAG, type ProbeCondition, type Sample } from '../readings/sample.js';
+import {
+  FLAG,
+  type ProbeCondition,
+  type Sample,
+  storedCondition,
+  type ToldCondition,
+} from '../readings/sample.js';
 import type { ChannelsWanted, CloudChannel, CloudDevice } from '../thermoworks/types.js';
 
 const MINUTE_MS = 60_000;
@@ -126,8 +132,8 @@ export function newCondition(
     heardAt,
     intervalSeconds,
   }: { readTime: Date; heardAt: Date | null; intervalSeconds: number | null },
-): Exclude<ProbeCondition, 'ok'> | null {
-  if (said !== null && said !== 'ok') return said === probe.condition ? null : said;
+): Exclude<ToldCondition, 'ok'> | null {
+  if (said !== null && said !== 'ok') return storedCondition(said) === probe.condition ? null : said;
   if (heardAt === null || probe.condition !== 'ok') return null;
   const limitMs = Math.max(10 * MINUTE_MS, 3_000 * (intervalSeconds ?? 0));
   return readTime.getTime() - heardAt.getTime() > limitMs ? 'stale' : null;

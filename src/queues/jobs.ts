@@ -10,7 +10,7 @@ const sample = z.tuple([
   z.number().int().min(0).max(8.64e15),
   z.union([
     z.number().min(-3.4028235e38).max(3.4028235e38),
-    z.enum(['absent', 'disabled', 'fault', 'stale']),
+    z.enum(['absent', 'offline', 'disabled', 'fault', 'stale']),
   ]),
   z.enum(['F', 'C', 'H']),
   z.number().int().min(0).max(32_767),

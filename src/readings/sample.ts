@@ -4,6 +4,14 @@ export type Unit = 'F' | 'C' | 'H';
 /** Of what a probe shows: a value to believe, or why there is none. */
 export type ProbeCondition = 'ok' | 'absent' | 'disabled' | 'fault' | 'stale';
 
+/** The same on its way from the cloud: whoever is `offline` lost contact, which is no word on what is plugged in. */
+export type ToldCondition = ProbeCondition | 'offline';
+
+/** As it is stored and shown. */
+export function storedCondition(told: ToldCondition): ProbeCondition {
+  return told === 'offline' ? 'absent' : told;
+}
+
 /** What a probe measures: the fire, the food, a place where food is kept, or something else. */
 export type ProbeRole = 'pit' | 'food' | 'storage' | 'other';
 

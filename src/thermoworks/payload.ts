@@ -112,24 +112,26 @@ export function readChannel(
 
 function conditionOf(fields: Fields, unit: Unit | null): CloudChannel['condition'] {
   if (booleanOf(fields.enabled) === false) return 'disabled';
+  const status = statusOf(fields);
+  if (status === 'OFFLINE') return 'offline';
   const value = numberOf(fields.value);
-  if (value === null || isUnplugged(fields)) return 'absent';
+  if (value === null || status === 'NO PROBE') return 'absent';
   return unit === null || !isStorable(value) ? 'fault' : 'ok';
 }
 
-function isUnplugged(fields: Fields): boolean {
-  const status = textOf(fields.status)?.trim().toUpperCase() ?? '';
-  return status === 'NO PROBE' || status === 'OFFLINE';
+function statusOf({ status }: Fields): string {
+  return textOf(status)?.trim().toUpperCase() ?? '';
 }
 
-/** `value` and `recentReadings` by time. What a disabled or unplugged probe shows is no measurement. */
+/** `value` and `recentReadings` by time. What a disabled, unplugged or offline probe shows is no measurement. */
 function samplesOf(
   fields: Fields,
   unit: Unit | null,
   condition: CloudChannel['condition'],
   readTime: Date,
 ): { samples: Sample[]; current: Sample | null; rejected: RejectReason[] } {
-  if (condition === 'disabled' || isUnplugged(fields)) return { samples: [], current: null, rejected: [] };
+  if (condition === 'disabled' || ['NO PROBE', 'OFFLINE'].includes(statusOf(fields)))
+    return { samples: [], current: null, rejected: [] };
   const rejected: RejectReason[] = [];
   const take = (value: unknown, ofUnit: Unit | null, measuredAt: Date | null, flags = 0): Sample | null => {
     const sample = sampleOf({ value: numberOf(value), unit: ofUnit, measuredAt, flags }, fields, readTime);

@@ -1,4 +1,4 @@
-import type { ProbeCondition, Sample, Unit } from '../readings/sample.js';
+import type { Sample, ToldCondition, Unit } from '../readings/sample.js';
 
 export type ProviderName = 'thermoworks' | 'eti' | 'simulator';
 
@@ -55,7 +55,7 @@ export interface CloudChannel {
   label: string | null;
   kind: 'temperature' | 'humidity';
   /** What `value` and `status` say now; 'stale' is for the caller to judge. */
-  condition: Exclude<ProbeCondition, 'stale'>;
+  condition: Exclude<ToldCondition, 'stale'>;
   /** `value`, where it is a measurement, and `recentReadings`; by time, no time twice (the first kept). */
   samples: Sample[];
   /** The time and value of `value` itself, also where its time had to be estimated from `lastSeen`. */

@@ -156,6 +156,11 @@ describe('poll: conditions', () => {
     expect(judged('absent', 9999, { condition: 'stale' })).to.equal('absent');
     expect(judged('ok', 5, { condition: 'absent' })).to.equal(null);
   });
+  it('says once that the cloud calls it offline, which is stored as absent', () => {
+    expect(judged('offline', 5)).to.equal('offline');
+    expect(judged('offline', 5, { condition: 'absent' })).to.equal(null);
+    expect(judged('offline', 9999, { condition: 'stale' })).to.equal('offline');
+  });
   it('is stale after ten minutes or three intervals, whichever is more', () => {
     expect([600, 601].map((silent) => judged('ok', silent))).to.deep.equal([null, 'stale']);
     expect([600, 601].map((silent) => judged(null, silent, { intervalSeconds: 60 }))).to.deep.equal([
