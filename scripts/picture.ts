@@ -1,5 +1,5 @@
 // Makes docs/images/console.png from the real thing: `grill-stats up` on an empty data directory, its page in Chromium
-// once the demo's alert has fired. `npm run picture`.
+// once the demo's alert has fired and its cook was detected (about six minutes). `npm run picture`.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,14 +17,16 @@ const up = spawn(process.execPath, ['bin/grill-stats.js', 'up', '--json'], {
 });
 const ended = new Promise((resolve) => up.once('exit', resolve));
 
-async function whenFired(): Promise<string> {
+async function whenCooking(): Promise<string> {
   let url = '';
+  const missing = new Set(['alert fired', 'session started']);
   for await (const text of createInterface({ input: up.stdout })) {
     const { event, url: address, kind } = line.parse(JSON.parse(text));
     if (event === 'up') url = address ?? '';
-    if (event === 'alert' && kind === 'fired') return url;
+    missing.delete(`${event} ${kind}`);
+    if (missing.size === 0) return url;
   }
-  throw new Error('up ended before the alert fired');
+  throw new Error(`up ended before: ${[...missing].join(', ')}`);
 }
 
 async function photograph(url: string): Promise<void> {
@@ -51,7 +53,7 @@ async function photograph(url: string): Promise<void> {
 }
 
 try {
-  await photograph(await whenFired());
+  await photograph(await whenCooking());
 } finally {
   up.kill('SIGTERM');
   await ended;
