@@ -1,9 +1,6 @@
 import cron from 'node-cron';
 import type { DataSource } from 'typeorm';
-import { createAccessTokens } from './accounts/access-token.js';
 import { createSecretBox } from './accounts/secret-box.js';
-import { UserManager } from './accounts/user-manager.js';
-import { devicesNearTarget } from './alerts/near-target.js';
 import type { Config, KeyRingEntry, Role } from './config.js';
 import { startOpsServer } from './console/ops-server.js';
 import { startConsole } from './console/server.js';
@@ -15,8 +12,8 @@ import { createMetrics, type Metrics } from './metrics.js';
 import { CHANNELS } from './notifications/channels.js';
 import { NotificationManager } from './notifications/notification-manager.js';
 import { createOutbound } from './notifications/outbound.js';
+import { createAccountPoller } from './poller/create-account-poller.js';
 import { createInUseReport } from './poller/in-use.js';
-import { createPoller } from './poller/poller.js';
 import { openQueues, type QueueBackend, type Queues } from './queues/backend.js';
 import { bury, sweepFailedJobs } from './queues/dead-letters.js';
 import { createEnqueue } from './queues/enqueue.js';
@@ -220,41 +217,18 @@ function startWorker(parts: Parts): void {
 
 function startPoller(parts: Parts): void {
   const { config, dataSource, queues, logger, metrics, lifecycle } = parts;
-  const committed = createCommitted(parts);
-  const ingest = createIngest({ dataSource });
-  const enqueue = createEnqueue({ queues, logger });
-  const clientOf = cloudClients(parts);
-  const tokens = createAccessTokens({
+  const poller = createAccountPoller({
     dataSource,
+    queues,
     box: createSecretBox(config.credentialsKeys),
-    refresh: ({ provider }, refreshToken) => clientOf(provider).refresh(refreshToken),
-    onDead: async (tx, { userId, publicId }) => {
-      await new NotificationManager(tx).createAboutAccount(userId, publicId);
-    },
-    onRefresh: metrics.tokenRefresh,
-  });
-  const { minSeconds, maxSeconds } = config.poll;
-  const cadence = { minSeconds, maxSeconds };
-  const onInUse = createInUseReport(logger);
-  const poller = createPoller({
-    dataSource,
-    pollOf: ({ provider }) => ({
-      dataSource,
-      client: clientOf(provider),
-      tokens,
-      enqueue: (job) => enqueue.readings(job, async () => committed(await ingest([job]))),
-      adoptPreferences: (userId, user) => new UserManager(dataSource.manager).adoptPreferences(userId, user),
-      onRejected: metrics.readingsRejected,
-      onInUse,
-      hasTargetNear: (userId) => devicesNearTarget(dataSource.manager, userId),
-      cadence,
-      random: Math.random,
-    }),
-    cron: config.poll.cron,
-    cadence,
-    random: Math.random,
+    clientOf: cloudClients(parts),
+    poll: config.poll,
     logger,
+    onCommit: createCommitted(parts),
+    onInUse: createInUseReport(logger),
+    onRejected: metrics.readingsRejected,
     onPoll: metrics.poll,
+    onRefresh: metrics.tokenRefresh,
   });
   lifecycle.onClose('polls', () => poller.close());
   poller.start();

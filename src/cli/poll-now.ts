@@ -1,17 +1,10 @@
-import { createAccessTokens } from '../accounts/access-token.js';
-import type { LeasedAccount } from '../accounts/credential-manager.js';
 import { DeviceManager } from '../accounts/device-manager.js';
-import { UserManager } from '../accounts/user-manager.js';
-import { devicesNearTarget } from '../alerts/near-target.js';
 import type { ThermoworksCredential } from '../entities/thermoworks-credential.js';
-import { createIngest } from '../ingest/ingest.js';
-import { NotificationManager } from '../notifications/notification-manager.js';
-import { createPoller } from '../poller/poller.js';
+import { createAccountPoller } from '../poller/create-account-poller.js';
 import { createEnqueue } from '../queues/enqueue.js';
 import type { ReadingsJob } from '../queues/jobs.js';
 import { storedCondition } from '../readings/sample.js';
 import type { CloudClient } from '../thermoworks/cloud-client.js';
-import type { CloudUser } from '../thermoworks/types.js';
 import type { Context, Row } from './context.js';
 
 /** Polls the account once, under its lease, as a poller would. @returns by probe, what was enqueued */
@@ -22,38 +15,21 @@ export async function pollNow(
 ): Promise<{ enqueued: Row[]; next_poll_at: Date }> {
   const { config, logger } = context;
   const [dataSource, queues] = [await context.database(), await context.queues()];
-  const enqueue = createEnqueue({ queues, logger });
-  const ingest = createIngest({ dataSource });
-  const users = new UserManager(dataSource.manager);
   const ignore = () => undefined;
-  const deps = {
+  const poller = createAccountPoller({
     dataSource,
-    client,
-    tokens: createAccessTokens({
-      dataSource,
-      box: context.secretBox(),
-      refresh: (_, refreshToken) => client.refresh(refreshToken),
-      onDead: async (tx, { userId, publicId }) => {
-        await new NotificationManager(tx).createAboutAccount(userId, publicId);
-      },
-    }),
-    enqueue: (job: ReadingsJob) =>
-      enqueue.readings(job, async () => enqueue.notifications((await ingest([job])).notificationIds)),
-    adoptPreferences: (userId: number, user: CloudUser) => users.adoptPreferences(userId, user),
-    onRejected: ignore,
-    onInUse: (_: LeasedAccount, deviceIds: readonly string[]) => {
+    queues,
+    box: context.secretBox(),
+    clientOf: () => client,
+    poll: config.poll,
+    logger,
+    onCommit: ({ notificationIds }) => createEnqueue({ queues, logger }).notifications(notificationIds),
+    onInUse: (_, deviceIds) => {
       for (const deviceId of deviceIds) context.fail(`device ${deviceId} is in use by another account`);
     },
-    hasTargetNear: (userId: number) => devicesNearTarget(dataSource.manager, userId),
-    cadence: config.poll,
-    random: Math.random,
-  };
-  const poller = createPoller({
-    ...deps,
-    pollOf: () => deps,
-    cron: config.poll.cron,
-    logger,
+    onRejected: ignore,
     onPoll: ignore,
+    onRefresh: ignore,
   });
   context.lifecycle.onClose('poll', () => poller.close());
   const { jobs, result } = await poller.pollNow(account.id);
