@@ -95,7 +95,7 @@ describe('ingest', () => {
     });
 
     it('with a clock that runs ahead are stored and move nothing', async () => {
-      const home = await addHome(db);
+      const home = await addHome(db, { device: { transmitIntervalSeconds: 60 } });
       await ingest([job(home, [[at(0), 100]])]);
       await ingest([job(home, [[at(90), 300, 'F', FLAG.skewed]])]);
       await ingest([job(home, [[at(1), 101]])]);
@@ -199,6 +199,16 @@ describe('ingest', () => {
         { user_id: userId, reading_count: 2, min_temperature: 210, max_temperature: 230, status: 'active' },
       ]);
     });
+
+    it('of a former owner begin no cook of the present one', async () => {
+      const home = await addHome(db, { probes: [{ label: 'Pit' }] });
+      const { userId } = await addHome(db);
+      await db.manager.update(Device, { id: home.device }, { userId });
+      for (let minute = 0; minute < 9; minute++)
+        await ingest([job(home, [[at(minute), minute < 1 ? 20 : 110, 'C']])]);
+      expect(await readingsOf(db)).to.have.lengthOf(9);
+      expect(await db.query('SELECT id FROM grilling_sessions')).to.deep.equal([]);
+    });
   });
 
   describe('absence', () => {
@@ -244,6 +254,16 @@ describe('ingest', () => {
       for (const one of [absent, disabled, value, between]) await ingest([one]);
       expect(await dump(db)).to.deep.equal(before);
       await ingest([job(home, [[at(2.5), 102]])]);
+      expect((await probeRow(home)).state).to.equal('ok');
+    });
+
+    it('is no news after the probe was found stale since', async () => {
+      const home = await addHome(db);
+      await ingest([job(home, [[at(0), 100]])]);
+      for (const one of [job(home, [[at(20), 'stale']]), job(home, [[at(19), 'absent']])])
+        await ingest([one]);
+      expect((await probeRow(home)).state).to.equal('stale');
+      await ingest([job(home, [[at(19.5), 101]])]); // it was only slow to arrive
       expect((await probeRow(home)).state).to.equal('ok');
     });
 
