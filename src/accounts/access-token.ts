@@ -44,8 +44,8 @@ export function createAccessTokens({
   box: SecretBox;
   /** Asks the account's provider. */
   refresh: (account: LeasedAccount, refreshToken: string) => Promise<Tokens>;
-  /** Runs in the transaction that marks an account `needs_reauth`, once per marking. */
-  onDead: (tx: EntityManager, account: LeasedAccount) => Promise<void>;
+  /** Runs in the transaction that marks an account `needs_reauth`, once per marking; its answer after the commit. */
+  onDead: (tx: EntityManager, account: LeasedAccount) => Promise<() => void>;
   onRefresh?: (outcome: RefreshOutcome) => void;
   jitter?: () => number;
 }): AccessTokens {
@@ -101,7 +101,8 @@ export function createAccessTokens({
 
   /** False where `row` is not the account's present one any more: then nobody knows that it is dead. */
   async function markDead(account: LeasedAccount, row: TokenRow, error: CloudError): Promise<boolean> {
-    return dataSource.transaction(async (tx) => {
+    let committed = (): void => undefined;
+    const isPresent = await dataSource.transaction(async (tx) => {
       const rows: unknown = await tx.query(
         'SELECT status FROM thermoworks_credentials WHERE id = $1 AND token_version = $2 FOR UPDATE',
         [account.id, row.token_version],
@@ -114,9 +115,11 @@ export function createAccessTokens({
          WHERE id = $1`,
         [account.id, error.reason.slice(0, 500)],
       );
-      if (present.status !== 'needs_reauth') await onDead(tx, account);
+      if (present.status !== 'needs_reauth') committed = await onDead(tx, account);
       return true;
     });
+    committed();
+    return isPresent;
   }
 }
 

@@ -119,6 +119,8 @@ export function createWorker<Name extends QueueName>(
     // How often its process may die. There is no limit on starts: waiting for a database that is down is a start, too.
     maxStalledCount: 25,
     drainDelay: 5,
+    // After an error, such as a lost connection: BullMQ's own 15 s would add to every outage.
+    runRetryDelay: 1_000,
   };
   if (backend.kind === 'redis') {
     const connection = connect(backend.url, { blocking: true });

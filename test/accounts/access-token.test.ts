@@ -60,6 +60,7 @@ describe('access tokens', () => {
   const forget = () => kitchen.cloud.request('/_control/requests', { method: 'DELETE' });
   const outcomes: string[] = [];
   const dead: number[] = [];
+  const committed: number[] = [];
 
   /** As each process has it; `refresh` in place of the cloud where given. */
   function tokensOf(
@@ -68,12 +69,14 @@ describe('access tokens', () => {
   ) {
     outcomes.length = 0;
     dead.length = 0;
+    committed.length = 0;
     return createAccessTokens({
       dataSource,
       box: secretBox,
       refresh: (_, refreshToken) => refresh(refreshToken),
       onDead: async (_, { id }) => {
         dead.push(id);
+        return () => committed.push(id);
       },
       onRefresh: (outcome) => outcomes.push(outcome),
       jitter: () => 0.5,
@@ -208,7 +211,7 @@ describe('access tokens', () => {
       const all = sources.map((dataSource) => tokensOf(dataSource));
       const errors = await Promise.all(all.map((tokens) => failure(tokens(account))));
       for (const error of errors) expect(error).to.include({ kind: 'dead_credential', reason });
-      expect(dead).to.deep.equal([account.id]);
+      expect([dead, committed]).to.deep.equal([[account.id], [account.id]]);
       expect(await row()).to.include({ status: 'needs_reauth', last_error: reason });
     });
 

@@ -12,7 +12,7 @@ const tokens = createAccessTokens({
   dataSource,
   box: secretBox,
   refresh: (_, refreshToken) => client.refresh(refreshToken),
-  onDead: async () => undefined,
+  onDead: async () => () => undefined,
 });
 process.stdout.write('{}\n');
 for await (const _ of createInterface({ input: process.stdin })) {

@@ -64,6 +64,7 @@ export function pollParts(
       refresh: (_, refreshToken) => client.refresh(refreshToken),
       onDead: async (tx, { userId, publicId }) => {
         await new NotificationManager(tx).createAboutAccount(userId, publicId);
+        return () => undefined;
       },
     }),
     enqueue: async (job) => {
