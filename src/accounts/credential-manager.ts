@@ -1,8 +1,9 @@
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, Not } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { type AccountStatus, ThermoworksCredential } from '../entities/thermoworks-credential.js';
 import { InputError, NotFoundError } from '../errors.js';
+import { endSessionsOf } from '../sessions/end-sessions.js';
 import type { CloudUser, ProviderName, Tokens } from '../thermoworks/types.js';
 import type { SecretBox } from './secret-box.js';
 
@@ -76,8 +77,6 @@ export class CredentialManager {
         'already linked to another cloud account: unlink it first (grill-stats account unlink)',
       );
     }
-    // Whoever has thermometers of their own has seen the demo.
-    if (provider !== 'simulator') await repository.update({ provider: 'simulator' }, { status: 'paused' });
     return repository.save({
       ...(known ?? { publicId: uuidv7(), userId, provider, thermoworksUid: tokens.uid }),
       accountId: user.accountId,
@@ -118,19 +117,38 @@ export class CredentialManager {
 
   /** `resume` also lets an account in `degraded` try at once; one in `needs_reauth` must be linked again. */
   async setPaused(userId: number, paused: boolean): Promise<ThermoworksCredential> {
-    const account = await this.getOfUser(userId);
-    if (account.status === 'needs_reauth') {
+    const { id } = await this.getOfUser(userId);
+    // These columns alone: a poll may be storing new tokens in the others right now.
+    const { affected } = await this.db
+      .getRepository(ThermoworksCredential)
+      .update(
+        { id, status: Not('needs_reauth') },
+        paused ? { status: 'paused' } : { status: 'active', nextPollAt: () => 'now()' },
+      );
+    if (affected === 0)
       throw new InputError('the cloud refused this account: link it again with `grill-stats account link`');
-    }
-    account.status = paused ? 'paused' : 'active';
-    if (!paused) account.nextPollAt = new Date();
-    return this.db.getRepository(ThermoworksCredential).save(account);
+    return this.getOfUser(userId);
   }
 
-  /** Forgets the tokens; devices and history stay. */
+  /** Forgets the tokens; devices and history stay. Nobody looks any more, so what runs ends at its last reading. */
   async unlink(userId: number): Promise<void> {
-    const account = await this.getOfUser(userId);
-    await this.db.getRepository(ThermoworksCredential).delete({ id: account.id });
+    const { id } = await this.getOfUser(userId);
+    await this.db.transaction(async (tx) => {
+      const devices: unknown = await tx.query(
+        'SELECT device_id FROM devices WHERE user_id = $1 ORDER BY id FOR NO KEY UPDATE',
+        [userId],
+      );
+      const serials = z.array(z.object({ device_id: z.string() })).parse(devices);
+      await tx.delete(ThermoworksCredential, { id });
+      await endSessionsOf(
+        tx,
+        userId,
+        serials.map((row) => row.device_id),
+      );
+      await tx.query(`UPDATE devices SET status = 'offline', updated_at = now() WHERE user_id = $1`, [
+        userId,
+      ]);
+    });
   }
 
   /** Takes up to `limit` due accounts for 10 s. One statement; the cost depends on what is due. */

@@ -54,13 +54,18 @@ export class UserManager {
   }
 
   async set(user: User, settings: UserSettings): Promise<User> {
-    return this.db.save(Object.assign(user, await toColumns(settings)));
+    return this.change(user, await toColumns(settings));
   }
 
   /** Whether the user may sign in; unlocking forgets failed attempts. */
   async setLocked(user: User, isLocked: boolean): Promise<User> {
-    const attempts = isLocked ? user.failedLoginAttempts : 0;
-    return this.db.save(Object.assign(user, { isLocked, failedLoginAttempts: attempts }));
+    return this.change(user, isLocked ? { isLocked } : { isLocked, failedLoginAttempts: 0 });
+  }
+
+  /** These columns alone: the rest of `user` may be out of date. */
+  private async change({ id }: User, columns: Partial<User>): Promise<User> {
+    if (Object.keys(columns).length > 0) await this.db.update(User, { id }, columns);
+    return this.db.findOneByOrFail(User, { id });
   }
 
   /** Softly: polling, alerts and notifications stop at once, and everything stays. */

@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { groupBy } from '../group-by.js';
+import { endSessionsOf } from '../sessions/end-sessions.js';
 import type { CloudChannel, CloudDevice } from '../thermoworks/types.js';
 import { type KnownDevice, type KnownProbe, seenMark, shownAt } from './plan.js';
 
@@ -118,16 +119,22 @@ export async function storeSeen(
   seen: Seen,
 ): Promise<{ known: Map<string, KnownDevice>; inUse: string[] }> {
   const rows: unknown = await tx.query(
-    'SELECT device_id, user_id FROM devices WHERE device_id = ANY($1) ORDER BY id FOR NO KEY UPDATE',
-    [seen.devices.map(({ deviceId }) => deviceId)],
+    'SELECT device_id, user_id FROM devices WHERE device_id = ANY($1) OR user_id = $2 ORDER BY id FOR NO KEY UPDATE',
+    [seen.devices.map(({ deviceId }) => deviceId), seen.userId],
   );
   const foreign = z
     .array(ownerRow)
     .parse(rows)
     .filter((row) => row.user_id !== seen.userId);
   const ours = await upsertDevices(tx, seen);
-  const moved = foreign.filter((row) => ours.has(row.device_id)).map((row) => row.device_id);
-  if (moved.length > 0) await closeFormerOwners(tx, moved);
+  const moved = foreign.filter((row) => ours.has(row.device_id));
+  for (const [owner, rows] of groupBy(moved, ({ user_id }) => user_id)) {
+    await endSessionsOf(
+      tx,
+      owner,
+      rows.map((row) => row.device_id),
+    );
+  }
   await upsertProbes(
     tx,
     seen.userId,
@@ -191,21 +198,6 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
 /** To the width of the columns of what is shown as the cloud says it; the cloud promises no length. */
 function cut(text: string | null): string | null {
   return text && [...text].slice(0, 50).join('');
-}
-
-/** What ran under the owner before ends there, at its last reading; detection begins anew with the new one. */
-async function closeFormerOwners(tx: EntityManager, moved: readonly string[]): Promise<void> {
-  await tx.query(
-    `UPDATE grilling_sessions s SET status = 'completed', phase = 'ended', end_reason = 'device_gone',
-       end_time = coalesce(s.last_reading_at, s.start_time), updated_at = now()
-     FROM devices d WHERE d.device_id = s.device_id AND s.device_id = ANY($1) AND s.status = 'active'
-       AND s.user_id <> d.user_id`,
-    [moved],
-  );
-  await tx.query(
-    'DELETE FROM detection_states s USING devices d WHERE d.id = s.device_id AND d.device_id = ANY($1)',
-    [moved],
-  );
 }
 
 function isOnline(device: CloudDevice, { readTime, onlineWithinMs }: Seen): boolean {

@@ -107,11 +107,11 @@ export class SessionManager {
     return session;
   }
 
-  /** The cloud's clock, as far as the last successful poll told it; ours before the first. */
+  /** The cloud's clock, as the last poll told it; ours where there was none or it failed. */
   private async cloudNowMs(userId: number): Promise<number> {
     const rows: unknown = await this.db.query(
       `SELECT coalesce((SELECT cloud_read_at + (now() - last_polled_at) FROM thermoworks_credentials
-         WHERE user_id = $1), now()) AS at`,
+         WHERE user_id = $1 AND last_error IS NULL), now()) AS at`,
       [userId],
     );
     return clockRows.parse(rows)[0]?.at.getTime() ?? Date.now();

@@ -1,0 +1,22 @@
+import type { EntityManager } from 'typeorm';
+
+/**
+ * A user's devices are gone: to another owner, or out of sight. What runs on them ends at its last reading, and detection
+ * begins anew with whoever shows them next. Under the devices' locks.
+ */
+export async function endSessionsOf(
+  tx: EntityManager,
+  userId: number,
+  deviceIds: readonly string[],
+): Promise<void> {
+  await tx.query(
+    `UPDATE grilling_sessions SET status = 'completed', phase = 'ended', end_reason = 'device_gone',
+       end_time = coalesce(last_reading_at, start_time), updated_at = now()
+     WHERE user_id = $1 AND device_id = ANY($2) AND status = 'active'`,
+    [userId, deviceIds],
+  );
+  await tx.query(
+    'DELETE FROM detection_states s USING devices d WHERE d.id = s.device_id AND d.device_id = ANY($1)',
+    [deviceIds],
+  );
+}
