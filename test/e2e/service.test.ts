@@ -107,11 +107,13 @@ describe('grill-stats run', function () {
     await setClock({ speed: 0 });
     const isThere = (row: string) => value === undefined || row.includes(` ${value} `);
     const isStored = async () => {
-      const [stored, shown] = [await storedRows(db), ledger()];
-      return stored.some(isThere) && stored.length >= shown.length;
+      const [shown, stored] = [ledger(), await storedRows(db)];
+      return stored.some(isThere) && stored.join() === shown.join();
     };
-    await waitFor(isStored, { what: `every reading that was shown, with ${value}` });
-    expect(await storedRows(db)).to.deep.equal(ledger());
+    await waitFor(isStored, { what: `every reading that was shown, with ${value}` }).catch(async (error) => {
+      expect(await storedRows(db)).to.deep.equal(ledger());
+      throw error;
+    });
   }
   async function shows(value: number): Promise<void> {
     await setClock({ advance_seconds: 10 });
