@@ -95,11 +95,11 @@ describe('ingest', () => {
     });
 
     it('with a clock that runs ahead are stored and move nothing', async () => {
-      const home = await addHome(db, { device: { transmitIntervalSeconds: 60 } });
+      const home = await addHome(db, { device: { transmitIntervalSeconds: 60 }, probes: [{}, {}] });
       await ingest([job(home, [[at(0), 100]])]);
-      await ingest([job(home, [[at(90), 300, 'F', FLAG.skewed]])]);
+      await ingest([job(home, [[at(90), 300, 'F', FLAG.skewed]], [[at(1), 50]])]);
       await ingest([job(home, [[at(1), 101]])]);
-      expect(await readingsOf(db)).to.have.lengthOf(3);
+      expect(await readingsOf(db)).to.have.lengthOf(4);
       const { lastMeasuredAt, lastValue } = await probeRow(home);
       expect([lastMeasuredAt?.getTime(), lastValue]).to.deep.equal([at(1), 101]);
       expect(await db.query('SELECT * FROM reading_gaps')).to.deep.equal([]);

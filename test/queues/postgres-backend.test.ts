@@ -53,14 +53,15 @@ describe('the queues in PostgreSQL', () => {
     for (const stage of stages) await stage.close();
     await close();
     await chosen.close();
-    // A connection's end is seen by the server a moment later.
-    await waitFor(async () => {
+    // The server sees a connection's end a moment later; an idle one would end by itself, after 10 s.
+    const isClosed = async () => {
       const [row] = await db.query<{ others: number }[]>(
         `SELECT count(*)::integer AS others FROM pg_stat_activity
          WHERE datname = current_database() AND application_name <> 'grill-stats' AND backend_type = 'client backend'`,
       );
       return row?.others === 0;
-    });
+    };
+    await waitFor(isClosed, { timeoutMs: 5_000 });
     expect(entries.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
 
