@@ -31,7 +31,7 @@ function nearest(numerator: bigint, denominator: bigint): bigint {
   return numerator < 0n ? -rounded : rounded;
 }
 
-export function converted(hundredths: number, from: 'F' | 'C', to: 'F' | 'C'): bigint {
+function converted(hundredths: number, from: 'F' | 'C', to: 'F' | 'C'): bigint {
   const h = BigInt(hundredths);
   if (from === to) return h;
   return from === 'C' ? nearest(9n * h + 16_000n, 5n) : nearest(5n * (h - 3_200n), 9n);
