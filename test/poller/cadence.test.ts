@@ -129,6 +129,13 @@ describe('after a failed poll', () => {
       nextPollInSeconds: 5,
     });
   });
+  it('aborted since we close: the account stays as it is, for others to poll', () => {
+    expect(result(new CloudError('devices', 'transient', 'aborted'))).to.deep.include({
+      status: 'active',
+      failedPolls: 2,
+      nextPollInSeconds: 5,
+    });
+  });
   it('never before the cloud allows it, also beyond the maximum', () => {
     expect(result(fault('rate_limited', 3_600_000), 0).nextPollInSeconds).to.equal(3600);
     expect(result(fault('transient', 40_000), 0).nextPollInSeconds).to.equal(40);

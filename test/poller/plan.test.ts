@@ -11,6 +11,7 @@ import {
   shownAt,
   toJobs,
 } from '../../src/poller/plan.js';
+import { JOB_SCHEMAS } from '../../src/queues/jobs.js';
 import { FLAG, type ProbeCondition, type Sample } from '../../src/readings/sample.js';
 import type { CloudChannel, CloudDevice } from '../../src/thermoworks/types.js';
 
@@ -198,5 +199,19 @@ describe('poll: jobs', () => {
     const jobs = toJobs(POLL, all);
     expect(jobs.map(({ probes }) => probes.length)).to.deep.equal([200, 5]);
     expect(jobs.flatMap(({ probes }) => probes)).to.deep.equal(all);
+  });
+  it('is as many as the readings of one probe need', () => {
+    const all = news(1, 4_500);
+    const jobs = toJobs(POLL, [news(2, 1), all]);
+    expect(jobs.map(({ probes }) => probes.map(({ samples }) => samples.length))).to.deep.equal([
+      [1],
+      [2000],
+      [2000],
+      [500],
+    ]);
+    expect(jobs.slice(1).flatMap(({ probes }) => probes.flatMap(({ samples }) => samples))).to.deep.equal(
+      all.samples,
+    );
+    for (const job of jobs) expect(JOB_SCHEMAS.readings.safeParse(job).success).to.equal(true);
   });
 });

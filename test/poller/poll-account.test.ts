@@ -145,6 +145,17 @@ describe('poll: what comes of it', () => {
     expect(now.length).to.be.greaterThan(20);
   });
 
+  it('gives a device to one account where two show it for the first time at the same moment', async () => {
+    const other = await kitchen.link(0, 'other@here.test');
+    await kitchen.fault({ route: 'batchGet', delay_ms: 150 });
+    await Promise.all([kitchen.poller.pollNow(account), kitchen.poller.pollNow(other.account)]);
+    const owners = await sql('SELECT DISTINCT user_id FROM devices');
+    expect(owners).to.have.lengthOf(1);
+    expect(await sql('SELECT DISTINCT user_id FROM probes')).to.deep.equal(owners);
+    expect(kitchen.report.entries.map(({ deviceId }) => deviceId)).to.have.members(serials);
+    await expectExact();
+  });
+
   it('moves a device that the first account has not shown for three polls', async () => {
     const [serial = ''] = serials;
     await good();
