@@ -156,8 +156,9 @@ function hold(state: AlertState, step: Step): AlertState {
   const goesOn = state.phase === 'pending';
   const heldMs = goesOn ? state.heldMs + step.knownMs : 0;
   const heldReadings = goesOn ? state.heldReadings + 1 : 1;
-  // Any hold above 0 takes two readings: only the second adds time.
-  const isHeld = heldMs >= rule.holdSeconds * 1000 || isClearlyMet(step);
+  // Any hold above 0 takes two readings: only the second adds time. By default a target asks for no more than those.
+  const isHeld =
+    heldMs >= rule.holdSeconds * 1000 || (isDefaultTarget(rule) && (heldReadings >= 2 || isClearlyMet(step)));
   const isCoolingDown =
     state.resolvedAtMs !== null && measuredAtMs - state.resolvedAtMs < rule.cooldownSeconds * 1000;
   const extreme = worst(state, step);
@@ -166,8 +167,11 @@ function hold(state: AlertState, step: Step): AlertState {
   return { ...state, ...INACTIVE, phase: 'firing', isArmed, firedAtMs: measuredAtMs, extreme };
 }
 
+function isDefaultTarget({ type, holdSeconds }: AlertRule): boolean {
+  return type === 'target' && holdSeconds === DEFAULT_TARGET_HOLD_SECONDS;
+}
+
 function isClearlyMet({ rule, excess }: Step): boolean {
-  if (rule.type !== 'target' || rule.holdSeconds !== DEFAULT_TARGET_HOLD_SECONDS) return false;
   return excess >= hundredthsOf(CLEARLY_MET_C, rule);
 }
 

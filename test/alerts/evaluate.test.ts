@@ -636,6 +636,13 @@ describe('evaluate: a target', () => {
     expect(told(target(), [cold, [1, 200], [2, 200]])).to.deep.equal(['2 fired']);
   });
 
+  it('takes the next reading for the second one however late it comes, unless another hold was asked for', () => {
+    expect(told(target(), [cold, [1, 200], [6, 200]])).to.deep.equal(['6 fired']);
+    expect(told(target(), [cold, [1, 200], [2, null], [6, 200]])).to.deep.equal(['6 fired']);
+    expect(told(target(), [cold, [1, 200], [6, 199], [11, 200]])).to.deep.equal([]);
+    expect(told(target({ holdSeconds: 2 }), [cold, [1, 200], [6, 200]])).to.deep.equal([]);
+  });
+
   it('fires at once when it is exceeded by 1 °C, 1.8 °F, unless another hold was asked for', () => {
     expect(told(target(), [cold, [1, 201.79]])).to.deep.equal([]);
     expect(told(target(), [cold, [1, 201.8]])).to.deep.equal(['1 fired']);
