@@ -1,7 +1,7 @@
 import type { JobSample, ReadingsJob } from '../queues/jobs.js';
 import { type NewReading, readingKey } from '../readings/reading-store.js';
 import { FLAG, roundToHundredth, toHundredths } from '../readings/sample.js';
-import type { IngestWorld, Input, PollFacts } from './types.js';
+import type { IngestWorld, Input, PollFacts, ProbeState } from './types.js';
 
 /** The cloud's clock at a device (`devices.id`) whose timers are due, with nothing to read. */
 export interface DeviceMoment {
@@ -77,14 +77,27 @@ export function toReadings(
     const probe = worlds.get(deviceOf.get(probeId) ?? 0)?.probes.get(probeId);
     if (!probe) unknownProbe += byTime.size;
     else {
-      for (const [measuredAtMs, value, unit, flags] of byTime.values()) {
-        if (typeof value === 'string') continue;
+      let known: Pick<ProbeState, 'lastMs' | 'lastHundredths' | 'lastUnit'> = probe;
+      for (const sample of [...byTime.values()].sort((a, b) => a[0] - b[0])) {
+        const [measuredAtMs, value, unit, flags] = sample;
+        if (typeof value === 'string' || isGuessedAgain(sample, known)) continue;
+        if (measuredAtMs > (known.lastMs ?? 0) && !(flags & FLAG.skewed))
+          known = { lastMs: measuredAtMs, lastHundredths: toHundredths(value), lastUnit: unit };
         const late = probe.lastMs !== null && measuredAtMs <= probe.lastMs ? FLAG.late : 0;
         readings.push({ probeId, measuredAtMs, value: roundToHundredth(value), unit, flags: flags | late });
       }
     }
   }
   return { readings, unknownProbe };
+}
+
+/** A time that had to be guessed is no identity: two polls of one measurement, queued behind each other, guess two. */
+function isGuessedAgain(
+  [measuredAtMs, value, unit, flags]: JobSample,
+  { lastMs, lastHundredths, lastUnit }: Pick<ProbeState, 'lastMs' | 'lastHundredths' | 'lastUnit'>,
+): boolean {
+  if (!(flags & FLAG.estimatedTime) || lastMs === null || measuredAtMs <= lastMs) return false;
+  return unit === lastUnit && toHundredths(Number(value)) === lastHundredths;
 }
 
 /**
