@@ -12,14 +12,13 @@ import { createMetrics, type Metrics } from './metrics.js';
 import { CHANNELS } from './notifications/channels.js';
 import { NotificationManager } from './notifications/notification-manager.js';
 import { createOutbound } from './notifications/outbound.js';
+import { createCloudClients } from './poller/cloud-clients.js';
 import { createAccountPoller } from './poller/create-account-poller.js';
 import { createInUseReport } from './poller/in-use.js';
 import { openQueues, type QueueBackend, type Queues } from './queues/backend.js';
 import { bury, sweepFailedJobs } from './queues/dead-letters.js';
 import { createEnqueue } from './queues/enqueue.js';
 import { awaitMigrations, connectWhenThere } from './schema-state.js';
-import { type CloudClient, createCloudClient } from './thermoworks/cloud-client.js';
-import type { ProviderName } from './thermoworks/types.js';
 import { createBatcher } from './worker/batcher.js';
 import { createDeliverer, type Delivery } from './worker/deliver.js';
 import { createMaintenance, createTimers } from './worker/maintenance.js';
@@ -59,6 +58,8 @@ interface Parts extends AppOptions {
 const INGEST_CONCURRENCY = 500;
 const DELIVERIES_AT_ONCE = 8;
 const RELAY_AT_ONCE = 100;
+/** A cloud that hangs must not use up the time that the other parts have to close. */
+const LET_POLLS_FINISH_MS = 8_000;
 
 /** Builds and starts the named roles, in the order of dependence; closed in reverse. */
 export async function startApp(options: AppOptions): Promise<App> {
@@ -175,15 +176,18 @@ function startNotifier(parts: Parts): void {
   );
 }
 
-function createCommitted({ queues, logger, metrics, onCommit }: Parts) {
+function createCommitted({ queues, logger, metrics, lifecycle, onCommit }: Parts) {
   const enqueue = createEnqueue({ queues, logger });
+  const sending = new Set<Promise<void>>();
+  lifecycle.onClose('jobs of the last commits', () => Promise.all(sending));
   /** After each commit, whichever way the readings came: figures, and a job for each notification. */
   return (outcome: IngestOutcome): void => {
     metrics.readingsStored(outcome.stored.length);
     if (outcome.conflicts > 0) metrics.readingsRejected('conflict', outcome.conflicts);
     if (outcome.unknownProbe > 0) metrics.readingsRejected('owner', outcome.unknownProbe);
     for (const { type, kind } of outcome.transitions) metrics.alertEvent(type, kind);
-    void enqueue.notifications(outcome.notificationIds);
+    const sent = enqueue.notifications(outcome.notificationIds).finally(() => sending.delete(sent));
+    sending.add(sent);
     onCommit?.(outcome);
   };
 }
@@ -217,11 +221,13 @@ function startWorker(parts: Parts): void {
 
 function startPoller(parts: Parts): void {
   const { config, dataSource, queues, logger, metrics, lifecycle } = parts;
+  const clients = createCloudClients(config.providers, metrics.cloudRequest);
+  lifecycle.onClose('cloud connections', clients.close);
   const poller = createAccountPoller({
     dataSource,
     queues,
     box: createSecretBox(config.credentialsKeys),
-    clientOf: cloudClients(parts),
+    clientOf: clients.of,
     poll: config.poll,
     logger,
     onCommit: createCommitted(parts),
@@ -230,21 +236,9 @@ function startPoller(parts: Parts): void {
     onPoll: metrics.poll,
     onRefresh: metrics.tokenRefresh,
   });
-  lifecycle.onClose('polls', () => poller.close());
-  poller.start();
-}
-
-/** One client per provider and process, made at its first account. */
-function cloudClients({ config, metrics, lifecycle }: Parts): (provider: ProviderName) => CloudClient {
-  const clients = new Map<ProviderName, CloudClient>();
-  lifecycle.onClose('cloud connections', () => {
-    for (const client of clients.values()) client.close();
+  lifecycle.onClose('polls', async () => {
+    const tooLong = setTimeout(clients.abort, LET_POLLS_FINISH_MS);
+    await poller.close().finally(() => clearTimeout(tooLong));
   });
-  return (provider) => {
-    const known =
-      clients.get(provider) ??
-      createCloudClient({ provider: config.providers[provider], onRequest: metrics.cloudRequest });
-    clients.set(provider, known);
-    return known;
-  };
+  poller.start();
 }

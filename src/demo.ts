@@ -27,13 +27,13 @@ export async function startReceiver(
 ): Promise<{ url: string; trust: (secret: string) => void; close: () => Promise<void> }> {
   let webhook: Webhook | undefined;
   const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(Buffer.from(chunk));
-    const body = Buffer.concat(chunks).toString('utf8');
     const headers = Object.fromEntries(
       Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
     );
     try {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(Buffer.from(chunk));
+      const body = Buffer.concat(chunks).toString('utf8');
       const message = delivered.parse(webhook?.verify(body, headers));
       onMessage(true, message.summary ?? message.type);
       response.writeHead(204).end();

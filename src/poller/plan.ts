@@ -153,7 +153,7 @@ export function toJobs(
 ): ReadingsJob[] {
   const jobs: ReadingsJob[] = [];
   let room = 0;
-  for (const probe of news) {
+  for (const probe of news.flatMap(inParts)) {
     const job = jobs.at(-1);
     if (job && probe.samples.length <= room) {
       job.probes.push(probe);
@@ -164,4 +164,13 @@ export function toJobs(
     }
   }
   return jobs;
+}
+
+/** A channel may show more than fits into a job. */
+function inParts({ samples, ...ids }: ProbeNews): ProbeNews[] {
+  const count = Math.ceil(samples.length / MOST_SAMPLES_PER_JOB);
+  return Array.from({ length: count }, (_, part) => ({
+    ...ids,
+    samples: samples.slice(part * MOST_SAMPLES_PER_JOB, (part + 1) * MOST_SAMPLES_PER_JOB),
+  }));
 }

@@ -137,7 +137,8 @@ async function pollAndFinish(
 }
 
 /**
- * What a failed poll means for the account: nothing, where the whole provider or we ourselves are at fault; else
+ * What a failed poll means for the account: nothing, where the whole provider or we ourselves are at fault (as we are
+ * where we close in the middle); else
  * `degraded` from the first one on, with a growing wait. (`needs_reauth` was set where the token was refused.)
  */
 export function afterFailure(
@@ -146,7 +147,8 @@ export function afterFailure(
   { cadence, random }: Pick<PollerDependencies, 'cadence' | 'random'>,
 ): PollResult {
   const unchanged = { status: account.status, failedPolls: account.failedPolls, lastError: messageOf(error) };
-  if (!(error instanceof CloudError)) return { ...unchanged, nextPollInSeconds: OWN_FAULT_SECONDS };
+  if (!(error instanceof CloudError) || error.reason === 'aborted')
+    return { ...unchanged, nextPollInSeconds: OWN_FAULT_SECONDS };
   const askedFor = (error.retryAfterMs ?? 0) / 1000;
   const failedPolls = account.failedPolls + 1;
   const nextPollInSeconds = Math.max(askedFor, backOffSeconds(failedPolls, { ...cadence, random }));
