@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import type { LeasedAccount } from '../../src/accounts/credential-manager.js';
+import { SecretError } from '../../src/accounts/secret-box.js';
 import { backOffSeconds, type DeviceActivity, nextPollSeconds } from '../../src/poller/cadence.js';
 import { READ_USER_AGAIN } from '../../src/poller/poll-account.js';
 import { afterFailure } from '../../src/poller/poller.js';
@@ -127,6 +128,13 @@ describe('after a failed poll', () => {
       status: 'active',
       failedPolls: 2,
       nextPollInSeconds: 5,
+    });
+  });
+  it('no key for its tokens: degraded, and a growing wait', () => {
+    expect(result(new SecretError('no key with the id "old"'))).to.deep.include({
+      status: 'degraded',
+      failedPolls: 3,
+      nextPollInSeconds: 120,
     });
   });
   it('aborted since we close: the account stays as it is, for others to poll', () => {

@@ -97,6 +97,14 @@ describe('leases of polls', () => {
     expect(polled, 'polls under way were finished').to.have.lengthOf(accounts.length);
   });
 
+  it('are not kept by a poller that is closed while it takes them', async () => {
+    const begun: number[] = [];
+    const poller = await startPoller({ begun: (id) => begun.push(id) });
+    poller.start();
+    await poller.close();
+    expect([await leased(), begun]).to.deep.equal([0, []]);
+  });
+
   it('refuse a poll on demand while another process polls the account', async () => {
     const [first = 0] = accounts;
     await fault({ route: 'query', delay_ms: 500, times: 1 });
