@@ -44,8 +44,8 @@ export function createAccessTokens({
   box: SecretBox;
   /** Asks the account's provider. */
   refresh: (account: LeasedAccount, refreshToken: string) => Promise<Tokens>;
-  /** Runs in the transaction that marks an account `needs_reauth`, once per marking; its answer after the commit. */
-  onDead: (tx: EntityManager, account: LeasedAccount) => Promise<() => void>;
+  /** Runs in the transaction that marks an account `needs_reauth`, once per marking; what it returns runs after the commit. */
+  onDead: (tx: EntityManager, account: LeasedAccount) => Promise<() => unknown>;
   onRefresh?: (outcome: RefreshOutcome) => void;
   jitter?: () => number;
 }): AccessTokens {
@@ -101,7 +101,7 @@ export function createAccessTokens({
 
   /** False where `row` is not the account's present one any more: then nobody knows that it is dead. */
   async function markDead(account: LeasedAccount, row: TokenRow, error: CloudError): Promise<boolean> {
-    let committed = (): void => undefined;
+    let committed = (): unknown => undefined;
     const isPresent = await dataSource.transaction(async (tx) => {
       const rows: unknown = await tx.query(
         'SELECT status FROM thermoworks_credentials WHERE id = $1 AND token_version = $2 FOR UPDATE',
@@ -118,7 +118,7 @@ export function createAccessTokens({
       if (present.status !== 'needs_reauth') committed = await onDead(tx, account);
       return true;
     });
-    committed();
+    await committed();
     return isPresent;
   }
 }

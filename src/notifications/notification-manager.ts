@@ -13,6 +13,9 @@ export type Attempt = Pick<
 >;
 
 const statusRows = z.array(z.object({ status: z.enum(['pending', 'delivered', 'failed', 'expired']) }));
+/** What is worthless on a phone by now expires; anything else has failed after its day. */
+const TOO_LATE =
+  "CASE WHEN expires_at - created_at <= interval '30 minutes' THEN 'expired' ELSE 'failed' END";
 const idRows = z.array(z.object({ id: z.string() }));
 
 /** What is to be delivered: reads and writes of `notifications` and their attempts. Times are the database's. */
@@ -22,7 +25,7 @@ export class NotificationManager {
 
   /**
    * Takes a due notification for 15 s, longer than an attempt lasts, and loads all it says. Undefined if there is
-   * nothing to do: delivered, taken by another, not due, too late (`expired`) or nobody to tell any more (`failed`).
+   * nothing to do: delivered, taken by another, not due, too late (`expired`, `failed`) or nobody to tell any more (`failed`).
    * A test goes to a switched-off channel too.
    */
   async claim(id: string): Promise<Notification | undefined> {
@@ -30,7 +33,7 @@ export class NotificationManager {
       `WITH claimed AS (
          UPDATE notifications n
          SET lease_until = now() + interval '15 seconds', updated_at = now(),
-           status = CASE WHEN n.expires_at <= now() THEN 'expired' WHEN can.receive THEN 'pending' ELSE 'failed' END,
+           status = CASE WHEN n.expires_at <= now() THEN ${TOO_LATE} WHEN can.receive THEN 'pending' ELSE 'failed' END,
            last_error = CASE WHEN can.receive THEN n.last_error ELSE 'the channel or its owner is switched off' END
          FROM (
            SELECT m.id, u.is_active AND u.deleted_at IS NULL AND (c.is_active OR m.subject = 'channel.test') AS receive
@@ -91,7 +94,7 @@ export class NotificationManager {
            next_attempt_at = now() + coalesce($8, 0) * interval '1 ms',
            status = CASE WHEN $2 = 'delivered' THEN 'delivered' WHEN $8 IS NULL THEN 'failed'
              WHEN now() + $8 * interval '1 ms' < expires_at THEN 'pending'
-             WHEN expires_at - created_at <= interval '30 minutes' THEN 'expired' ELSE 'failed' END
+             ELSE ${TOO_LATE} END
          WHERE id = $1 AND status = 'pending'
          RETURNING id, channel_id, subject, attempts, status
        ), tried AS (

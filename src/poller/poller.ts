@@ -2,6 +2,7 @@ import cron from 'node-cron';
 import type { DataSource } from 'typeorm';
 import { v4 as uuidv4 } from 'uuid';
 import { CredentialManager, type LeasedAccount, type PollResult } from '../accounts/credential-manager.js';
+import { SecretError } from '../accounts/secret-box.js';
 import { messageOf, NotFoundError } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { CloudError } from '../thermoworks/cloud-error.js';
@@ -137,9 +138,8 @@ async function pollAndFinish(
 }
 
 /**
- * What a failed poll means for the account: nothing, where the whole provider or we ourselves are at fault (as we are
- * where we close in the middle); else
- * `degraded` from the first one on, with a growing wait. (`needs_reauth` was set where the token was refused.)
+ * What a failed poll means for the account: nothing, where the whole provider or we ourselves are at fault (also by
+ * closing in the middle); else `degraded` from the first one on, with a growing wait. (`needs_reauth` was set where the token was refused.)
  */
 export function afterFailure(
   error: unknown,
@@ -147,11 +147,15 @@ export function afterFailure(
   { cadence, random }: Pick<PollerDependencies, 'cadence' | 'random'>,
 ): PollResult {
   const unchanged = { status: account.status, failedPolls: account.failedPolls, lastError: messageOf(error) };
+  const failedPolls = account.failedPolls + 1;
+  const waitSeconds = backOffSeconds(failedPolls, { ...cadence, random });
+  // No key opens its tokens: a matter of this account, which trying every few seconds does not mend.
+  if (error instanceof SecretError)
+    return { ...unchanged, status: 'degraded', failedPolls, nextPollInSeconds: waitSeconds };
   if (!(error instanceof CloudError) || error.reason === 'aborted')
     return { ...unchanged, nextPollInSeconds: OWN_FAULT_SECONDS };
   const askedFor = (error.retryAfterMs ?? 0) / 1000;
-  const failedPolls = account.failedPolls + 1;
-  const nextPollInSeconds = Math.max(askedFor, backOffSeconds(failedPolls, { ...cadence, random }));
+  const nextPollInSeconds = Math.max(askedFor, waitSeconds);
   if (error.kind === 'provider') return { ...unchanged, nextPollInSeconds };
   const again = error.kind === 'forbidden' ? { userReadAt: READ_USER_AGAIN } : {};
   return { status: 'degraded', failedPolls, lastError: error.message, nextPollInSeconds, ...again };

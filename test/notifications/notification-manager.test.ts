@@ -97,12 +97,16 @@ describe('NotificationManager', () => {
       expect(await manager.claim(v7())).to.equal(undefined);
     });
 
-    it('lets go of what is too late', async () => {
-      const id = await addNotification(world, channelId);
-      await set(id, 'expires_at = now()');
-      expect(await manager.claim(id)).to.equal(undefined);
-      expect(await getNotification(world.dataSource, id)).to.include({ status: 'expired' });
-    });
+    for (const [lifetime, status] of [
+      ['30 minutes', 'expired'],
+      ['24 hours', 'failed'],
+    ])
+      it(`lets go of what is too late: after ${lifetime} it has ${status}`, async () => {
+        const id = await addNotification(world, channelId);
+        await set(id, `expires_at = now(), created_at = now() - interval '${lifetime}'`);
+        expect(await manager.claim(id)).to.equal(undefined);
+        expect(await getNotification(world.dataSource, id)).to.include({ status });
+      });
 
     const off = [
       'notification_channels SET is_active = false',
