@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { DeviceMoment } from '../ingest/gather.js';
 import type { Ingest, IngestOutcome } from '../ingest/ingest.js';
+import type { Queues } from '../queues/backend.js';
 import { ensurePartitions } from '../readings/reading-store.js';
 import { isOutage } from './outage.js';
 
@@ -24,20 +25,33 @@ export function createMaintenance({ dataSource, now }: { dataSource: DataSource;
 
 const dueRow = z.object({ device: z.number(), cloud_read_at: z.date() });
 
+/** Readings that wait longer than this are older than what the last poll knows. */
+const BEHIND_MS = 60_000;
+
+/** Whether polled readings are still to be stored: jobs that were put off, or that have waited for a minute. */
+export async function isBehind({ readings }: Queues, now: () => Date): Promise<boolean> {
+  const [putOff, oldest] = await Promise.all([readings.getDelayedCount(), readings.getWaiting(0, 0)]);
+  return putOff > 0 || oldest.some(({ timestamp }) => now().getTime() - timestamp > BEHIND_MS);
+}
+
 /**
  * Lets the timers of session detection run out: at devices whose due time the cloud's clock has passed, as the last
- * successful poll of the account saw it. So an outage of the cloud or of ours ends no session.
+ * successful poll of the account saw it. So an outage of the cloud or of ours ends no session. While readings wait to
+ * be stored nothing runs out: a probe that is back may be among them.
  */
 export function createTimers({
   dataSource,
   ingest,
+  isBehind: hasBacklog = async () => false,
   onCommit,
 }: {
   dataSource: DataSource;
   ingest: Ingest;
+  isBehind?: () => Promise<boolean>;
   onCommit: (outcome: IngestOutcome) => void;
 }) {
   return async (): Promise<void> => {
+    if (await hasBacklog()) return;
     const rows: unknown = await dataSource.query(
       `SELECT d.id AS device, c.cloud_read_at
        FROM detection_states s JOIN devices d ON d.id = s.device_id

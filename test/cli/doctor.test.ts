@@ -49,7 +49,7 @@ describe('grill-stats doctor', () => {
   });
 
   it('goes on when a server does not answer', async () => {
-    const nobody = `127.0.0.1:${await freePort(0)}`;
+    const nobody = `127.0.0.1:${await freePort()}`;
     const { code, bad } = await findings({
       DATABASE_URL: `postgres://nobody@${nobody}/none`,
       REDIS_URL: `redis://${nobody}`,

@@ -69,7 +69,7 @@ describe('grill-stats', () => {
   });
 
   it('exits 1 with one line when a server is not there', async () => {
-    const env = { DATABASE_URL: `postgres://nobody@127.0.0.1:${await freePort(0)}/none` };
+    const env = { DATABASE_URL: `postgres://nobody@127.0.0.1:${await freePort()}/none` };
     const { code, stdout, stderr } = await cli.run(['user', 'list', '--json'], { env });
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
     expect(stderr).to.match(/^grill-stats: .*ECONNREFUSED.*\n$/);

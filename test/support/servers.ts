@@ -7,11 +7,20 @@ import { Client } from 'pg';
 import { findToolOrSay, toolsDir } from '../../scripts/tools.js';
 import { startPostgres } from '../../src/embedded/postgres.js';
 import { startRedis } from '../../src/embedded/redis.js';
-import { type EmbeddedServer, freePort } from '../../src/embedded/server-process.js';
+import { type EmbeddedServer, freePort as portNear } from '../../src/embedded/server-process.js';
 import { createLogger } from '../../src/logger.js';
 import { migrateTemplate } from './migrate-template.js';
 
-export { freePort };
+/**
+ * A port that nothing listens on, below those that the system gives out by itself: until its taker listens there, no
+ * other server that asks for any port can get it.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const wanted = 10_000 + Math.floor(Math.random() * 20_000);
+    if ((await portNear(wanted)) === wanted) return wanted;
+  }
+}
 
 const logger = createLogger({ level: 'warn', format: 'pretty' });
 /** Nothing here outlives the test run. */

@@ -4,8 +4,9 @@ import { v7 as uuidv7 } from 'uuid';
 import { ThermoworksCredential } from '../../src/entities/thermoworks-credential.js';
 import { createIngest, type Ingest, type IngestOutcome } from '../../src/ingest/ingest.js';
 import { SessionManager } from '../../src/sessions/session-manager.js';
-import { createMaintenance, createTimers } from '../../src/worker/maintenance.js';
+import { createMaintenance, createTimers, isBehind } from '../../src/worker/maintenance.js';
 import { addHome, addSession, HOUR, type Home, job, MINUTE, openDatabase, T0 } from '../ingest/household.js';
+import { openTestQueues } from '../queues/queues.js';
 
 const at = (minutes: number) => T0 + minutes * MINUTE;
 
@@ -55,6 +56,33 @@ describe('maintenance', () => {
       return rows.map(({ line }) => line);
     };
     const ran = () => outcomes.flatMap(({ sessionEvents }) => sessionEvents.map(({ kind }) => kind));
+
+    it('stand still while polled readings wait to be stored', async () => {
+      const home = await cook();
+      await polled(home, 60);
+      const { queues, close: closeQueues } = await openTestQueues();
+      try {
+        const atTime = (minutes: number) => () => new Date(Date.now() + minutes * MINUTE);
+        const late = (minutes: number) =>
+          createTimers({
+            dataSource: db,
+            ingest,
+            isBehind: () => isBehind(queues, atTime(minutes)),
+            onCommit: (outcome) => outcomes.push(outcome),
+          });
+        await queues.readings.add('readings', job(home, [[at(9), 110, 'C']]), { jobId: 'waits' });
+        await late(2)();
+        expect(ran()).to.deep.equal([]);
+        await late(0)();
+        expect(ran()).to.deep.equal(['paused']);
+        await queues.readings.add('readings', job(home, [[at(9), 110, 'C']]), { jobId: 'off', delay: HOUR });
+        await polled(home, 240);
+        await late(0)();
+        expect(ran()).to.deep.equal(['paused']);
+      } finally {
+        await closeQueues();
+      }
+    });
 
     it('pause after ten minutes and end after two hours of silence, at the last reading', async () => {
       const home = await cook();
