@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { InputError, messageOf } from '../errors.js';
 import { linkIfAbsent, tryLock, writeHolder } from './lock-file.js';
@@ -8,15 +8,29 @@ import { linkIfAbsent, tryLock, writeHolder } from './lock-file.js';
 export function ensureDataDir(dataDir: string): string {
   const path = resolve(dataDir);
   try {
-    // Apart, since the mode of a recursive mkdir would also be that of the parents.
-    mkdirSync(dirname(path), { recursive: true });
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path, 0o700);
     return realpathSync(path);
   } catch (error) {
     const message = `DATA_DIR ${path} cannot be used (${messageOf(error)}): set it to a folder that you may write`;
     throw new InputError(message, { cause: error });
   }
 }
+
+/**
+ * One folder after the other: Node's own recursive mkdir gives its mode to the parents too, and never ends where a
+ * parent that exists takes no folder, as below /proc.
+ */
+function makeFolder(path: string, mode?: number): void {
+  if (isFolder(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, mode);
+  } catch (error) {
+    if (!isFolder(path)) throw error; // somebody else may just have made it
+  }
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /** The secret in a 0600 file, made on the first call; of two processes at once the second reads the first's. */
 export function keepSecret(path: string, make: () => string): string {

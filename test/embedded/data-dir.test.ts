@@ -9,6 +9,12 @@ describe('DATA_DIR', () => {
   const parent = mkdtempSync(join(tmpdir(), 'grill-stats-'));
   after(() => rmSync(parent, { recursive: true }));
 
+  it('refuses a place where no folder can be made, and says so', () => {
+    for (const place of ['/proc/nope', '/proc/nope/deeper', '/dev/null/data']) {
+      expect(() => ensureDataDir(place)).to.throw(InputError, `DATA_DIR ${place} cannot be used`);
+    }
+  });
+
   it('is closed to others, and leaves its parents as they would be', () => {
     const folder = ensureDataDir(join(parent, 'a/b/data'));
     const modes = [folder, join(parent, 'a/b')].map((path) => statSync(path).mode & 0o700 & ~process.umask());

@@ -50,7 +50,10 @@ export async function spawnWorker({
   };
 }
 
-/** The same server behind a door: who comes while it is shut waits there. */
+/**
+ * The same server behind a door: who comes while it is shut waits there. Whoever holds a row in a test may take longer
+ * than the two seconds that a worker waits for a lock.
+ */
 async function openGate(url: string): Promise<{ url: string; open: () => void; close: () => void }> {
   const { hostname, port } = new URL(url);
   const waiting: Socket[] = [];
@@ -74,6 +77,7 @@ async function openGate(url: string): Promise<{ url: string; open: () => void; c
   await once(door.listen(0, '127.0.0.1'), 'listening');
   const behind = new URL(url);
   behind.host = `127.0.0.1:${portOf(door.address())}`;
+  behind.searchParams.set('lock_timeout', '60000');
   return {
     url: behind.toString(),
     open: () => {
