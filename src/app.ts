@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises';
 import cron from 'node-cron';
 import type { DataSource } from 'typeorm';
 import { createSecretBox } from './accounts/secret-box.js';
@@ -57,6 +58,8 @@ interface Parts extends AppOptions {
 
 const INGEST_CONCURRENCY = 500;
 const DELIVERIES_AT_ONCE = 8;
+/** A task that waits for a server which is down is not waited for longer. */
+const CLOSE_TASK_MS = 3_000;
 const RELAY_AT_ONCE = 100;
 /** A cloud that hangs must not use up the time that the other parts have to close. */
 const LET_POLLS_FINISH_MS = 8_000;
@@ -140,7 +143,7 @@ function every(
   );
   lifecycle.onClose(name, async () => {
     await task.destroy();
-    await running;
+    await Promise.race([running, after(CLOSE_TASK_MS, undefined, { ref: false })]);
   });
 }
 

@@ -4,8 +4,10 @@ import type { Logger } from './logger.js';
 /** From the first signal to the end of the process; Docker's own limit of 10 s is raised in compose.yaml. */
 const SHUTDOWN_MS = 25_000;
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
- * Runs what `start` begins until SIGINT or SIGTERM, then closes it in reverse. A second signal ends it at once, also
+ * Runs what `start` begins until SIGINT, SIGTERM or SIGHUP (its terminal closed), then closes it in reverse. A second signal ends it at once, also
  * while it is still starting.
  * @returns 0 when everything was drained within 25 s of the first signal, else 1
  */
@@ -58,11 +60,9 @@ function signalled() {
   const first = new Promise<void>((resolve) => waiting.push(resolve));
   const second = new Promise<Outcome>((resolve) => waiting.push(() => resolve('second signal')));
   const onSignal = () => waiting.shift()?.();
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  for (const name of SIGNALS) process.on(name, onSignal);
   const forget = () => {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    for (const name of SIGNALS) process.off(name, onSignal);
   };
   return { first, second, forget };
 }

@@ -1,5 +1,4 @@
 import type { DataSource } from 'typeorm';
-import { groupBy } from './group-by.js';
 import type { IngestOutcome } from './ingest/ingest.js';
 import type { Logger } from './logger.js';
 
@@ -17,6 +16,8 @@ interface ProbeName {
   name: string;
 }
 
+const DEVICE_NAME = 'coalesce(d.nickname, d.label, d.device_id)';
+const PROBE_NAME = "coalesce(nullif(p.label, ''), 'Probe ' || p.probe_id)";
 const UNIT_SIGN = { F: '°F', C: '°C', H: '% RH' };
 
 /** Tells on stdout what a process stores: a line per reading, alert event and session event. */
@@ -52,14 +53,27 @@ export function createTicker(print: (line: Line) => void, logger: Logger) {
         },
       });
     }
-    for (const { name, kind, value, unit } of await namedAlerts(dataSource, transitions)) {
+    for (const { about, kind, value, unit, measuredAtMs } of await namedAlerts(dataSource, transitions)) {
+      const { publicId, name, deviceId, probeId, probe } = about;
       const shown = value === null || unit === null ? '' : ` at ${value.toFixed(1)} ${UNIT_SIGN[unit]}`;
-      print({ text: `alert ${kind}: ${name}${shown}`, json: { event: 'alert', kind, name, value, unit } });
-    }
-    for (const { kind, session, atMs } of sessionEvents) {
+      const measured = { measured_at: new Date(measuredAtMs), value, unit };
       print({
-        text: `${clock(atMs)}  session ${kind}`,
-        json: { event: 'session', kind, id: session, at: new Date(atMs) },
+        text: `${clock(measuredAtMs)}  alert ${kind}: ${name ?? probe}${name ? ` (${probe})` : ''}${shown}`,
+        json: {
+          event: 'alert',
+          kind,
+          id: publicId,
+          name,
+          device_id: deviceId,
+          probe_id: probeId,
+          ...measured,
+        },
+      });
+    }
+    for (const { kind, session, atMs, deviceId, device } of await namedSessions(dataSource, sessionEvents)) {
+      print({
+        text: `${clock(atMs)}  session ${kind}: ${device}`,
+        json: { event: 'session', kind, id: session, device_id: deviceId, at: new Date(atMs) },
       });
     }
     callWaiting(stored.flatMap(({ probeId }) => names.get(probeId) ?? []));
@@ -107,22 +121,49 @@ async function learnNames(
   if (unknown.length === 0) return;
   const rows = await dataSource.query<ProbeName[]>(
     `SELECT p.id, p.user_id AS "userId", p.device_id AS "deviceId", p.probe_id AS "probeId",
-       coalesce(d.nickname, d.label, d.device_id) || ' · ' || coalesce(nullif(p.label, ''), 'Probe ' || p.probe_id) AS name
+       ${DEVICE_NAME} || ' · ' || ${PROBE_NAME} AS name
      FROM probes p JOIN devices d ON d.device_id = p.device_id WHERE p.id = ANY($1)`,
     [unknown],
   );
   for (const row of rows) names.set(row.id, row);
 }
 
+interface AlertName {
+  id: number;
+  publicId: string;
+  name: string | null;
+  deviceId: string;
+  probeId: string | null;
+  probe: string;
+}
+
 async function namedAlerts(dataSource: DataSource, transitions: IngestOutcome['transitions']) {
   if (transitions.length === 0) return [];
-  const rows = await dataSource.query<{ id: number; name: string | null }[]>(
-    'SELECT id, name FROM temperature_alerts WHERE id = ANY($1)',
+  const rows = await dataSource.query<AlertName[]>(
+    `SELECT a.id, a.public_id AS "publicId", a.name, a.device_id AS "deviceId", a.probe_id AS "probeId",
+       ${DEVICE_NAME} || ' · ' || ${PROBE_NAME} AS probe
+     FROM temperature_alerts a JOIN devices d ON d.device_id = a.device_id
+     JOIN probes p ON p.user_id = a.user_id AND p.device_id = a.device_id AND p.probe_id = a.probe_id
+     WHERE a.id = ANY($1)`,
     [transitions.map(({ alertId }) => alertId)],
   );
-  const names = groupBy(rows, ({ id }) => id);
-  return transitions.map((transition) => ({
-    ...transition,
-    name: names.get(transition.alertId)?.[0]?.name ?? 'alert',
-  }));
+  const alerts = new Map(rows.map((row) => [row.id, row]));
+  return transitions.flatMap((transition) => {
+    const about = alerts.get(transition.alertId);
+    return about ? [{ ...transition, about }] : [];
+  });
+}
+
+async function namedSessions(dataSource: DataSource, events: IngestOutcome['sessionEvents']) {
+  if (events.length === 0) return [];
+  const rows = await dataSource.query<{ publicId: string; deviceId: string; device: string }[]>(
+    `SELECT s.public_id AS "publicId", s.device_id AS "deviceId", ${DEVICE_NAME} AS device
+     FROM grilling_sessions s JOIN devices d ON d.device_id = s.device_id WHERE s.public_id = ANY($1)`,
+    [events.map(({ session }) => session)],
+  );
+  const sessions = new Map(rows.map((row) => [row.publicId, row]));
+  return events.flatMap((event) => {
+    const about = sessions.get(event.session);
+    return about ? [{ ...event, deviceId: about.deviceId, device: about.device }] : [];
+  });
 }

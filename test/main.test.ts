@@ -30,7 +30,7 @@ describe('process', () => {
     lifecycle.onClose('the work', close);
     return async () => ({ lifecycle });
   };
-  const signal = (name: 'SIGTERM' | 'SIGINT' = 'SIGTERM') => process.emit(name, name);
+  const signal = (name: 'SIGTERM' | 'SIGINT' | 'SIGHUP' = 'SIGTERM') => process.emit(name, name);
   const never = new Promise<never>(() => undefined);
   const listeners = () => process.listenerCount('SIGTERM') + process.listenerCount('SIGINT');
   let before: number;
@@ -47,7 +47,7 @@ describe('process', () => {
     for (const listener of mochas) process.on('SIGINT', listener);
   });
 
-  for (const name of ['SIGTERM', 'SIGINT'] as const)
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     it(`ends with 0 when all was drained after ${name}`, async () => {
       let closed = 0;
       const code = runProcess(

@@ -13,6 +13,8 @@ import { withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import type { AlertRule } from './types.js';
 
+const MIN_RECOVERY_SECONDS = 120;
+
 /** Columns that do not leave the service. */
 const INTERNAL = new Set(['id', 'public_id', 'user_id', 'alert_id', 'deleted_at']);
 
@@ -30,9 +32,10 @@ export class AlertManager {
     userId: number,
     { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
   ): Promise<{ alert: TemperatureAlert; alreadyMet: boolean }> {
-    const { probe, role } = await this.getProbe(userId, deviceId, probeId);
+    const { probe, role, intervalSeconds } = await this.getProbe(userId, deviceId, probeId);
     const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
-    const { type, ...settings } = withDefaults(options, { role, temperatureUnit });
+    const { type, ...given } = withDefaults(options, { role, temperatureUnit });
+    const settings = { ...given, recoverySeconds: given.recoverySeconds ?? defaultRecovery(intervalSeconds) };
     const publicId = uuidv7();
     const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
     await this.db.insert(TemperatureAlert, { ...owned, ...settings });
@@ -101,7 +104,7 @@ export class AlertManager {
     userId: number,
     deviceId: string,
     probeId: string | undefined,
-  ): Promise<{ probe: Probe; role: ProbeRole }> {
+  ): Promise<{ probe: Probe; role: ProbeRole; intervalSeconds: number | null }> {
     const device = await this.lockDevice(deviceId);
     if (device?.userId !== userId) {
       const own = await this.db.findBy(Device, { userId, deletedAt: IsNull() });
@@ -114,7 +117,9 @@ export class AlertManager {
     if (!probe) throw new NotFoundError(`no probe ${probeId}: ${there}`);
     if (probe.kind === 'humidity')
       throw new InputError(`--probe ${probeId} measures humidity, not temperature`);
-    return { probe, role: effectiveRole(device, probe) };
+    const { learnedIntervalSeconds } = probe;
+    const intervalSeconds = device.transmitIntervalSeconds ?? learnedIntervalSeconds;
+    return { probe, role: effectiveRole(device, probe), intervalSeconds };
   }
 
   /**
@@ -137,6 +142,11 @@ export class AlertManager {
     );
     return isMet;
   }
+}
+
+/** Two intervals of the device as it is now, at least two minutes. */
+function defaultRecovery(intervalSeconds: number | null): number {
+  return Math.max(Math.round(2 * (intervalSeconds ?? 0)), MIN_RECOVERY_SECONDS);
 }
 
 function listed(names: string[]): string {

@@ -15,7 +15,7 @@ interface CreateOptions {
   secretStdin?: true;
 }
 
-const COLUMNS = ['id', 'kind', 'is_active', 'last_delivered_at', 'last_proven_at', 'last_error'];
+const COLUMNS = ['id', 'kind', 'url', 'is_active', 'last_delivered_at', 'last_proven_at', 'last_error'];
 
 export function channelCommand(program: Command, context: Context): void {
   const channel = program.command('channel').description('where notifications go');
@@ -38,7 +38,9 @@ export function channelCommand(program: Command, context: Context): void {
   answering(channel, 'list', 'show the channels of a user')
     .requiredOption('--email <e>', 'of the user')
     .action(async ({ email }: { email: string }) => {
-      context.list(await (await managed()).list(await userId(email)), COLUMNS);
+      const rows = await (await managed()).list(await userId(email));
+      // For people the address stands in a column of its own; JSON keeps the shape of the table.
+      context.list(context.json ? rows : rows.map((row) => ({ ...row, url: row.config.url })), COLUMNS);
     });
   answering(channel, 'test', 'send a test notification now, and show how it went')
     .argument('<id>', 'its id', publicId)

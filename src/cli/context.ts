@@ -36,7 +36,7 @@ export class Context {
   readonly logger: Logger;
   readonly lifecycle = new Lifecycle();
   private connected?: Promise<DataSource>;
-  private openedQueues?: Promise<Queues>;
+  private openedQueues?: ReturnType<typeof openQueues>;
 
   constructor(
     readonly config: Config,
@@ -98,19 +98,28 @@ export class Context {
     return servers;
   }
 
-  queues(): Promise<Queues> {
+  /** Also where their server is down: what they would hold can go another way. */
+  async queues(): Promise<Queues> {
     this.openedQueues ??= this.openQueues();
-    return this.openedQueues;
+    return (await this.openedQueues).queues;
   }
 
-  private async openQueues(): Promise<Queues> {
+  /** @throws InputError when their server does not answer */
+  async queuesThere(): Promise<Queues> {
+    this.openedQueues ??= this.openQueues();
+    const { queues, isThere } = await this.openedQueues;
+    if (isThere()) return queues;
+    throw new InputError('the queue does not answer: start its Redis, or check REDIS_URL');
+  }
+
+  private async openQueues(): ReturnType<typeof openQueues> {
     const { config, logger } = this;
     const [databaseUrl, redisUrl] = [await this.databaseUrl(), await this.redisUrl()];
     const { backend, close } = await chooseBackend({ ...config, databaseUrl, redisUrl, logger });
     this.lifecycle.onClose('queue backend', close);
     const opened = await openQueues(backend);
     this.lifecycle.onClose('queues', opened.close);
-    return opened.queues;
+    return opened;
   }
 
   /** With the configured keys, or those that `up` keeps in DATA_DIR. @throws ConfigError */

@@ -5,6 +5,7 @@ import { type MigrationStep, migrateDown, migrateUp, migrationStates, stampMigra
 import { answering, type Context, wholeNumber } from './context.js';
 
 const DUPLICATE_TABLE = '42P07';
+const UNIQUE_VIOLATION = '23505';
 const DUPLICATE_DATABASE = '42P04';
 
 interface UpOptions {
@@ -58,7 +59,8 @@ async function ensureDatabase(url: string): Promise<void> {
   try {
     await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)} ENCODING 'UTF8' TEMPLATE template0`);
   } catch (error) {
-    if (sqlStateOf(error) !== DUPLICATE_DATABASE) throw error;
+    // Made by another one meanwhile, the name is refused as a duplicate in the catalogue.
+    if (![DUPLICATE_DATABASE, UNIQUE_VIOLATION].includes(sqlStateOf(error) ?? '')) throw error;
   } finally {
     await client.end();
   }

@@ -9,11 +9,11 @@ const STATES = ['waiting', 'active', 'delayed', 'completed', 'failed'] as const;
 export function queueCommand(program: Command, context: Context): void {
   const queue = program.command('queue').description('jobs between the processes');
   const name = (form: string) => new Argument(form, 'one of the queues').choices(QUEUE_NAMES);
-  const letters = async () => new DeadLetters(await context.manager(), await context.queues());
+  const letters = async () => new DeadLetters(await context.manager(), await context.queuesThere());
 
   answering(queue, 'stats', 'count the jobs of each queue').action(async () => {
     const dead = await (await letters()).list();
-    const queues = await context.queues();
+    const queues = await context.queuesThere();
     const rows = QUEUE_NAMES.map(async (one) => ({
       queue: one,
       ...(await queues[one].getJobCounts(...STATES)),
@@ -41,7 +41,7 @@ export function queueCommand(program: Command, context: Context): void {
   answering(queue, 'drain', 'throw waiting and delayed jobs away')
     .addArgument(name('<queue>'))
     .action(async (of: QueueName) => {
-      const queues = await context.queues();
+      const queues = await context.queuesThere();
       const { waiting = 0, delayed = 0, prioritized = 0 } = await queues[of].getJobCounts();
       await queues[of].drain(true);
       const drained = waiting + delayed + prioritized;

@@ -19,6 +19,7 @@ const INTERNAL = new Set([
   'refresh_lease_until',
   'lease_owner',
   'lease_until',
+  'cloud_update_time',
 ]);
 
 /** Shown last. */

@@ -87,7 +87,7 @@ async function up({ config, logger, print, signal }: UpOptions): Promise<{ lifec
     lifecycle.onClose('roles', () => app.lifecycle.close());
     ticker.start(app.database.dataSource);
     if (app.consoleUrl) claim.setAddress(app.consoleUrl);
-    await startDemo({
+    const hasDemo = await startDemo({
       app,
       config: complete,
       refreshToken: simulator.accounts[0]?.refresh_token ?? '',
@@ -95,7 +95,7 @@ async function up({ config, logger, print, signal }: UpOptions): Promise<{ lifec
       ticker,
       logger,
     });
-    greet(app, complete, print);
+    greet(app, complete, hasDemo, print);
     return { lifecycle };
   } catch (error) {
     await lifecycle.close().catch((err) => logger.error('clean-up after a failed start failed', { err }));
@@ -150,7 +150,7 @@ async function startDemo({
   receiver: Awaited<ReturnType<typeof startReceiver>>;
   ticker: ReturnType<typeof createTicker>;
   logger: Logger;
-}): Promise<void> {
+}): Promise<boolean> {
   const made = join(config.dataDir, 'demo-made');
   const client = createCloudClient({ provider: config.providers.simulator });
   app.lifecycle.onClose('demo', () => client.close());
@@ -163,7 +163,7 @@ async function startDemo({
   };
   const user = await prepareDemo(parts, { isFirst: !existsSync(made) });
   writeFileSync(made, `${DEMO_EMAIL}\n`);
-  if (user === undefined) return;
+  if (user === undefined) return false;
   await createDemoChannel(parts, user, receiver);
   ticker.onceStored(
     ({ probeId, userId }) => probeId === DEMO_PROBE && userId === user,
@@ -172,16 +172,19 @@ async function startDemo({
         logger.error('the demo has no alert', { err }),
       ),
   );
+  return true;
 }
 
-function greet(app: App, config: CompleteConfig, print: (line: Line) => void): void {
+function greet(app: App, config: CompleteConfig, hasDemo: boolean, print: (line: Line) => void): void {
   const { consoleUrl: url } = app;
   const token = join(config.dataDir, 'console-token');
   print({
     text: [
       url ? `Grill Stats is up: ${url} (user operator, password: the text in ${token})` : 'Grill Stats is up',
-      'Link your own: grill-stats user create --email YOU, then grill-stats account link --email YOU --thermoworks-email … --password-stdin',
-      `Remove the demo: grill-stats user delete --email ${DEMO_EMAIL} --purge`,
+      'Link your own: npx grill-stats user create --email YOU, then npx grill-stats account link --email YOU --thermoworks-email … --password-stdin',
+      ...(hasDemo
+        ? [`Remove the demo: npx grill-stats user delete --email ${DEMO_EMAIL} --purge`]
+        : ['The demo is off']),
     ].join('\n'),
     json: { event: 'up', url: url ?? null, console_token_file: token },
   });

@@ -26,7 +26,14 @@ export interface IngestOutcome {
   /** Samples of probes that are gone. */
   unknownProbe: number;
   notificationIds: string[];
-  transitions: { alertId: number; type: string; kind: string; value: number | null; unit: Unit | null }[];
+  transitions: {
+    alertId: number;
+    type: string;
+    kind: string;
+    value: number | null;
+    unit: Unit | null;
+    measuredAtMs: number;
+  }[];
   sessionEvents: SessionEvent[];
 }
 
@@ -151,11 +158,12 @@ function named({ transitions, world }: Folded): IngestOutcome['transitions'] {
   const rules = new Map(
     [...world.alerts.values()].flat().map(({ rule }: AlertInstance) => [rule.id, rule.type]),
   );
-  return transitions.map(({ alertId, kind, value, unit }) => ({
+  return transitions.map(({ alertId, kind, value, unit, measuredAtMs }) => ({
     alertId,
     type: rules.get(alertId) ?? 'unknown',
     kind,
     value,
     unit,
+    measuredAtMs,
   }));
 }

@@ -53,7 +53,7 @@ const prefixOf = ({ queuePrefix }: QueueBackend, name: QueueName): string => `{$
 /** Queues share one connection, which the returned `close` ends with them. */
 export async function openQueues(
   backend: QueueBackend,
-): Promise<{ queues: Queues; close: () => Promise<void> }> {
+): Promise<{ queues: Queues; isThere: () => boolean; close: () => Promise<void> }> {
   const connection = backend.kind === 'redis' ? connect(backend.url, { blocking: false }) : undefined;
   connection?.on('error', limitedWarning(backend.logger, 'queue connection failed'));
   const queues: Queues = {
@@ -65,6 +65,7 @@ export async function openQueues(
   if (connection) await whenReady(connection);
   return {
     queues,
+    isThere: () => connection === undefined || connection.status === 'ready',
     close: async () => {
       await Promise.all(QUEUE_NAMES.map((name) => queues[name].close()));
       connection?.disconnect();
@@ -109,7 +110,7 @@ export function createWorker<Name extends QueueName>(
   processor: Processor<JobData[Name], void>,
   backend: QueueBackend,
   { concurrency }: { concurrency: number },
-): { worker: Worker<JobData[Name], void>; disconnect: () => void } {
+): { worker: Worker<JobData[Name], void>; isThere: () => boolean; disconnect: () => void } {
   const options: Omit<WorkerOptions, 'connection'> = {
     prefix: prefixOf(backend, name),
     concurrency,
@@ -127,11 +128,16 @@ export function createWorker<Name extends QueueName>(
     connection.on('error', limitedWarning(backend.logger, 'worker connection failed'));
     return {
       worker: new Worker(name, processor, { ...options, connection }),
+      isThere: () => connection.status === 'ready',
       disconnect: () => connection.disconnect(),
     };
   }
   const worker = new Worker(name, processor, { ...options, connection: backend.pool }, createPostgresBackend);
-  return { worker: worker as unknown as Worker<JobData[Name], void>, disconnect: () => undefined };
+  return {
+    worker: worker as unknown as Worker<JobData[Name], void>,
+    isThere: () => true,
+    disconnect: () => undefined,
+  };
 }
 
 export type { Job, Queue, Worker };

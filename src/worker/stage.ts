@@ -65,13 +65,14 @@ export function startStage<Name extends QueueName>(
     throw new UnrecoverableError(messageOf(error));
   }
 
-  const { worker, disconnect } = createWorker(name, run, backend, { concurrency });
+  const { worker, isThere, disconnect } = createWorker(name, run, backend, { concurrency });
   worker.on('error', limitedWarning(logger, 'worker failed'));
   worker.run().catch((err) => logger.error('worker stopped', { queue: name, err }));
   return {
     name,
     close: async () => {
-      await worker.close();
+      // Without its server nothing can be finished or taken: those jobs run again where the server comes back.
+      await worker.close(!isThere());
       disconnect();
     },
   };

@@ -93,7 +93,7 @@ describe('alerts in PostgreSQL', () => {
         critical_max_temperature: 150,
         temperature_unit: 'C',
         hold_seconds: 180,
-        recovery_seconds: null,
+        recovery_seconds: 120,
         hysteresis: 3,
         severity: 'warning',
         is_active: true,
