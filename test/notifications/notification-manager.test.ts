@@ -200,7 +200,7 @@ describe('NotificationManager', () => {
     it('names what nobody has touched for 15 s, and then not again for 15 s', async () => {
       const id = await addNotification(world, channelId);
       expect(await manager.dueIds(10)).to.deep.equal([]);
-      await set(id, "updated_at = now() - interval '15 seconds'");
+      await set(id, "updated_at = now() - interval '15.1 seconds'");
       expect(await manager.dueIds(10)).to.deep.equal([id]);
       expect(await manager.dueIds(10)).to.deep.equal([]);
       expect(await manager.claim(id)).to.include({ id });
