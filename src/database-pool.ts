@@ -54,6 +54,7 @@ export function createPoolClass(
 
     constructor(options: pg.PoolConfig) {
       super(options);
+      this.on('connect', guard);
       this.on('connect', endOnTimeout);
       instances.push(this);
     }
@@ -92,17 +93,12 @@ export function createPoolClass(
       if (idleSince === undefined) return true;
       if (idleSince < this.deadUntil) return false;
       if (performance.now() - idleSince < timing.pingAfterIdleMs) return true;
-      // The server may end it right now; without a listener that would end this process.
-      const ignore = () => undefined;
-      client.on('error', ignore);
       try {
         await Promise.race([client.query('SELECT 1'), noAnswer(timing.pingTimeoutMs)]);
         return true;
       } catch {
         this.deadUntil = performance.now();
         return false;
-      } finally {
-        client.off('error', ignore);
       }
     }
 
@@ -137,6 +133,14 @@ export function createPoolClass(
     return pool.counts();
   };
   return { Pool: MonitoredPool, counts };
+}
+
+/**
+ * The server may end a connection at any moment, also in the packet that opens it, before anybody who takes it could
+ * listen; an error that nobody listens to would end this process. Whoever uses the connection next hears of it.
+ */
+function guard(client: pg.PoolClient): void {
+  client.on('error', () => undefined);
 }
 
 /**

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { Client } from 'pg';
 import type { PoolSettings } from '../src/config.js';
@@ -303,4 +305,31 @@ describe('database', () => {
       expect(database.pool().size).to.equal(0);
     });
   });
+
+  it('survives a connection that the server ends in the very packet that opens it', async () => {
+    const greeting = Buffer.concat([packet('R', int32(0)), packet('Z', Buffer.from('I'))]);
+    const farewell = packet('E', Buffer.from('SFATAL\0C57P01\0Mterminating connection\0\0'));
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end(Buffer.concat([greeting, farewell])));
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const { dataSource } = createDatabase({ url: `postgres://u@127.0.0.1:${port}/x`, pool: TEST_POOL });
+    const failure = await dataSource.initialize().catch((error: unknown) => error);
+    expect(failure).to.be.instanceOf(Error);
+    server.close();
+  });
 });
+
+const int32 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+};
+
+/** A message of PostgreSQL's protocol. */
+function packet(type: string, body: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
+}
