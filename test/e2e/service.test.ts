@@ -169,18 +169,24 @@ describe('grill-stats run', function () {
   });
 
   it('rolls up what it stored, to the last bit', async () => {
-    const rows = await db.query(
-      `SELECT s.reading_count AS count, s.temperature_sum_hundredths::integer AS sum, s.min_temperature AS min,
+    const rollUps = () =>
+      db.query(
+        `SELECT s.reading_count AS count, s.temperature_sum_hundredths::integer AS sum, s.min_temperature AS min,
          s.max_temperature AS max, s.avg_temperature AS avg, array_agg(r.value ORDER BY r.measured_at) AS values
        FROM grilling_sessions g JOIN session_probe_stats s ON s.session_id = g.id
        JOIN readings r ON r.probe_id = s.probe_id AND r.measured_at >= g.start_time
        WHERE g.name = 'Saturday' GROUP BY g.id, s.session_id, s.probe_id`,
+      );
+    const rows = await waitFor(
+      async () => {
+        const found = await rollUps();
+        return found.length === 3 && found.every(({ count }: { count: number }) => count > 5) && found;
+      },
+      { timeoutMs: 30_000, what: 'some readings of each probe' },
     );
-    expect(rows).to.have.lengthOf(3);
     for (const { values, ...roll } of rows) {
       const hundredths = values.map((value: number) => Math.round(value * 100));
       const sum = hundredths.reduce((a: number, b: number) => a + b, 0);
-      expect(roll.count).to.be.greaterThan(5);
       expect({ ...roll, avg: Math.round(roll.avg * 1e6) }).to.deep.equal({
         count: values.length,
         sum,
