@@ -46,7 +46,7 @@ describe('npm run pool-test', () => {
     const { code, lines } = await poolTest(0.2, {
       DATABASE_URL: await testDatabaseUrl(),
       DB_POOL_SIZE: '2',
-      DB_STATEMENT_TIMEOUT: '1',
+      DB_STATEMENT_TIMEOUT: '10',
     });
     expect(code).to.equal(1);
     expect(lines.at(-1)).to.match(/^FAIL: .*statement timeout/);
