@@ -36,12 +36,16 @@ export function startStage<Name extends QueueName>(
 ): Stage {
   const warnOutage = limitedWarning(logger, 'jobs wait for the database');
 
+  const underWay = new Set<Promise<void>>();
+
   async function run(job: Job<JobData[Name], void>, token?: string): Promise<void> {
     try {
       const parsed = JOB_SCHEMAS[name].safeParse(job.data);
       if (!parsed.success)
         throw new PermanentError(`job data: ${parsed.error.issues[0]?.message ?? 'not as agreed'}`);
-      await processor(parsed.data, job);
+      const work = processor(parsed.data, job);
+      underWay.add(work);
+      await work.finally(() => underWay.delete(work));
     } catch (error) {
       if (isOutage(error)) {
         warnOutage(error);
@@ -71,8 +75,10 @@ export function startStage<Name extends QueueName>(
   return {
     name,
     close: async () => {
-      // Without its server nothing can be finished or taken: those jobs run again where the server comes back.
-      await worker.close(!isThere());
+      // Without its server no job can be reported as done: it runs again later, but what it does is finished now.
+      const isCut = !isThere();
+      await worker.close(isCut);
+      if (isCut) await Promise.allSettled(underWay);
       disconnect();
     },
   };

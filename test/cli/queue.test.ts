@@ -4,6 +4,7 @@ import { createLogger } from '../../src/logger.js';
 import { openQueues } from '../../src/queues/backend.js';
 import { bury, sweepFailedJobs } from '../../src/queues/dead-letters.js';
 import { startStage } from '../../src/worker/stage.js';
+import { freePort } from '../support/servers.js';
 import { waitFor } from '../support/wait-for.js';
 import { at, type CommandLine, countRows, items, openCommandLine } from './command-line.js';
 
@@ -21,6 +22,13 @@ describe('grill-stats queue', () => {
   after(async () => {
     await opened.close();
     await cli.close();
+  });
+
+  it('says so when the queue does not answer', async () => {
+    const env = { REDIS_URL: `redis://127.0.0.1:${await freePort()}` };
+    const { code, stdout, stderr } = await cli.run(['queue', 'stats', '--json'], { env });
+    expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
+    expect(stderr).to.equal('grill-stats: the queue does not answer: start its Redis, or check REDIS_URL\n');
   });
 
   /** Runs the notifications queue with this processor until `done`. */
