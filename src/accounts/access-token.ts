@@ -8,8 +8,11 @@ import type { SecretBox } from './secret-box.js';
 
 const REFRESH_AHEAD_SECONDS = 300;
 const LEASE_SECONDS = 20;
+/** Of a lease, what is left for storing: until then the cloud has answered for both tokens, or has not. */
+const STORE_SECONDS = 5;
+const SHORTEST_ASK_MS = 1_000;
 const POLL_LEASE_MS = 100;
-const MOST_STORE_TRIES = 5;
+const INSIST_FOR_MS = 120_000;
 const STORE_AGAIN_MS = 500;
 
 const tokenRow = z.object({
@@ -27,9 +30,10 @@ export type RefreshOutcome = 'refreshed' | 'dead' | 'failed';
 export type AccessTokens = (account: LeasedAccount, refused?: string) => Promise<string>;
 
 /**
- * A refresh runs under a lease in the account's row, outside any transaction; its tokens are stored by compare-and-set
- * on `token_version` before anybody uses them. A token that the cloud refuses is dead only if it is still the current
- * one; the one before it is tried once, for the case that a process died between the cloud's answer and its write.
+ * A refresh runs under a lease in the account's row, outside any transaction, and the cloud is asked only while the
+ * lease lasts; its tokens are stored by compare-and-set on `token_version` before anybody uses them. A token that the
+ * cloud refuses is dead only if it is still the current one; the one before it is tried once, for the case that a
+ * process died between the cloud's answer and its write.
  * @throws CloudError of the refresh; kind `dead_credential` after the account was marked and `onDead` ran
  */
 export function createAccessTokens({
@@ -42,8 +46,8 @@ export function createAccessTokens({
 }: {
   dataSource: DataSource;
   box: SecretBox;
-  /** Asks the account's provider. */
-  refresh: (account: LeasedAccount, refreshToken: string) => Promise<Tokens>;
+  /** Asks the account's provider, and gives up after `withinMs`. */
+  refresh: (account: LeasedAccount, refreshToken: string, withinMs: number) => Promise<Tokens>;
   /** Runs in the transaction that marks an account `needs_reauth`, once per marking; what it returns runs after the commit. */
   onDead: (tx: EntityManager, account: LeasedAccount) => Promise<() => unknown>;
   onRefresh?: (outcome: RefreshOutcome) => void;
@@ -60,8 +64,9 @@ export function createAccessTokens({
       const row = await readTokens(dataSource, account.id);
       const current = row.access_token === null ? null : open(row.access_token, account, 'access_token');
       if (current !== null && current !== refused && (row.seconds_left ?? 0) > enough) return current;
+      const leaseEnds = performance.now() + LEASE_SECONDS * 1000;
       if (await takeLease(dataSource, account.id, row.token_version)) {
-        const fresh = await refreshUnderLease(account, row);
+        const fresh = await refreshUnderLease(account, row, leaseEnds);
         if (fresh !== undefined) return fresh;
       }
       if (performance.now() > deadline) throw new CloudError('refresh', 'transient', 'lease held');
@@ -70,9 +75,13 @@ export function createAccessTokens({
   };
 
   /** Undefined where the tokens were replaced while the cloud refused those of `row`. */
-  async function refreshUnderLease(account: LeasedAccount, row: TokenRow): Promise<string | undefined> {
+  async function refreshUnderLease(
+    account: LeasedAccount,
+    row: TokenRow,
+    leaseEnds: number,
+  ): Promise<string | undefined> {
     try {
-      const tokens = await askCurrentThenPrevious(account, row);
+      const tokens = await askCurrentThenPrevious(account, row, leaseEnds - STORE_SECONDS * 1000);
       if (tokens.uid !== account.uid) throw new CloudError('refresh', 'rejected', 'answer for another user');
       await insist(() => storeTokens(dataSource, account, row, tokens, box));
       onRefresh('refreshed');
@@ -83,19 +92,30 @@ export function createAccessTokens({
         onRefresh('dead');
       } else {
         onRefresh('failed');
-        await releaseLease(dataSource, account.id, row.token_version);
+        // One that has run out may be somebody else's by now.
+        if (performance.now() < leaseEnds) await releaseLease(dataSource, account.id, row.token_version);
       }
       throw error;
     }
   }
 
-  async function askCurrentThenPrevious(account: LeasedAccount, row: TokenRow): Promise<Tokens> {
+  async function askCurrentThenPrevious(
+    account: LeasedAccount,
+    row: TokenRow,
+    askUntil: number,
+  ): Promise<Tokens> {
+    const ask = (sealed: string) => {
+      const withinMs = askUntil - performance.now();
+      // A token must not rotate for an answer that nobody waits for.
+      if (withinMs < SHORTEST_ASK_MS) throw new CloudError('refresh', 'transient', 'lease ran out');
+      return refresh(account, open(sealed, account, 'refresh_token'), withinMs);
+    };
     try {
-      return await refresh(account, open(row.refresh_token, account, 'refresh_token'));
+      return await ask(row.refresh_token);
     } catch (error) {
       const dead = error instanceof CloudError && error.kind === 'dead_credential';
       if (!dead || row.previous_refresh_token === null) throw error;
-      return refresh(account, open(row.previous_refresh_token, account, 'refresh_token'));
+      return ask(row.previous_refresh_token);
     }
   }
 
@@ -135,14 +155,14 @@ async function readTokens(dataSource: DataSource, id: number): Promise<TokenRow>
   return row;
 }
 
-/** The cloud may have ended the token before: what it gave instead is not let go for one lost connection. */
+/** The cloud may have ended the token before: what it gave instead is not let go while the database is away. */
 async function insist(work: () => Promise<void>): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
+  for (const until = performance.now() + INSIST_FOR_MS; ; ) {
     try {
       return await work();
     } catch (error) {
-      if (tries >= MOST_STORE_TRIES || !isOutage(error)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, STORE_AGAIN_MS * tries));
+      if (performance.now() > until || !isOutage(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, STORE_AGAIN_MS));
     }
   }
 }
@@ -163,7 +183,10 @@ async function releaseLease(dataSource: DataSource, id: number, version: number)
   );
 }
 
-/** If somebody newer won meanwhile (a new link), theirs stays and ours is still good for its own hour. */
+/**
+ * If somebody newer won meanwhile (a new link), theirs stays and ours is still good for its own hour. Who was refused the
+ * token before, while these could not be stored, was wrong about the account.
+ */
 async function storeTokens(
   dataSource: DataSource,
   account: LeasedAccount,
@@ -175,7 +198,7 @@ async function storeTokens(
     `UPDATE thermoworks_credentials SET access_token = $3, refresh_token = $4,
        previous_refresh_token = CASE WHEN $5 THEN refresh_token ELSE previous_refresh_token END,
        expires_at = now() + make_interval(secs => $6), token_version = token_version + 1, refresh_lease_until = NULL,
-       updated_at = now()
+       status = CASE status WHEN 'needs_reauth' THEN 'active' ELSE status END, updated_at = now()
      WHERE id = $1 AND token_version = $2`,
     [
       account.id,

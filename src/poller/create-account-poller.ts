@@ -38,7 +38,7 @@ export function createAccountPoller(uses: Uses): Poller {
   const tokens = createAccessTokens({
     dataSource,
     box,
-    refresh: ({ provider }, refreshToken) => clientOf(provider).refresh(refreshToken),
+    refresh: ({ provider }, ...asked) => clientOf(provider).refresh(...asked),
     onDead: async (tx, { userId, publicId }) => {
       const ids = await new NotificationManager(tx).createAboutAccount(userId, publicId);
       return () => enqueue.notifications(ids);

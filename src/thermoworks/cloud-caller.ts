@@ -78,9 +78,12 @@ export class CloudCaller {
     this.breakers = new Map(baseUrls.map((baseUrl) => [new URL(baseUrl).host, new Breaker(options)]));
   }
 
-  /** The parsed body of a 2xx answer. Only transient faults are tried again. @throws CloudError */
-  async send(wanted: CloudRequest): Promise<CloudAnswer> {
-    const { deadlineMs } = this.limits;
+  /**
+   * The parsed body of a 2xx answer. Only transient faults are tried again.
+   * @param within ms for the call, where that is less than its limit @throws CloudError
+   */
+  async send(wanted: CloudRequest, within = Number.POSITIVE_INFINITY): Promise<CloudAnswer> {
+    const deadlineMs = Math.min(within, this.limits.deadlineMs);
     const deadline = performance.now() + deadlineMs;
     const retries = wanted.call === 'refresh' || wanted.call === 'sign_in' ? 1 : 2;
     for (let attempt = 0; ; attempt += 1) {

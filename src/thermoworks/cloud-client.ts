@@ -36,7 +36,7 @@ export interface CloudClient {
   webConfig(): Promise<WebConfig>;
   signIn(email: string, password: string): Promise<Tokens>;
   /** The answer's refresh token may be a new one: store it before the access token is used. */
-  refresh(refreshToken: string): Promise<Tokens>;
+  refresh(refreshToken: string, withinMs?: number): Promise<Tokens>;
   user(accessToken: string, uid: string): Promise<CloudUser>;
   /** All devices of the account, by id; one request for up to 299. */
   devices(accessToken: string, accountId: string): Promise<DeviceList>;
@@ -60,7 +60,7 @@ export function createCloudClient({
   return {
     webConfig,
     signIn: (email, password) => signIn(caller, provider, { email, password }),
-    refresh: (refreshToken) => refresh(caller, provider, refreshToken),
+    refresh: (refreshToken, withinMs) => refresh(caller, provider, { refreshToken, withinMs }),
     user: (accessToken, uid) => fetchUser(documents, accessToken, uid),
     devices: (accessToken, accountId) => fetchDevices(documents, accessToken, accountId),
     channels: (accessToken, wanted) => fetchChannels(documents, ladder, accessToken, wanted),
@@ -114,15 +114,16 @@ async function signIn(
 async function refresh(
   caller: CloudCaller,
   { hosts, apiKey, referer }: ProviderSettings,
-  refreshToken: string,
+  { refreshToken, withinMs }: { refreshToken: string; withinMs?: number },
 ): Promise<Tokens> {
-  const { body } = await caller.send({
-    call: 'refresh',
-    method: 'POST',
+  const wanted = {
+    call: 'refresh' as const,
+    method: 'POST' as const,
     url: `${hosts.token}/v1/token?key=${encodeURIComponent(apiKey)}`,
     headers: { 'Content-Type': 'application/x-www-form-urlencoded', referer },
     body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refreshToken }).toString(),
-  });
+  };
+  const { body } = await caller.send(wanted, withinMs);
   const answer = parse('refresh', refreshAnswer, body);
   return {
     uid: answer.user_id,

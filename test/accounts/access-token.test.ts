@@ -65,7 +65,8 @@ describe('access tokens', () => {
   /** As each process has it; `refresh` in place of the cloud where given. */
   function tokensOf(
     dataSource = home.dataSource,
-    refresh: (refreshToken: string) => Promise<Tokens> = (token) => kitchen.client.refresh(token),
+    refresh: (refreshToken: string, withinMs: number) => Promise<Tokens> = (...asked) =>
+      kitchen.client.refresh(...asked),
   ) {
     outcomes.length = 0;
     dead.length = 0;
@@ -73,7 +74,7 @@ describe('access tokens', () => {
     return createAccessTokens({
       dataSource,
       box: secretBox,
-      refresh: (_, refreshToken) => refresh(refreshToken),
+      refresh: (_, ...asked) => refresh(...asked),
       onDead: async (_, { id }) => {
         dead.push(id);
         return () => committed.push(id);
@@ -257,6 +258,50 @@ describe('access tokens', () => {
     await failure(tokens(account));
     expect(asked).to.deep.equal([real, 'lost']);
     expect(dead).to.deep.equal([account.id]);
+  });
+
+  it('are asked for, with the present token and the one before, within the lease and no longer', async () => {
+    await expireIn(0);
+    await sql('UPDATE thermoworks_credentials SET previous_refresh_token = refresh_token');
+    const within: number[] = [];
+    const spare: number[] = [];
+    const refresh = async (_: string, withinMs: number) => {
+      const askUntil = performance.now() + withinMs;
+      const [{ left }] = await sql(
+        'SELECT extract(epoch FROM refresh_lease_until - clock_timestamp())::float8 * 1000 AS left FROM thermoworks_credentials',
+      );
+      within.push(withinMs);
+      spare.push(left - (askUntil - performance.now()));
+      await kitchen.client.refresh('none', withinMs).catch(() => undefined);
+      throw refusal('TOKEN_EXPIRED');
+    };
+    await kitchen.fault({ route: 'token', delay_ms: 100 });
+    expect(await failure(tokensOf(home.dataSource, refresh)(account))).to.include({
+      kind: 'dead_credential',
+    });
+    expect((within[0] ?? 0) - (within[1] ?? 0)).to.be.at.least(90);
+    // What is left of the lease when the cloud may answer no more: time to store.
+    for (const left of spare) expect(left).to.be.at.least(4_900);
+  });
+
+  it('are waited for no longer than there is time', async () => {
+    const real = kitchen.cloud.account().refresh_token;
+    await kitchen.fault({ route: 'token', delay_ms: 600_000 });
+    expect(await failure(kitchen.client.refresh(real, 200))).to.include({
+      kind: 'transient',
+      reason: 'timeout',
+    });
+  });
+
+  it('that could be stored at last are those of the account, whoever was refused the old ones meanwhile', async () => {
+    await expireIn(0);
+    const refresh = async (refreshToken: string) => {
+      const answer = await kitchen.client.refresh(refreshToken);
+      await sql("UPDATE thermoworks_credentials SET status = 'needs_reauth', refresh_lease_until = NULL");
+      return answer;
+    };
+    await tokensOf(home.dataSource, refresh)(account);
+    expect(await row()).to.include({ status: 'active' });
   });
 
   it('of another user are neither stored nor the end of the account', async () => {
