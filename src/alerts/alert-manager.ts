@@ -16,7 +16,7 @@ import type { AlertRule } from './types.js';
 const MIN_RECOVERY_SECONDS = 120;
 
 /** Columns that do not leave the service. */
-const INTERNAL = new Set(['id', 'public_id', 'user_id', 'alert_id', 'deleted_at']);
+const INTERNAL = new Set(['id', 'public_id', 'user_id', 'alert_id', 'deleted_at', 'recent']);
 
 /** The alerts users set: reads and writes of `temperature_alerts` and of their states. */
 export class AlertManager {
@@ -32,9 +32,9 @@ export class AlertManager {
     userId: number,
     { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
   ): Promise<{ alert: TemperatureAlert; alreadyMet: boolean }> {
-    const { probe, role, intervalSeconds } = await this.getProbe(userId, deviceId, probeId);
+    const { probe, intervalSeconds, ...facts } = await this.getProbe(userId, deviceId, probeId);
     const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
-    const { type, ...given } = withDefaults(options, { role, temperatureUnit });
+    const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
     const settings = { ...given, recoverySeconds: given.recoverySeconds ?? defaultRecovery(intervalSeconds) };
     const publicId = uuidv7();
     const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
@@ -70,7 +70,7 @@ export class AlertManager {
     const alerts = await loadAlerts(this.db, probes);
     await saveStates(
       this.db,
-      alerts.flatMap(({ states }) => rearm(states)),
+      alerts.flatMap(({ rule, states }) => rearm(rule, states)),
     );
   }
 
@@ -104,7 +104,12 @@ export class AlertManager {
     userId: number,
     deviceId: string,
     probeId: string | undefined,
-  ): Promise<{ probe: Probe; role: ProbeRole; intervalSeconds: number | null }> {
+  ): Promise<{
+    probe: Probe;
+    role: ProbeRole;
+    transmitIntervalSeconds: number | null;
+    intervalSeconds: number | null;
+  }> {
     const device = await this.lockDevice(deviceId);
     if (device?.userId !== userId) {
       const own = await this.db.findBy(Device, { userId, deletedAt: IsNull() });
@@ -117,9 +122,9 @@ export class AlertManager {
     if (!probe) throw new NotFoundError(`no probe ${probeId}: ${there}`);
     if (probe.kind === 'humidity')
       throw new InputError(`--probe ${probeId} measures humidity, not temperature`);
-    const { learnedIntervalSeconds } = probe;
-    const intervalSeconds = device.transmitIntervalSeconds ?? learnedIntervalSeconds;
-    return { probe, role: effectiveRole(device, probe), intervalSeconds };
+    const { transmitIntervalSeconds } = device;
+    const intervalSeconds = transmitIntervalSeconds ?? probe.learnedIntervalSeconds;
+    return { probe, role: effectiveRole(device, probe), transmitIntervalSeconds, intervalSeconds };
   }
 
   /**

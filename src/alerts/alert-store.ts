@@ -24,14 +24,15 @@ export async function loadAlerts(tx: EntityManager, probeIds: readonly number[])
          'targetTemperature', a.target_temperature, 'direction', a.direction,
          'minTemperature', a.min_temperature, 'maxTemperature', a.max_temperature,
          'criticalMinTemperature', a.critical_min_temperature,
-         'criticalMaxTemperature', a.critical_max_temperature, 'holdSeconds', a.hold_seconds,
+         'criticalMaxTemperature', a.critical_max_temperature, 'thresholdValue', a.threshold_value,
+         'windowSeconds', a.window_seconds, 'holdSeconds', a.hold_seconds,
          'recoverySeconds', a.recovery_seconds, 'hysteresis', a.hysteresis,
          'cooldownSeconds', a.cooldown_seconds, 'severity', a.severity) AS rule,
        coalesce(jsonb_agg(jsonb_build_object('alertId', s.alert_id, 'side', s.side, 'tier', s.tier,
          'phase', s.phase, 'isUnknown', s.is_unknown, 'isArmed', s.is_armed, 'isAnnounced', s.is_announced,
          'version', s.version, 'heldMs', s.held_ms, 'heldReadings', s.held_readings, 'rearmMs', s.rearm_ms,
          'evaluatedAtMs', ${toMs('s.evaluated_at')}, 'firedAtMs', ${toMs('s.fired_at')},
-         'resolvedAtMs', ${toMs('s.resolved_at')}, 'extreme', s.extreme) ORDER BY s.side, s.tier)
+         'resolvedAtMs', ${toMs('s.resolved_at')}, 'extreme', s.extreme, 'recent', s.recent) ORDER BY s.side, s.tier)
          FILTER (WHERE s.alert_id IS NOT NULL), '[]') AS states
      FROM probes p
      JOIN temperature_alerts a USING (user_id, device_id, probe_id)
@@ -49,19 +50,20 @@ export async function saveStates(tx: EntityManager, states: readonly AlertState[
   if (states.length === 0) return;
   await tx.query(
     `INSERT INTO alert_states (alert_id, side, tier, phase, is_unknown, is_armed, is_announced, version, held_ms,
-       held_readings, rearm_ms, evaluated_at, fired_at, resolved_at, extreme)
+       held_readings, rearm_ms, evaluated_at, fired_at, resolved_at, extreme, recent)
      SELECT "alertId", side, tier, phase, "isUnknown", "isArmed", "isAnnounced", version, "heldMs",
        "heldReadings", "rearmMs", to_timestamp("evaluatedAtMs" / 1000), to_timestamp("firedAtMs" / 1000),
-       to_timestamp("resolvedAtMs" / 1000), extreme
+       to_timestamp("resolvedAtMs" / 1000), extreme, recent
      FROM jsonb_to_recordset($1) AS s ("alertId" integer, side text, tier text, phase text, "isUnknown" boolean,
        "isArmed" boolean, "isAnnounced" boolean, version integer, "heldMs" bigint, "heldReadings" integer,
-       "rearmMs" bigint, "evaluatedAtMs" float8, "firedAtMs" float8, "resolvedAtMs" float8, extreme float8)
+       "rearmMs" bigint, "evaluatedAtMs" float8, "firedAtMs" float8, "resolvedAtMs" float8, extreme float8,
+       recent jsonb)
      ORDER BY "alertId", side, tier
      ON CONFLICT (alert_id, side, tier) DO UPDATE SET phase = excluded.phase, is_unknown = excluded.is_unknown,
        is_armed = excluded.is_armed, is_announced = excluded.is_announced, version = excluded.version,
        held_ms = excluded.held_ms, held_readings = excluded.held_readings, rearm_ms = excluded.rearm_ms,
        evaluated_at = excluded.evaluated_at, fired_at = excluded.fired_at, resolved_at = excluded.resolved_at,
-       extreme = excluded.extreme`,
+       extreme = excluded.extreme, recent = excluded.recent`,
     [JSON.stringify(states)],
   );
 }
@@ -86,12 +88,12 @@ export async function insertEvents(
   return tx.query<{ id: string; channelId: number }[]>(
     `WITH event AS (
        INSERT INTO alert_events (public_id, alert_id, session_id, kind, side, tier, version, value, unit, measured_at,
-         duration_seconds, extreme, detected_late)
+         duration_seconds, extreme, change, detected_late)
        SELECT "publicId", "alertId", "sessionId", kind, side, tier, version, value, unit,
-         to_timestamp("measuredAtMs" / 1000), "durationSeconds", extreme, "detectedLate"
+         to_timestamp("measuredAtMs" / 1000), "durationSeconds", extreme, change, "detectedLate"
        FROM jsonb_to_recordset($1) AS e ("publicId" uuid, "alertId" integer, "sessionId" integer, kind text, side text,
          tier text, version integer, value float8, unit text, "measuredAtMs" float8, "durationSeconds" integer,
-         extreme float8, "detectedLate" boolean)
+         extreme float8, change float8, "detectedLate" boolean)
        ORDER BY "alertId", side, tier, version
        RETURNING id, alert_id, kind, measured_at
      ), triggered AS (

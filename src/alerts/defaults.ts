@@ -1,20 +1,36 @@
 import { z } from 'zod';
 import { InputError } from '../errors.js';
 import { type ProbeRole, toHundredths } from '../readings/sample.js';
-import { type TemperatureUnit, toCelsius } from '../readings/temperature.js';
+import { convertDifference, type TemperatureUnit, toCelsius } from '../readings/temperature.js';
 import { DEFAULT_TARGET_HOLD_SECONDS } from './evaluate.js';
+import { isSlope } from './limits.js';
 import type { AlertRule } from './types.js';
 
 /** What a user sets, complete: the rule and what it is called. */
 export type AlertSettings = Omit<AlertRule, 'id'> & { name: string | null; description: string | null };
 
-const PIT = { hysteresis: { C: 3, F: 5 }, rangeHoldSeconds: 180, recoverySeconds: null };
+/** A cook's probe: a fire that runs away or goes out. */
+const COOK_SLOPE = { changeC: 15, windowSeconds: 600 };
+/** A fridge whose door stayed open. */
+const STORAGE_SLOPE = { changeC: 3, windowSeconds: 1800 };
+// Enough readings to tell a change from a single odd one; their change counts as projected to an hour.
+const LOGGER_CYCLES = 4;
+const PROJECTED_SECONDS = 3600;
+
+const PIT = { hysteresis: { C: 3, F: 5 }, rangeHoldSeconds: 180, recoverySeconds: null, slope: COOK_SLOPE };
 // A minute outlasts a probe that is moved or touches bone for a reading or two, and is soon enough to save the food.
-const FOOD = { hysteresis: { C: 1, F: 1.8 }, rangeHoldSeconds: 60, recoverySeconds: null };
+const FOOD = { hysteresis: { C: 1, F: 1.8 }, rangeHoldSeconds: 60, recoverySeconds: null, slope: COOK_SLOPE };
 // Half an hour and ten minutes outlast a defrost and a door.
-const STORAGE = { hysteresis: { C: 1, F: 1.8 }, rangeHoldSeconds: 1800, recoverySeconds: 600 };
+const STORAGE = {
+  hysteresis: { C: 1, F: 1.8 },
+  rangeHoldSeconds: 1800,
+  recoverySeconds: 600,
+  slope: STORAGE_SLOPE,
+};
 const DEFAULTS = { pit: PIT, food: FOOD, storage: STORAGE, other: FOOD };
+const TYPES = 'target, range, rising or falling';
 const MAX_CELSIUS = 1000;
+const MAX_SECONDS = 86_400;
 
 /** A command line gives numbers as text. */
 const number = z.preprocess(
@@ -22,14 +38,17 @@ const number = z.preprocess(
   z.number('must be a number'),
 );
 const limit = number.nullable().default(null);
-const wholeSeconds = 'must be a whole number of seconds from 0 to 86400';
-const seconds = number.pipe(z.int(wholeSeconds).min(0, wholeSeconds).max(86_400, wholeSeconds));
+const secondsFrom = (least: number) => {
+  const message = `must be a whole number of seconds from ${least} to ${MAX_SECONDS}`;
+  return number.pipe(z.int(message).min(least, message).max(MAX_SECONDS, message));
+};
+const seconds = secondsFrom(0);
 const oneOf = <const T extends readonly string[]>(words: T) =>
   z.enum(words, `must be one of ${words.join(', ')}`);
 const text = (length: number) =>
   z.string().max(length, `must not be longer than ${length} characters`).nullable().default(null);
 const alertInput = z.strictObject({
-  type: z.enum(['target', 'range'], 'is not supported yet: use target or range'),
+  type: z.enum(['target', 'range', 'rising', 'falling'], `is not supported yet: use ${TYPES}`),
   name: text(100),
   description: text(2000),
   targetTemperature: limit,
@@ -38,6 +57,11 @@ const alertInput = z.strictObject({
   minTemperature: limit,
   maxTemperature: limit,
   criticalMaxTemperature: limit,
+  thresholdValue: number
+    .pipe(z.number().min(0.01, 'must be above 0').max(1000, 'must be at most 1000'))
+    .nullable()
+    .default(null),
+  windowSeconds: secondsFrom(60).nullable().default(null),
   temperatureUnit: oneOf(['F', 'C']).optional(),
   holdSeconds: seconds.optional(),
   recoverySeconds: seconds.nullable().optional(),
@@ -48,40 +72,72 @@ const alertInput = z.strictObject({
   severity: oneOf(['info', 'warning', 'critical']).default('warning'),
 });
 
+type Given = z.infer<typeof alertInput>;
+
+/** What is known of the probe and of its owner. */
+interface Place {
+  role: ProbeRole;
+  temperatureUnit: TemperatureUnit | null;
+  /** As the device states it; null: it does not. */
+  transmitIntervalSeconds: number | null;
+}
+
 /**
- * A complete alert from what a user gave: a type and a number are enough, the rest is the default of the probe's role.
+ * A complete alert from what a user gave: a type and a number are enough (a rising or falling alert needs no number),
+ * the rest is the default of the probe's role.
  * @param input options of `alert create` by their names in camel case, numbers also as text
  * @throws InputError that names the option
  */
-export function withDefaults(
-  input: Record<string, unknown>,
-  { role, temperatureUnit: preferred }: { role: ProbeRole; temperatureUnit: TemperatureUnit | null },
-): AlertSettings {
+export function withDefaults(input: Record<string, unknown>, place: Place): AlertSettings {
   const given = parse(input);
   const isTarget = given.type === 'target';
-  if (given.direction && !isTarget) throw new InputError('--direction is not for a range');
-  const temperatureUnit = given.temperatureUnit ?? preferred ?? 'F';
-  const byRole = DEFAULTS[role];
+  const foreign = isTarget || !given.direction ? foreignOf(given) : 'direction';
+  if (foreign) throw new InputError(`${option(foreign)} is not for ${NAMES[given.type]}`);
+  const temperatureUnit = given.temperatureUnit ?? place.temperatureUnit ?? 'F';
+  const byRole = DEFAULTS[place.role];
   const settings: AlertSettings = {
     holdSeconds: isTarget ? DEFAULT_TARGET_HOLD_SECONDS : byRole.rangeHoldSeconds,
     recoverySeconds: byRole.recoverySeconds,
     hysteresis: byRole.hysteresis[temperatureUnit],
     ...given,
+    ...(isSlope(given.type) && slopeOf(given, { ...place, temperatureUnit })),
     temperatureUnit,
     direction: isTarget ? (given.direction ?? 'up') : null,
   };
-  checkLimits(given.type, settings);
+  if (!isSlope(given.type)) checkLimits(given.type, settings);
   return settings;
 }
 
-function parse(input: Record<string, unknown>): z.infer<typeof alertInput> {
+/**
+ * A change and its window. By default a slow logger's window is four of its cycles, and the change that of the role,
+ * at the same rate, projected to an hour at most. Half of it counts as calm again.
+ */
+function slopeOf(
+  { thresholdValue, windowSeconds, hysteresis, holdSeconds = 0 }: Given,
+  { role, temperatureUnit, transmitIntervalSeconds }: Place & { temperatureUnit: TemperatureUnit },
+) {
+  const { changeC, windowSeconds: usual } = DEFAULTS[role].slope;
+  const intervalSeconds = transmitIntervalSeconds ?? 0;
+  const window = windowSeconds ?? Math.min(Math.max(usual, LOGGER_CYCLES * intervalSeconds), MAX_SECONDS);
+  if (window < 2 * intervalSeconds)
+    throw new InputError(
+      `--window-seconds must be at least ${2 * intervalSeconds}: the device sends a reading every ${intervalSeconds} s, and it takes three`,
+    );
+  const projected = windowSeconds ? 1 : Math.min(window, Math.max(usual, PROJECTED_SECONDS)) / usual;
+  const change = toHundredths(thresholdValue ?? convertDifference(changeC * projected, 'C', temperatureUnit));
+  const calm = hysteresis === undefined ? Math.floor(change / 2) : toHundredths(hysteresis);
+  if (calm >= change) throw new InputError('--hysteresis must be below --threshold-value');
+  return { thresholdValue: change / 100, windowSeconds: window, hysteresis: calm / 100, holdSeconds };
+}
+
+function parse(input: Record<string, unknown>): Given {
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   const { data, error } = alertInput.safeParse(given);
   if (data) return data;
   const [issue] = error.issues;
   if (issue?.code !== 'unrecognized_keys')
     throw new InputError(`${option(issue?.path[0])} ${issue?.message}`);
-  throw new InputError(`${option(issue.keys[0])} is not an option of a target or a range`);
+  throw new InputError(`${option(issue.keys[0])} is not an option of a ${TYPES} alert`);
 }
 
 /** As it is typed: `minTemperature` is `--min-temperature`. */
@@ -89,22 +145,30 @@ function option(key: PropertyKey | undefined): string {
   return `--${String(key).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
+const NAMES = { target: 'a target', range: 'a range', rising: 'a rising alert', falling: 'a falling alert' };
 /** By type, from the coldest to the hottest. */
 const LIMITS = {
   target: ['targetTemperature'],
   range: ['criticalMinTemperature', 'minTemperature', 'maxTemperature', 'criticalMaxTemperature'],
 } as const;
+const SLOPE = ['thresholdValue', 'windowSeconds'] as const;
+
+function foreignOf(given: Given): string | undefined {
+  const foreign = isSlope(given.type)
+    ? [...LIMITS.target, ...LIMITS.range]
+    : [...SLOPE, ...LIMITS[given.type === 'target' ? 'range' : 'target']];
+  return foreign.find((key) => given[key] !== null);
+}
 
 function checkLimits(type: keyof typeof LIMITS, settings: AlertSettings): void {
-  const foreign = LIMITS[type === 'target' ? 'range' : 'target'].find((key) => settings[key] !== null);
-  if (foreign) throw new InputError(`${option(foreign)} is not for a ${type}`);
   const given = LIMITS[type].flatMap((key) => {
     const value = settings[key];
     return value === null
       ? []
       : [{ key, side: /min/i.test(key) ? 'low' : 'high', hundredths: toHundredths(value) }];
   });
-  if (given.length === 0) throw new InputError(`a ${type} needs ${LIMITS[type].map(option).join(' or ')}`);
+  if (given.length === 0)
+    throw new InputError(`${NAMES[type]} needs ${LIMITS[type].map(option).join(' or ')}`);
   for (const [index, { key, side, hundredths }] of given.entries()) {
     if (Math.abs(toCelsius(hundredths, settings.temperatureUnit)) > MAX_CELSIUS)
       throw new InputError(`${option(key)} must be within ±${MAX_CELSIUS} °C`);

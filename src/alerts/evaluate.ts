@@ -1,13 +1,11 @@
-import type { AlertSide } from '../entities/alert-state.js';
-import type { Severity } from '../entities/temperature-alert.js';
 import type { Observation } from '../readings/observation.js';
 import { toHundredths } from '../readings/sample.js';
-import { convertDifference, convertHundredths, isTemperature } from '../readings/temperature.js';
-import type { AlertRule, AlertState, AlertTransition } from './types.js';
+import { convertHundredths, isTemperature } from '../readings/temperature.js';
+import { excessOf, hundredthsOf, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
+import { follow, handled } from './slope.js';
+import { type AlertRule, type AlertState, type AlertTransition, INACTIVE } from './types.js';
 
 const MINUTE_MS = 60_000;
-const REARM_MS = 10 * MINUTE_MS;
-const REARM_DIFFERENCE_C = 5;
 /** A target's hold as stored by default: two readings, or one that is `CLEARLY_MET_C` beyond. */
 export const DEFAULT_TARGET_HOLD_SECONDS = 1;
 const CLEARLY_MET_C = 1;
@@ -15,18 +13,10 @@ const MIN_RECOVERY_MS = 2 * MINUTE_MS;
 /** Of a probe that reports on change: it may be silent for so long and a condition still counts as held. */
 const ON_CHANGE_GAP_MS = 10 * MINUTE_MS;
 
-const INACTIVE = { phase: 'inactive', heldMs: 0, heldReadings: 0, extreme: null } as const;
-
-/** What one state watches, in hundredths of the rule's unit. */
-interface Limit {
-  side: AlertSide;
-  tier: Severity;
-  hundredths: number;
-}
-
-/** One value against one limit; `excess` (hundredths of the rule's unit) grows towards the alarming side. */
+/** One value (or change) against one limit; `excess` (hundredths of the rule's unit) grows towards the alarming side. */
 interface Step {
   rule: AlertRule;
+  rearming: Limit['rearming'];
   measuredAtMs: number;
   value: number;
   excess: number;
@@ -36,7 +26,7 @@ interface Step {
   expectedIntervalMs: number | null;
 }
 
-/** The states of a new rule: one for each limit that is given. Types other than target and range have none. */
+/** The states of a new rule: one for each limit that is given. */
 export function initialStates(rule: AlertRule): AlertState[] {
   return limitsOf(rule).map(({ side, tier }) => ({
     alertId: rule.id,
@@ -54,6 +44,7 @@ export function initialStates(rule: AlertRule): AlertState[] {
     firedAtMs: null,
     resolvedAtMs: null,
     extreme: null,
+    recent: isSlope(rule.type) ? [] : null,
   }));
 }
 
@@ -66,8 +57,9 @@ export function alreadyMet(rule: AlertRule, reading: Pick<Observation, 'hundredt
 }
 
 /** A new session with the alert's probe: a target that fired may fire again. */
-export function rearm(states: AlertState[]): AlertState[] {
-  return states.every(({ isArmed }) => isArmed) ? states : states.map((s) => ({ ...s, isArmed: true }));
+export function rearm({ type }: AlertRule, states: AlertState[]): AlertState[] {
+  if (type !== 'target' || states.every(({ isArmed }) => isArmed)) return states;
+  return states.map((s) => ({ ...s, isArmed: true }));
 }
 
 /**
@@ -77,56 +69,43 @@ export function rearm(states: AlertState[]): AlertState[] {
  * values at most two expected intervals apart, and neither a longer gap nor time without a value adds to or resets
  * them. An observation that is not newer than what a state has seen leaves that state as it is.
  * @param observation trusted; humidity is ignored
+ * @param context `isFood`: without a value or with a jump the probe is being handled
  * @returns `states` itself if nothing changed
  */
 export function evaluate(
   rule: AlertRule,
   states: AlertState[],
   observation: Observation,
-  { expectedIntervalMs }: { expectedIntervalMs: number | null },
+  { expectedIntervalMs, isFood = false }: { expectedIntervalMs: number | null; isFood?: boolean },
 ): { states: AlertState[]; transitions: AlertTransition[] } {
   const { measuredAtMs, hundredths, unit } = observation;
   const isNews = ({ evaluatedAtMs }: AlertState) => evaluatedAtMs === null || measuredAtMs > evaluatedAtMs;
   if (!isTemperature(unit) || !states.some(isNews)) return { states, transitions: [] };
   if (hundredths === null) {
     if (states.every((state) => state.isUnknown)) return { states, transitions: [] };
-    return { states: states.map((s) => (isNews(s) ? { ...s, isUnknown: true } : s)), transitions: [] };
+    const unknown = (s: AlertState) => ({ ...(isFood ? handled(s) : s), isUnknown: true });
+    return { states: states.map((s) => (isNews(s) ? unknown(s) : s)), transitions: [] };
   }
   const value = convertHundredths(hundredths, unit, rule.temperatureUnit);
   const limits = limitsOf(rule);
   const steps = states.map((was) => {
     const limit = limits.find(({ side, tier }) => side === was.side && tier === was.tier);
-    if (!limit || !isNews(was)) return { was, is: was };
-    const excess = excessOf(limit, value);
-    const isMet = rule.type === 'target' ? excess >= 0 : excess > 0;
+    if (!limit || !isNews(was)) return { was, is: was, change: null };
     const knownMs = knownTimeMs(was, measuredAtMs, expectedIntervalMs);
-    return {
-      was,
-      is: advance(was, { rule, measuredAtMs, value, excess, isMet, knownMs, expectedIntervalMs }),
-    };
+    const step = { rule, rearming: limit.rearming, measuredAtMs, value, knownMs, expectedIntervalMs };
+    if (!isSlope(rule.type)) {
+      const excess = excessOf(limit, value);
+      const isMet = rule.type === 'target' ? excess >= 0 : excess > 0;
+      return { was, is: advance(was, { ...step, excess, isMet }), change: null };
+    }
+    const { state, change } = follow(rule, was, { measuredAtMs, value, knownMs, isFood });
+    // A change that is not known neither begins nor ends anything.
+    if (change === null)
+      return { was, is: { ...state, isUnknown: false, evaluatedAtMs: measuredAtMs }, change };
+    const excess = change - limit.hundredths;
+    return { was, is: advance(state, { ...step, excess, isMet: excess >= 0 }), change };
   });
   return announce(steps, observation);
-}
-
-function limitsOf(rule: AlertRule): Limit[] {
-  const limit = (side: AlertSide, tier: Severity, value: number | null): Limit[] =>
-    value === null ? [] : [{ side, tier, hundredths: toHundredths(value) }];
-  if (rule.type === 'target') return limit(rule.direction ?? 'up', rule.severity, rule.targetTemperature);
-  if (rule.type !== 'range') return [];
-  return [
-    ...limit('low', rule.severity, rule.minTemperature),
-    ...limit('low', 'critical', rule.criticalMinTemperature),
-    ...limit('high', rule.severity, rule.maxTemperature),
-    ...limit('high', 'critical', rule.criticalMaxTemperature),
-  ];
-}
-
-function excessOf({ side, hundredths }: Limit, value: number): number {
-  return isUpward(side) ? value - hundredths : hundredths - value;
-}
-
-function isUpward(side: AlertSide): boolean {
-  return side === 'up' || side === 'high';
 }
 
 function knownTimeMs(state: AlertState, measuredAtMs: number, expectedIntervalMs: number | null): number {
@@ -142,7 +121,7 @@ function advance(state: AlertState, step: Step): AlertState {
   const isArmed = state.isArmed && !(isTarget && state.evaluatedAtMs === null && step.isMet);
   const seen = { ...state, isArmed, isUnknown: false, evaluatedAtMs: step.measuredAtMs };
   const next = isFiring(state) ? recover(seen, step) : hold(seen, step);
-  return isTarget && !next.isArmed ? waitForRearming(next, step) : next;
+  return step.rearming && !next.isArmed ? waitForRearming(next, step, step.rearming) : next;
 }
 
 /** Firing, or not yet surely over. */
@@ -163,7 +142,7 @@ function hold(state: AlertState, step: Step): AlertState {
     state.resolvedAtMs !== null && measuredAtMs - state.resolvedAtMs < rule.cooldownSeconds * 1000;
   const extreme = worst(state, step);
   if (!isHeld || isCoolingDown) return { ...state, phase: 'pending', heldMs, heldReadings, extreme };
-  const isArmed = rule.type !== 'target';
+  const isArmed = step.rearming === null;
   return { ...state, ...INACTIVE, phase: 'firing', isArmed, firedAtMs: measuredAtMs, extreme };
 }
 
@@ -173,11 +152,6 @@ function isDefaultTarget({ type, holdSeconds }: AlertRule): boolean {
 
 function isClearlyMet({ rule, excess }: Step): boolean {
   return excess >= hundredthsOf(CLEARLY_MET_C, rule);
-}
-
-/** A difference given in Celsius, in hundredths of the rule's unit. */
-function hundredthsOf(differenceC: number, { temperatureUnit }: AlertRule): number {
-  return toHundredths(convertDifference(differenceC, 'C', temperatureUnit));
 }
 
 function recover(state: AlertState, step: Step): AlertState {
@@ -201,19 +175,23 @@ function worst({ side, extreme }: AlertState, step: Step): number {
   return isUpward(side) ? Math.max(extreme, value) : Math.min(extreme, value);
 }
 
-function waitForRearming(state: AlertState, step: Step): AlertState {
-  if (step.excess >= -hundredthsOf(REARM_DIFFERENCE_C, step.rule)) return { ...state, rearmMs: -1 };
+function waitForRearming(
+  state: AlertState,
+  step: Step,
+  { difference, ms }: NonNullable<Limit['rearming']>,
+): AlertState {
+  if (step.excess >= -difference) return { ...state, rearmMs: -1 };
   const rearmMs = state.rearmMs < 0 ? 0 : state.rearmMs + step.knownMs;
-  return { ...state, rearmMs, isArmed: state.phase === 'inactive' && rearmMs >= REARM_MS };
+  return { ...state, rearmMs, isArmed: state.phase === 'inactive' && rearmMs >= ms };
 }
 
 /** Numbers the transitions and tells those that are news: under a firing critical tier a lower one is silent. */
 function announce(
-  steps: { was: AlertState; is: AlertState }[],
+  steps: { was: AlertState; is: AlertState; change: number | null }[],
   { measuredAtMs, hundredths, unit }: Observation,
 ): { states: AlertState[]; transitions: AlertTransition[] } {
   const transitions: AlertTransition[] = [];
-  const states = steps.map(({ was, is }) => {
+  const states = steps.map(({ was, is, change: hundredthsChanged }) => {
     const fires = isFiring(is);
     if (isFiring(was) === fires) return is;
     const { alertId, side, tier } = is;
@@ -228,7 +206,8 @@ function announce(
         ? { durationSeconds: null, extreme: null }
         : { durationSeconds: Math.round((measuredAtMs - was.firedAtMs) / 1000), extreme: was.extreme };
     const kind = fires ? 'fired' : 'resolved';
-    transitions.push({ alertId, kind, side, tier, version, value, unit, measuredAtMs, ...ended });
+    const change = fires && hundredthsChanged !== null ? hundredthsChanged / 100 : null;
+    transitions.push({ alertId, kind, side, tier, version, value, unit, measuredAtMs, ...ended, change });
     return { ...is, isAnnounced: fires, version };
   });
   return { states, transitions };

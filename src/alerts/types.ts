@@ -15,6 +15,9 @@ export interface AlertRule {
   maxTemperature: number | null;
   criticalMinTemperature: number | null;
   criticalMaxTemperature: number | null;
+  /** Of a rising or falling alert: the change within `windowSeconds` that it tells. */
+  thresholdValue: number | null;
+  windowSeconds: number | null;
   holdSeconds: number;
   /** Null: 2 × EI, at least 2 min (storage: 10 min, stored as a number when the alert is created). */
   recoverySeconds: number | null;
@@ -22,6 +25,9 @@ export interface AlertRule {
   cooldownSeconds: number;
   severity: Severity;
 }
+
+/** A reading of a window: epoch ms, hundredths of the rule's unit, and for how long before it the value was known. */
+export type RecentReading = [measuredAtMs: number, hundredths: number, knownMs: number];
 
 /** Where one side and tier of an alert stands. Times in epoch ms. */
 export interface AlertState {
@@ -31,7 +37,7 @@ export interface AlertState {
   phase: AlertPhase;
   /** The probe shows nothing; `phase` is what was remembered before. */
   isUnknown: boolean;
-  /** A target that fired is not armed again until its own conditions say so. */
+  /** A target, rising or falling alert that fired is not armed again until its own conditions say so. */
   isArmed: boolean;
   /** A message went out for the present firing (a warning under a firing critical stays silent). */
   isAnnounced: boolean;
@@ -41,7 +47,7 @@ export interface AlertState {
   heldMs: number;
   /** Consecutive readings of it. */
   heldReadings: number;
-  /** Event time that an unarmed target has been far enough on the other side; -1: it is not. */
+  /** Event time that an unarmed alert has been far enough on the other side; -1: it is not. */
   rearmMs: number;
   /** Time of the last reading that was looked at; null: there never was one. */
   evaluatedAtMs: number | null;
@@ -49,7 +55,12 @@ export interface AlertState {
   resolvedAtMs: number | null;
   /** The worst value since the hold of the present firing began, in the rule's unit. */
   extreme: number | null;
+  /** The window of a rising or falling alert, oldest first; null: an alert of another type. */
+  recent: RecentReading[] | null;
 }
+
+/** Nothing held, nothing fires. */
+export const INACTIVE = { phase: 'inactive', heldMs: 0, heldReadings: 0, extreme: null } as const;
 
 /** A transition worth a row (and, for fired and resolved, a message). */
 export interface AlertTransition {
@@ -66,4 +77,6 @@ export interface AlertTransition {
   durationSeconds: number | null;
   /** In the rule's unit; only on `resolved`. */
   extreme: number | null;
+  /** By how much the value rose or fell within the window, in the rule's unit; only on `fired` of such an alert. */
+  change: number | null;
 }

@@ -29,6 +29,7 @@ export class AlertEvent {
   @Column({ type: 'timestamptz', name: 'measured_at', precision: 3 }) measuredAt!: Date;
   @Column({ type: 'integer', name: 'duration_seconds', nullable: true }) durationSeconds!: number | null;
   @Column({ type: 'double precision', name: 'extreme', nullable: true }) extreme!: number | null;
+  @Column({ type: 'double precision', name: 'change', nullable: true }) change!: number | null;
   @Column({ type: 'boolean', name: 'detected_late', default: false }) detectedLate!: boolean;
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' }) createdAt!: Date;
   @ManyToOne('TemperatureAlert', { onDelete: 'CASCADE' })

@@ -1,4 +1,5 @@
 import { Check, Column, Entity, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
+import type { RecentReading } from '../alerts/types.js';
 import type { Severity, TemperatureAlert } from './temperature-alert.js';
 
 export type AlertSide = 'up' | 'down' | 'low' | 'high';
@@ -30,6 +31,7 @@ export class AlertState {
   @Column({ type: 'timestamptz', name: 'resolved_at', precision: 3, nullable: true })
   resolvedAt!: Date | null;
   @Column({ type: 'double precision', name: 'extreme', nullable: true }) extreme!: number | null;
+  @Column({ type: 'jsonb', name: 'recent', nullable: true }) recent!: RecentReading[] | null;
   @ManyToOne('TemperatureAlert', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'alert_id',

@@ -13,6 +13,8 @@ export type Severity = 'info' | 'warning' | 'critical';
 @Index('temperature_alerts_device_id_probe_id_idx', ['deviceId', 'probeId'])
 @Check('temperature_alerts_direction_check', "direction IN ('up', 'down')")
 @Check('temperature_alerts_temperature_unit_check', "temperature_unit IN ('F', 'C')")
+@Check('temperature_alerts_threshold_value_check', 'threshold_value > 0')
+@Check('temperature_alerts_window_seconds_check', 'window_seconds > 0')
 @Check('temperature_alerts_hold_seconds_check', 'hold_seconds >= 0')
 @Check('temperature_alerts_recovery_seconds_check', 'recovery_seconds >= 0')
 @Check('temperature_alerts_hysteresis_check', 'hysteresis >= 0')

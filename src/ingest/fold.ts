@@ -2,6 +2,7 @@ import { evaluate, rearm } from '../alerts/evaluate.js';
 import type { Observation } from '../readings/observation.js';
 import { FLAG, storedCondition, UNTRUSTED } from '../readings/sample.js';
 import { reduceDevice } from '../sessions/detection.js';
+import { effectiveRole } from '../sessions/roles.js';
 import { addReading, countsIn } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
 import { gapBefore } from './gap.js';
@@ -146,29 +147,37 @@ function rearmProbe({ alerts }: Progress, probeId: number): void {
   if (instances)
     alerts.set(
       probeId,
-      instances.map((instance) => ({ ...instance, states: rearm(instance.states) })),
+      instances.map((instance) => ({ ...instance, states: rearm(instance.rule, instance.states) })),
     );
 }
 
 function alert(progress: Progress, observation: Observation, intervalMs: number | null): void {
-  const instances = progress.alerts.get(observation.probeId);
+  const { probeId } = observation;
+  const instances = progress.alerts.get(probeId);
   if (!instances) return;
-  const session = runningSession(progress, observation.probeId);
+  const running = runningSession(progress, probeId);
+  const context = { expectedIntervalMs: intervalMs, isFood: isFood(progress, probeId, running) };
   const next = instances.map((instance) => {
-    const { states, transitions } = evaluate(instance.rule, instance.states, observation, {
-      expectedIntervalMs: intervalMs,
-    });
+    const { states, transitions } = evaluate(instance.rule, instance.states, observation, context);
+    const session = running?.publicId ?? null;
     for (const transition of transitions) progress.transitions.push({ ...transition, session });
     return states === instance.states ? instance : { ...instance, states };
   });
-  progress.alerts.set(observation.probeId, next);
+  progress.alerts.set(probeId, next);
 }
 
-function runningSession({ world }: Progress, probeId: number): string | null {
-  const session = world.sessions.sessions.find(
+function runningSession({ world }: Progress, probeId: number): Session | undefined {
+  return world.sessions.sessions.find(
     ({ status, members }) => status === 'active' && members.some((member) => member.probeId === probeId),
   );
-  return session?.publicId ?? null;
+}
+
+/** By its role in the session that runs, else by what is known of it. */
+function isFood({ world }: Progress, probeId: number, running: Session | undefined): boolean {
+  const { device } = world.sessions;
+  const member = running?.members.find((one) => one.probeId === probeId);
+  const probe = device.probes.find(({ id }) => id === probeId);
+  return (member?.role ?? (probe && effectiveRole(device, probe))) === 'food';
 }
 
 /** Adds the reading to every session that covers it, running or ended. */

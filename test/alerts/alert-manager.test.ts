@@ -241,13 +241,14 @@ describe('alerts in PostgreSQL', () => {
         firedAtMs: 1_795_262_399_999,
         resolvedAtMs: Date.parse('2015-01-01T00:00:00.003Z'),
         extreme: 203.45,
+        recent: null,
       };
       await db.transaction((tx) => saveStates(tx, [state]));
       expect((await load(place.probe))[0]?.states).to.deep.equal([state]);
       const changed: AlertState = {
         ...{ alertId: alert.id, side: 'up', tier: 'warning', phase: 'inactive', version: 4 },
         ...{ isUnknown: false, isArmed: true, isAnnounced: false, heldMs: 1, heldReadings: 1, rearmMs: 2 },
-        ...{ evaluatedAtMs: null, firedAtMs: null, resolvedAtMs: null, extreme: null },
+        ...{ evaluatedAtMs: null, firedAtMs: null, resolvedAtMs: null, extreme: null, recent: null },
       };
       await db.transaction((tx) => saveStates(tx, [changed]));
       expect((await load(place.probe))[0]?.states).to.deep.equal([changed]);
@@ -286,6 +287,7 @@ describe('alerts in PostgreSQL', () => {
       measuredAtMs: T0.getTime(),
       durationSeconds: null,
       extreme: null,
+      change: null,
       publicId: uuidv7(),
       sessionId: null,
       detectedLate: false,

@@ -8,7 +8,7 @@ const defaults = (
   input: Record<string, unknown>,
   role: ProbeRole = 'food',
   temperatureUnit: TemperatureUnit | null = null,
-) => withDefaults(input, { role, temperatureUnit });
+) => withDefaults(input, { role, temperatureUnit, transmitIntervalSeconds: null });
 
 describe('withDefaults', () => {
   it('makes a whole alert of a type and a number', () => {
@@ -22,6 +22,8 @@ describe('withDefaults', () => {
       maxTemperature: null,
       criticalMinTemperature: null,
       criticalMaxTemperature: null,
+      thresholdValue: null,
+      windowSeconds: null,
       temperatureUnit: 'F',
       holdSeconds: 1,
       recoverySeconds: null,
@@ -78,8 +80,61 @@ describe('withDefaults', () => {
     });
   });
 
+  const slope = (
+    input: Record<string, unknown>,
+    role: ProbeRole,
+    temperatureUnit: TemperatureUnit,
+    transmitIntervalSeconds: number | null = null,
+  ) => {
+    const given = { type: 'rising', ...input };
+    const { thresholdValue, windowSeconds, hysteresis, holdSeconds, recoverySeconds } = withDefaults(given, {
+      ...{ role, temperatureUnit, transmitIntervalSeconds },
+    });
+    return [thresholdValue, windowSeconds, hysteresis, holdSeconds, recoverySeconds];
+  };
+
+  it('needs no number for a rising or falling alert', () => {
+    for (const role of ['pit', 'food', 'other'] as const) {
+      expect(slope({}, role, 'C')).to.deep.equal([15, 600, 7.5, 0, null]);
+      expect(slope({}, role, 'F')).to.deep.equal([27, 600, 13.5, 0, null]);
+    }
+    expect(slope({ type: 'falling' }, 'storage', 'C')).to.deep.equal([3, 1800, 1.5, 0, 600]);
+    expect(slope({ type: 'falling' }, 'storage', 'F')).to.deep.equal([5.4, 1800, 2.7, 0, 600]);
+  });
+
+  it('keeps a change, a window and a hysteresis that are given, and halves what is not', () => {
+    expect(slope({ thresholdValue: 20 }, 'pit', 'F')).to.deep.equal([20, 600, 10, 0, null]);
+    expect(slope({ windowSeconds: 120 }, 'pit', 'F')).to.deep.equal([27, 120, 13.5, 0, null]);
+    expect(slope({ thresholdValue: '0.01', hysteresis: 0, holdSeconds: '60' }, 'pit', 'C')).to.deep.equal([
+      0.01,
+      600,
+      0,
+      60,
+      null,
+    ]);
+    expect(slope({ thresholdValue: 0.03 }, 'pit', 'C')[2]).to.equal(0.01);
+  });
+
+  it('gives a slow logger a window of four of its cycles, and the change of an hour at most', () => {
+    const logger = (seconds: number) => slope({}, 'storage', 'C', seconds).slice(0, 2);
+    expect([logger(300), logger(450), logger(600), logger(900), logger(7200)]).to.deep.equal([
+      [3, 1800],
+      [3, 1800],
+      [4, 2400],
+      [6, 3600],
+      [6, 28_800],
+    ]);
+    expect(slope({ thresholdValue: 2 }, 'storage', 'C', 900)).to.deep.equal([2, 3600, 1, 0, 600]);
+    expect(slope({ windowSeconds: 1800 }, 'storage', 'C', 900)).to.deep.equal([3, 1800, 1.5, 0, 600]);
+    expect(() => slope({ windowSeconds: 1799 }, 'storage', 'C', 900)).to.throw(
+      InputError,
+      '--window-seconds must be at least 1800: the device sends a reading every 900 s, and it takes three',
+    );
+  });
+
   const range = { type: 'range', minTemperature: 33, maxTemperature: 41 };
   const target = { type: 'target', targetTemperature: 203 };
+  const rising = { type: 'rising', thresholdValue: 5 };
   const good: Record<string, unknown>[] = [
     { ...range, criticalMinTemperature: 33, criticalMaxTemperature: 41 },
     { type: 'range', criticalMaxTemperature: 50 },
@@ -88,13 +143,15 @@ describe('withDefaults', () => {
     { ...target, targetTemperature: 1000, temperatureUnit: 'C' },
     { ...target, targetTemperature: 1832 },
     { ...target, targetTemperature: -1768 },
+    { ...rising, thresholdValue: 0.01, windowSeconds: 60 },
+    { ...rising, thresholdValue: '1000', windowSeconds: '86400', hysteresis: 999.99 },
     { ...target, holdSeconds: 86_400, name: 'x'.repeat(100), direction: 'down' },
   ];
   for (const input of good) it(`takes ${JSON.stringify(input).slice(0, 90)}`, () => void defaults(input));
 
   const bad: [Record<string, unknown>, string][] = [
-    [{ type: 'rising' }, '--type is not supported yet: use target or range'],
-    [{ targetTemperature: 203 }, '--type is not supported yet: use target or range'],
+    [{ type: 'battery' }, '--type is not supported yet: use target, range, rising or falling'],
+    [{ targetTemperature: 203 }, '--type is not supported yet: use target, range, rising or falling'],
     [{ type: 'target' }, 'a target needs --target-temperature'],
     [{ type: 'range' }, 'a range needs --critical-min-temperature or --min-temperature or --max-temperature'],
     [{ ...target, targetTemperature: 'warm' }, '--target-temperature must be a number'],
@@ -127,6 +184,17 @@ describe('withDefaults', () => {
       { ...range, criticalMaxTemperature: 50, severity: 'critical' },
       '--severity critical leaves room for one of --max-temperature and --critical-max-temperature',
     ],
+    [{ ...range, windowSeconds: 600 }, '--window-seconds is not for a range'],
+    [{ ...target, thresholdValue: 5 }, '--threshold-value is not for a target'],
+    [{ ...rising, maxTemperature: 5 }, '--max-temperature is not for a rising alert'],
+    [{ ...rising, type: 'falling', targetTemperature: 5 }, '--target-temperature is not for a falling alert'],
+    [{ ...rising, direction: 'up' }, '--direction is not for a rising alert'],
+    [{ ...rising, thresholdValue: 0 }, '--threshold-value must be above 0'],
+    [{ ...rising, thresholdValue: -15 }, '--threshold-value must be above 0'],
+    [{ ...rising, thresholdValue: 1000.01 }, '--threshold-value must be at most 1000'],
+    [{ ...rising, windowSeconds: 59 }, '--window-seconds must be a whole number of seconds from 60 to 86400'],
+    [{ ...rising, windowSeconds: '10m' }, '--window-seconds must be a number'],
+    [{ ...rising, hysteresis: 5 }, '--hysteresis must be below --threshold-value'],
     [{ ...target, holdSeconds: -1 }, '--hold-seconds must be a whole number of seconds from 0 to 86400'],
     [{ ...target, holdSeconds: 86_401 }, '--hold-seconds must be a whole number of seconds from 0 to 86400'],
     [{ ...target, holdSeconds: 1.5 }, '--hold-seconds must be a whole number of seconds from 0 to 86400'],
@@ -135,7 +203,10 @@ describe('withDefaults', () => {
     [{ ...target, severity: 'high' }, '--severity must be one of info, warning, critical'],
     [{ ...target, direction: 'left' }, '--direction must be one of up, down'],
     [{ ...target, name: 'x'.repeat(101) }, '--name must not be longer than 100 characters'],
-    [{ ...target, silenceMinutes: 5 }, '--silence-minutes is not an option of a target or a range'],
+    [
+      { ...target, silenceMinutes: 5 },
+      '--silence-minutes is not an option of a target, range, rising or falling alert',
+    ],
   ];
   for (const [input, message] of bad) {
     it(`refuses ${JSON.stringify(input).slice(0, 90)}`, () => {

@@ -16,6 +16,8 @@ const NONE = {
   maxTemperature: null,
   criticalMinTemperature: null,
   criticalMaxTemperature: null,
+  thresholdValue: null,
+  windowSeconds: null,
 };
 const BASE = {
   ...NONE,
@@ -169,6 +171,7 @@ describe('evaluate: a range', () => {
         measuredAtMs: MINUTE,
         durationSeconds: null,
         extreme: null,
+        change: null,
       },
       {
         alertId: 7,
@@ -181,6 +184,7 @@ describe('evaluate: a range', () => {
         measuredAtMs: 3 * MINUTE,
         durationSeconds: 120,
         extreme: 140,
+        change: null,
       },
     ]);
   });
@@ -702,7 +706,7 @@ describe('evaluate: a target', () => {
 
   it('is armed again by a new session, also while it fires', () => {
     const fired = run(target(), [cold, [1, 205]]).states;
-    const armed = rearm(fired);
+    const armed = rearm(target(), fired);
     expect(armed[0]).to.include({ phase: 'firing', isArmed: true });
     const options = { expectedIntervalMs: MINUTE };
     const still = evaluate(target(), armed, observe([2, 205]), options);
@@ -714,7 +718,7 @@ describe('evaluate: a target', () => {
       'fired',
     ]);
     expect(again.states[0]?.version).to.equal(3);
-    expect(rearm(initialStates(target()))).to.deep.equal(initialStates(target()));
+    expect(rearm(target(), initialStates(target()))).to.deep.equal(initialStates(target()));
   });
 
   it('takes a first value that meets it for met before, not for a crossing', () => {

@@ -19,6 +19,8 @@ const BASE = {
   maxTemperature: null,
   criticalMinTemperature: null,
   criticalMaxTemperature: null,
+  thresholdValue: null,
+  windowSeconds: null,
   holdSeconds: 0,
   recoverySeconds: 0,
   hysteresis: 2,

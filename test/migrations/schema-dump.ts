@@ -5,7 +5,8 @@ const PARTS = {
   relations: `SELECT c.relname AS name, c.relkind::text || c.relpersistence::text AS kind,
       pg_get_partkeydef(c.oid) AS key, pg_get_expr(c.relpartbound, c.oid) AS bound, c.reloptions::text AS options
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${OURS}`,
-  columns: `SELECT c.relname || '.' || a.attname AS name, a.attnum AS position, format_type(a.atttypid, a.atttypmod) AS type,
+  // A column that was dropped keeps its number: what counts is the order.
+  columns: `SELECT c.relname || '.' || a.attname AS name, row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum) AS position, format_type(a.atttypid, a.atttypmod) AS type,
       a.attnotnull AS required, a.attidentity::text AS identity, pg_get_expr(d.adbin, d.adrelid) AS fallback
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

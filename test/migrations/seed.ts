@@ -58,6 +58,11 @@ export const SEEDS: Record<string, string> = {
   'reading-gaps': `
     INSERT INTO reading_gaps (probe_id, gap_start, gap_end, cause)
       SELECT id, '2026-01-31T23:00Z', '2026-02-01T01:00Z', 'offline' FROM probes;`,
+  slopes: `
+    UPDATE alert_states s SET recent = '[[1769900399999, 20300, 0], [1769900459999, 20320, 60000]]'
+      FROM temperature_alerts a WHERE a.id = s.alert_id AND a.alert_type IN ('rising', 'falling');
+    UPDATE alert_events e SET change = 5.2
+      FROM temperature_alerts a WHERE a.id = e.alert_id AND a.alert_type IN ('rising', 'falling');`,
 };
 
 /** `devices` of `Devices1795000000003`, as in the file's name. */

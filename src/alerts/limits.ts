@@ -1,0 +1,59 @@
+import type { AlertSide } from '../entities/alert-state.js';
+import type { AlertType, Severity } from '../entities/temperature-alert.js';
+import { toHundredths } from '../readings/sample.js';
+import { convertDifference } from '../readings/temperature.js';
+import type { AlertRule } from './types.js';
+
+const REARM_MS = 10 * 60_000;
+const REARM_DIFFERENCE_C = 5;
+
+/** Whether it watches a change within a window, not a level. */
+export function isSlope(type: AlertType): type is 'rising' | 'falling' {
+  return type === 'rising' || type === 'falling';
+}
+
+/** What one state watches, in hundredths of the rule's unit. */
+export interface Limit {
+  side: AlertSide;
+  tier: Severity;
+  hundredths: number;
+  /** What fired waits until it has been more than so much (hundredths) on the other side for so long; null: it does not. */
+  rearming: { difference: number; ms: number } | null;
+}
+
+export function limitsOf(rule: AlertRule): Limit[] {
+  const limit = (side: AlertSide, tier: Severity, value: number | null): Limit[] =>
+    value === null
+      ? []
+      : [{ side, tier, hundredths: toHundredths(value), rearming: rearmingOf(rule, value) }];
+  if (rule.type === 'target') return limit(rule.direction ?? 'up', rule.severity, rule.targetTemperature);
+  if (isSlope(rule.type))
+    return limit(rule.type === 'rising' ? 'up' : 'down', rule.severity, rule.thresholdValue);
+  if (rule.type !== 'range') return [];
+  return [
+    ...limit('low', rule.severity, rule.minTemperature),
+    ...limit('low', 'critical', rule.criticalMinTemperature),
+    ...limit('high', rule.severity, rule.maxTemperature),
+    ...limit('high', 'critical', rule.criticalMaxTemperature),
+  ];
+}
+
+/** A target: 5 °C away for ten minutes. A change: below half of its limit for one window. */
+function rearmingOf(rule: AlertRule, limit: number): Limit['rearming'] {
+  if (rule.type === 'target') return { difference: hundredthsOf(REARM_DIFFERENCE_C, rule), ms: REARM_MS };
+  if (!isSlope(rule.type)) return null;
+  return { difference: toHundredths(limit) / 2, ms: (rule.windowSeconds ?? 0) * 1000 };
+}
+
+export function excessOf({ side, hundredths }: Limit, value: number): number {
+  return isUpward(side) ? value - hundredths : hundredths - value;
+}
+
+export function isUpward(side: AlertSide): boolean {
+  return side === 'up' || side === 'high';
+}
+
+/** A difference given in Celsius, in hundredths of the rule's unit. */
+export function hundredthsOf(differenceC: number, { temperatureUnit }: AlertRule): number {
+  return toHundredths(convertDifference(differenceC, 'C', temperatureUnit));
+}

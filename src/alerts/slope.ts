@@ -1,0 +1,86 @@
+import { hundredthsOf } from './limits.js';
+import { type AlertRule, type AlertState, INACTIVE, type RecentReading } from './types.js';
+
+/**
+ * Readings kept of a window: all of ten minutes at one in 15 s, or of half an hour at one in 30 s. More are thinned
+ * out, so that an alert over a day is no larger than one over an hour.
+ */
+const MAX_RECENT = 64;
+const MINUTE_MS = 60_000;
+const MIN_READINGS = 3;
+const MIN_COVERAGE = 0.5;
+/** On a food probe a faster change is a hand that puts it in or pulls it out. */
+const HANDLING_C_PER_MINUTE = 60;
+
+/** One more reading for a window, in hundredths of the rule's unit. */
+export interface SlopeReading {
+  measuredAtMs: number;
+  value: number;
+  /** Time since the reading before, as far as nothing else can have happened in it. */
+  knownMs: number;
+  /** The probe is in food: a jump is handling. */
+  isFood: boolean;
+}
+
+/**
+ * A state of a rising or falling rule with one more reading in its window, and the change in it (hundredths, growing
+ * towards the alarming side): from the lowest value to the present one of a rising rule, from the highest of a falling
+ * one. Null while too little is known: fewer than three readings or half the window.
+ */
+export function follow(
+  rule: AlertRule,
+  state: AlertState,
+  reading: SlopeReading,
+): { state: AlertState; change: number | null } {
+  const { measuredAtMs, value, knownMs, isFood } = reading;
+  const startMs = measuredAtMs - (rule.windowSeconds ?? 0) * 1000;
+  const before = state.recent?.at(-1);
+  const jumped = isFood && before !== undefined && isJump(rule, before, reading);
+  const held = jumped ? handled(state) : state;
+  const kept = (held.recent ?? []).filter(([ms]) => ms >= startMs);
+  const isFirst = !held.recent?.length;
+  const sign = rule.type === 'rising' ? 1 : -1;
+  const recent = thin([...kept, [measuredAtMs, value, isFirst ? 0 : knownMs]], sign);
+  return { state: { ...held, recent }, change: changeIn(recent, startMs, sign) };
+}
+
+/** Somebody had the probe in hand: what it showed before says nothing of what it shows now. */
+export function handled(state: AlertState): AlertState {
+  if (!state.recent) return state;
+  return { ...state, ...(state.phase === 'pending' && INACTIVE), recent: [] };
+}
+
+function isJump(
+  rule: AlertRule,
+  [beforeMs, before]: RecentReading,
+  { measuredAtMs, value }: SlopeReading,
+): boolean {
+  const fastest = hundredthsOf(HANDLING_C_PER_MINUTE, rule);
+  return Math.abs(value - before) * MINUTE_MS > fastest * (measuredAtMs - beforeMs);
+}
+
+function changeIn(recent: readonly RecentReading[], startMs: number, sign: number): number | null {
+  const now = recent.at(-1);
+  if (!now || recent.length < MIN_READINGS) return null;
+  const coveredMs = recent.reduce((sum, [ms, , knownMs]) => sum + Math.min(knownMs, ms - startMs), 0);
+  if (coveredMs < MIN_COVERAGE * (now[0] - startMs)) return null;
+  return recent.reduce((most, [, value]) => Math.max(most, sign * (now[1] - value)), 0);
+}
+
+/**
+ * One reading too many: of the two that are closest in time the less telling one goes, never the newest. So a change is
+ * never overstated, nor understated by more than a window a twentieth shorter would.
+ */
+function thin(recent: RecentReading[], sign: number): RecentReading[] {
+  if (recent.length <= MAX_RECENT) return recent;
+  const pairs = recent.slice(1, -1).map((after, index) => ({ index, before: recent[index] ?? after, after }));
+  const gapMs = ({ before, after }: (typeof pairs)[number]) => after[0] - before[0];
+  const closest = pairs.reduce((least, pair) => (gapMs(pair) < gapMs(least) ? pair : least));
+  const { index, before, after } = closest;
+  const isBeforeLess = sign * (before[1] - after[1]) >= 0;
+  const gone = isBeforeLess ? index : index + 1;
+  const goneMs = (isBeforeLess ? before : after)[2];
+  return recent
+    .map(([ms, value, knownMs], i): RecentReading => [ms, value, i === gone + 1 ? knownMs + goneMs : knownMs])
+    .filter((_, i) => i !== gone);
+}
