@@ -1,8 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface, type Interface } from 'node:readline';
 import { expect } from 'chai';
 import type { DataSource } from 'typeorm';
 import { createAccessTokens } from '../../src/accounts/access-token.js';
@@ -376,42 +372,6 @@ describe('access tokens', () => {
     ]);
     const due = await new CredentialManager(home.dataSource.manager).leaseDue(randomUUID(), 10);
     expect(due).to.deep.equal([]);
-  });
-
-  describe('in processes of their own', () => {
-    const children: { child: ChildProcess; lines: Interface }[] = [];
-    after(() => {
-      for (const { child } of children) child.kill('SIGKILL');
-    });
-
-    it('cost one refresh for all, expiry after expiry', async () => {
-      await kitchen.fault({ account: kitchen.cloud.account().email, set: 'rotate_strict' });
-      const file = join(import.meta.dirname, 'refresher-process.ts');
-      for (let index = 0; index < 4; index += 1) {
-        const words = [
-          '--import',
-          'tsx',
-          file,
-          home.url,
-          kitchen.cloud.simulator.url,
-          JSON.stringify(account),
-        ];
-        const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] });
-        children.push({ child, lines: createInterface({ input: child.stdout }) });
-      }
-      await Promise.all(children.map(({ lines }) => once(lines, 'line')));
-      for (let round = 1; round <= 10; round += 1) {
-        await expireIn(0);
-        await forget();
-        const answers = children.map(({ lines }) => once(lines, 'line'));
-        for (const { child } of children) child.stdin?.write('\n');
-        const tokens = (await Promise.all(answers)).map(([line]) => Reflect.get(JSON.parse(line), 'token'));
-        expect(new Set(tokens).size).to.equal(1);
-        expect(tokens[0]).to.be.a('string');
-        expect(await refreshes()).to.equal(1);
-      }
-      expect(open((await row()).refresh_token)).to.match(/\.10$/);
-    }).timeout(60_000);
   });
 
   it('of a new link replace the old ones; another cloud user is refused until the unlinking', async () => {
