@@ -20,6 +20,8 @@ const COLUMNS = [
   'target_temperature',
   'min_temperature',
   'max_temperature',
+  'threshold_value',
+  'window_seconds',
   'temperature_unit',
   'last_triggered',
 ];
@@ -27,7 +29,7 @@ const COLUMNS = [
 export function alertCommand(program: Command, context: Context): void {
   const alert = program
     .command('alert')
-    .description('rules that tell when a probe reaches or leaves a temperature');
+    .description('rules that tell when a probe reaches or leaves a temperature, or changes fast');
   withRule(answering(alert, 'create', 'watch a probe; what is left out is the default of its role')).action(
     async ({ email, device: deviceId, probe: probeId, json: _, ...options }: CreateOptions) =>
       context.transaction(async (tx) => {
@@ -65,7 +67,7 @@ function withRule(command: Command): Command {
     .requiredOption('--email <e>', 'of the user')
     .requiredOption('--device <d>', 'serial of the device')
     .option('--probe <p>', 'of the device')
-    .requiredOption('--type <type>', 'target or range')
+    .requiredOption('--type <type>', 'target, range, rising or falling')
     .option('--name <n>', 'what to call it')
     .option('--description <d>', 'for whoever gets the message')
     .option('--target-temperature <t>', 'target: the temperature to reach')
@@ -74,6 +76,8 @@ function withRule(command: Command): Command {
     .option('--max-temperature <t>', 'range: upper limit')
     .option('--critical-min-temperature <t>', 'range: lower limit of the critical tier')
     .option('--critical-max-temperature <t>', 'range: upper limit of the critical tier')
+    .option('--threshold-value <t>', 'rising, falling: by how much')
+    .option('--window-seconds <s>', 'rising, falling: within how long')
     .addOption(new Option('--temperature-unit <u>', 'of these temperatures').choices(['F', 'C']))
     .option('--hold-seconds <s>', 'for how long before it fires (0: the first reading)')
     .option('--recovery-seconds <s>', 'for how long before it resolves')

@@ -164,6 +164,8 @@ function renderAlerts(alerts: TemperatureAlert[], view: View): Html | false {
 function ruleOf(alert: TemperatureAlert): string {
   const { alertType, direction, targetTemperature, temperatureUnit: unit } = alert;
   if (alertType === 'target') return `${direction === 'down' ? '≤' : '≥'} ${targetTemperature} °${unit}`;
+  if (alert.thresholdValue !== null && alert.windowSeconds !== null)
+    return `${alertType} ${alert.thresholdValue} °${unit} in ${Math.round(alert.windowSeconds / 60)} min`;
   const low = alert.minTemperature ?? alert.criticalMinTemperature;
   const high = alert.maxTemperature ?? alert.criticalMaxTemperature;
   if (alertType !== 'range') return alertType.replace('_', ' ');

@@ -63,6 +63,7 @@ function aboutAlert(event: AlertEvent, alert: TemperatureAlert): Message {
         }
       : null,
     reading: { value: event.value, unit: event.unit, measured_at: event.measuredAt },
+    ...(event.change !== null && { change: event.change }),
     ...(event.kind === 'resolved' && { duration_seconds: event.durationSeconds, extreme: event.extreme }),
   };
   const deviceName = nickname || inert(deviceId);
@@ -83,16 +84,23 @@ function limitsOf(alert: TemperatureAlert): Record<string, unknown> {
     max_temperature: alert.maxTemperature,
     critical_min_temperature: alert.criticalMinTemperature,
     critical_max_temperature: alert.criticalMaxTemperature,
+    threshold_value: alert.thresholdValue,
+    window_seconds: alert.windowSeconds,
   };
   const given = Object.entries(numbers).filter(([, value]) => value !== null);
   return { ...Object.fromEntries(given), temperature_unit: alert.temperatureUnit };
 }
 
 function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): string {
-  const { kind, durationSeconds, extreme, measuredAt } = event;
+  const { kind, durationSeconds, extreme, measuredAt, change } = event;
   const value = event.value === null ? 'without a value' : quantity(event.value, event.unit);
   const limit = limitOf(event, alert);
   const at = `${measuredAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  if (change !== null) {
+    const verb = alert.alertType === 'rising' ? 'rose' : 'fell';
+    const moved = `${verb} ${quantity(change, alert.temperatureUnit)} in ${duration(alert.windowSeconds ?? 0)}`;
+    return `${subject} ${moved}, to ${value} at ${at}; the limit is ${quantity(alert.thresholdValue ?? 0, alert.temperatureUnit)}`;
+  }
   if (kind !== 'resolved') {
     return `${subject} is ${kind === 'repeated' ? 'still ' : ''}${value}, ${limit} ${kind === 'repeated' ? 'at' : 'since'} ${at}`;
   }
@@ -102,13 +110,16 @@ function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): 
 }
 
 function limitOf({ side, tier }: AlertEvent, alert: TemperatureAlert): string {
+  const { alertType, thresholdValue, windowSeconds, temperatureUnit } = alert;
+  if (thresholdValue !== null && windowSeconds !== null)
+    return `${alertType} by ${quantity(thresholdValue, temperatureUnit)} or more in ${duration(windowSeconds)}`;
   const critical = tier === 'critical';
   const low = (critical ? alert.criticalMinTemperature : null) ?? alert.minTemperature;
   const high = (critical ? alert.criticalMaxTemperature : null) ?? alert.maxTemperature;
   const limit = alert.targetTemperature ?? (side === 'low' ? low : high);
-  if (limit === null) return alert.alertType.replaceAll('_', ' ');
+  if (limit === null) return alertType.replaceAll('_', ' ');
   const words = { up: 'at or above', down: 'at or below', high: 'above', low: 'below' };
-  return `${words[side]} ${quantity(limit, alert.temperatureUnit)}`;
+  return `${words[side]} ${quantity(limit, temperatureUnit)}`;
 }
 
 function quantity(value: number, unit: Unit | null): string {

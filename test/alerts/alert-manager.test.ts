@@ -245,6 +245,17 @@ describe('alerts in PostgreSQL', () => {
       };
       await db.transaction((tx) => saveStates(tx, [state]));
       expect((await load(place.probe))[0]?.states).to.deep.equal([state]);
+      const windows: AlertState = {
+        ...state,
+        recent: [
+          [1_795_262_400_001, -40_001, 0],
+          [1_795_262_430_001, 27_320, 30_000],
+        ],
+      };
+      await db.transaction((tx) => saveStates(tx, [windows]));
+      expect((await load(place.probe))[0]?.states).to.deep.equal([windows]);
+      await db.transaction((tx) => saveStates(tx, [{ ...windows, recent: [] }]));
+      expect((await load(place.probe))[0]?.states[0]?.recent).to.deep.equal([]);
       const changed: AlertState = {
         ...{ alertId: alert.id, side: 'up', tier: 'warning', phase: 'inactive', version: 4 },
         ...{ isUnknown: false, isArmed: true, isAnnounced: false, heldMs: 1, heldReadings: 1, rearmMs: 2 },
@@ -363,6 +374,41 @@ describe('alerts in PostgreSQL', () => {
       expect(lastTriggered).to.deep.equal(T0);
       const [notification] = await db.manager.findBy(Notification, { channelId: phone.id });
       expect(Number(notification?.expiresAt) - Number(notification?.createdAt)).to.equal(24 * 3_600_000);
+    });
+
+    it('keeps a change that rose or fell on a phone for half an hour, and what it was', async () => {
+      const place = await home();
+      const phone = await channel(place.userId, 'ntfy');
+      for (const [type, side] of [
+        ['rising', 'up'],
+        ['falling', 'down'],
+      ] as const) {
+        const { alert } = await createAlert(place, { type });
+        const [loaded] = (await load(place.probe)).filter(({ rule }) => rule.id === alert.id);
+        expect(loaded?.rule).to.include({ type, thresholdValue: 27, windowSeconds: 600 });
+        expect(loaded?.states.map((state) => [state.side, state.recent])).to.deep.equal([[side, []]]);
+        await db.transaction((tx) => insertEvents(tx, [event(alert.id, { side, change: 28.5 })]));
+        expect((await db.manager.findOneByOrFail(AlertEvent, { alertId: alert.id })).change).to.equal(28.5);
+      }
+      const minutes = (await db.manager.findBy(Notification, { channelId: phone.id })).map(
+        ({ createdAt, expiresAt }) => Math.round((expiresAt.getTime() - createdAt.getTime()) / 60_000),
+      );
+      expect(minutes).to.deep.equal([30, 30]);
+    });
+
+    it('refuses a change without its numbers', async () => {
+      const place = await home();
+      const { alert } = await createAlert(place, { type: 'rising' });
+      const wrong = [
+        { thresholdValue: null },
+        { windowSeconds: null },
+        { thresholdValue: 0 },
+        { windowSeconds: 0 },
+      ];
+      for (const change of wrong)
+        expect(String(await failure(db.manager.update(TemperatureAlert, { id: alert.id }, change)))).to.match(
+          /violates check constraint "temperature_alerts_(alert_type|threshold_value|window_seconds)_check"/,
+        );
     });
 
     it('refuses an event whose number is taken, and with it the whole transaction', async () => {

@@ -66,12 +66,29 @@ describe('grill-stats alert', () => {
     expect(made).to.include({ min_temperature: -5, max_temperature: 300, hold_seconds: 0, hysteresis: 2.5 });
   });
 
+  it('takes a change with its window, or with the defaults of the role', async () => {
+    const short = ['--threshold-value', '20', '--window-seconds', '300', '--hysteresis', '5'];
+    const rising = await cli.json([...create, '--type', 'rising', '--temperature-unit', 'F', ...short]);
+    expect(rising).to.include({ threshold_value: 20, window_seconds: 300, hysteresis: 5, hold_seconds: 0 });
+    const states = items(at(rising, 'states'));
+    expect(states).to.have.length(1);
+    expect(states[0]).to.include({ side: 'up', phase: 'inactive' }).and.not.have.property('recent');
+    const falling = await cli.json([...create, '--type', 'falling', '--temperature-unit', 'C']);
+    expect(falling).to.include({ alert_type: 'falling', threshold_value: 15, window_seconds: 600 });
+    const { stdout } = await cli.run(['alert', 'list', '--email', 'a@example.com']);
+    expect(stdout).to.match(/rising .*20 +300/);
+    for (const made of [rising, falling]) await cli.json(['alert', 'delete', String(at(made, 'id'))]);
+  });
+
   it('names the option that is wrong', async () => {
     const wrong = [
       [['--type', 'target'], '--target-temperature'],
       [['--type', 'target', '--target-temperature', 'hot'], '--target-temperature'],
       [['--type', 'range', '--min-temperature', '300', '--max-temperature', '200'], '--min-temperature'],
       [['--type', 'target', '--target-temperature', '90', '--hold-seconds', '-1'], '--hold-seconds'],
+      [['--type', 'rising', '--threshold-value', 'fast'], '--threshold-value'],
+      [['--type', 'falling', '--window-seconds', '10'], '--window-seconds'],
+      [['--type', 'rising', '--target-temperature', '90'], '--target-temperature'],
       [['--type', 'no_data'], '--type'],
     ] as const;
     for (const [options, name] of wrong) {

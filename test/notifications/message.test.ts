@@ -25,6 +25,8 @@ const ALERT = {
   maxTemperature: null,
   criticalMinTemperature: null,
   criticalMaxTemperature: null,
+  thresholdValue: null,
+  windowSeconds: null,
   temperatureUnit: 'F' as const,
 };
 const EVENT = {
@@ -38,6 +40,7 @@ const EVENT = {
   createdAt: new Date('2026-11-21T21:00:00.000Z'),
   durationSeconds: null,
   extreme: null,
+  change: null,
 };
 const SESSION = { publicId: ID, name: 'Saturday', startTime: new Date('2026-11-21T10:00:00.000Z') };
 
@@ -152,6 +155,49 @@ describe('createMessage', () => {
       expect(message.body.alert).to.not.have.any.keys('target_temperature', 'critical_min_temperature');
     });
   }
+
+  const rising = {
+    alertType: 'rising' as const,
+    targetTemperature: null,
+    temperatureUnit: 'C' as const,
+    thresholdValue: 15,
+    windowSeconds: 600,
+  };
+  const rose = { value: 121, unit: 'C' as const, change: 17.2 };
+
+  it('says how far a value rose or fell, within how long and to what', () => {
+    const { title, text, body } = createMessage(about({ alert: rising, event: rose }));
+    expect(`${title}: ${text}`).to.equal(
+      'Brisket done: Point rose 17.2 °C in 10 min, to 121 °C at 2026-11-21 20:59 UTC; the limit is 15 °C',
+    );
+    expect(body).to.include({ change: 17.2 });
+    expect(body.alert).to.deep.include({
+      type: 'rising',
+      severity: 'warning',
+      threshold_value: 15,
+      window_seconds: 600,
+      temperature_unit: 'C',
+    });
+    expect(body.alert).to.not.have.any.keys('target_temperature', 'min_temperature');
+    const falling = { ...rising, alertType: 'falling' as const, windowSeconds: 1800 };
+    const fell = { side: 'down' as const, value: 249.8, unit: 'F' as const, change: 15 };
+    expect(createMessage(about({ alert: falling, event: fell })).text).to.include(
+      'Point fell 15 °C in 30 min, to 249.8 °F at ',
+    );
+    expect(createMessage(about()).body).to.not.have.any.keys('change');
+    expect(createMessage(about()).body.alert).to.not.have.any.keys('threshold_value', 'window_seconds');
+  });
+
+  it('says what a value no longer does, and still does', () => {
+    const over = { ...rose, kind: 'resolved' as const, change: null, durationSeconds: 900, extreme: 130 };
+    expect(createMessage(about({ alert: rising, event: over })).text).to.equal(
+      'Point is 121 °C at 2026-11-21 20:59 UTC, no longer rising by 15 °C or more in 10 min, which lasted 15 min with an extreme of 130 °C',
+    );
+    const still = { ...rose, kind: 'repeated' as const, change: null };
+    expect(createMessage(about({ alert: rising, event: still })).text).to.include(
+      'Point is still 121 °C, rising by 15 °C or more in 10 min at',
+    );
+  });
 
   it('names what has no name by its number, and leaves out a session that is not there', () => {
     const { title, text, body } = createMessage(
