@@ -44,7 +44,39 @@ function connect(url: string, { blocking }: { blocking: boolean }): Redis | Clus
     ? { ...CONNECTION, maxRetriesPerRequest: null }
     : { ...CONNECTION, maxRetriesPerRequest: 1, enableOfflineQueue: false };
   const nodes = url.split(',');
-  return nodes.length === 1 ? new Redis(url, options) : new Cluster(nodes, { redisOptions: options });
+  return nodes.length === 1
+    ? mended(new Redis(url, options))
+    : mendedCluster(new Cluster(nodes, { redisOptions: options }));
+}
+
+/**
+ * Two faults of ioredis 5.11.1 at a lost connection. It does not end the socket timer, and so cuts the next, healthy
+ * connection up to 15 s later, again and again; and told to disconnect while it waits to connect again, it never says
+ * that it ended, for which BullMQ's `close` waits. BullMQ makes its blocking connection by `duplicate`.
+ */
+function mended(client: Redis): Redis {
+  client.on('close', () => {
+    clearTimeout(Reflect.get(client, 'socketTimeoutTimer'));
+    Reflect.set(client, 'socketTimeoutTimer', undefined);
+  });
+  const disconnect = client.disconnect.bind(client);
+  client.disconnect = (reconnect) => {
+    const isWaiting = client.status === 'reconnecting';
+    disconnect(reconnect);
+    if (!isWaiting || reconnect) return;
+    Reflect.get(client, 'setStatus').call(client, 'end');
+    Reflect.get(client, 'flushQueue').call(client, new Error('Connection is closed.'));
+  };
+  const duplicate = client.duplicate.bind(client);
+  client.duplicate = (options) => mended(duplicate(options));
+  return client;
+}
+
+function mendedCluster(cluster: Cluster): Cluster {
+  cluster.on('+node', mended);
+  const duplicate = cluster.duplicate.bind(cluster);
+  cluster.duplicate = (nodes, options) => mendedCluster(duplicate(nodes, options));
+  return cluster;
 }
 
 /** `{<prefix>-<queue>}`: one queue, one cluster slot; different queues, different slots. */

@@ -304,7 +304,9 @@ describe('grill-stats run', function () {
     const taken = async () =>
       Number(at(items((await cloud.request('/_control/faults')).json)[0], 'hits')) > 0;
     await waitFor(taken, { what: 'a poll that is answered late' });
-    expect(await Promise.all([one.stop(), two.stop('SIGINT')])).to.deep.equal([0, 0]);
+    const codes = await Promise.all([one.stop(), two.stop('SIGINT')]);
+    const said = [one, two].flatMap(({ output }) => output.stderr.match(/^.*"level":"(?!debug).*$/gm) ?? []);
+    expect(codes, said.slice(-20).join('\n')).to.deep.equal([0, 0]);
     expect(await db.query('SELECT FROM thermoworks_credentials WHERE lease_owner IS NOT NULL')).to.deep.equal(
       [],
     );

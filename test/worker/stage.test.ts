@@ -220,4 +220,18 @@ describe('stage', () => {
     await add(1);
     expect([await fate('minute-0'), await fate('minute-1')]).to.deep.equal(['completed', 'waiting']);
   });
+
+  it('closes while its blocking connection is just being made again', async () => {
+    const admin = new Redis(await testRedisUrl());
+    const stage = startReadings(async () => undefined);
+    const blocked = async () =>
+      String(await admin.client('LIST'))
+        .split('\n')
+        .find((line) => line.includes(backend.queuePrefix) && line.includes('cmd=bzpopmin'));
+    const line = await waitFor(blocked, { what: 'a worker that waits for jobs' });
+    await admin.client('KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '');
+    await waitFor(async () => (await blocked()) === undefined, { everyMs: 1, what: 'its end' });
+    await stage.close();
+    admin.disconnect();
+  });
 });
