@@ -1,0 +1,4 @@
+import { defineFaults } from './define.js';
+import { kills } from './kills.js';
+
+defineFaults('kills', kills);
