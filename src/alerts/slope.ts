@@ -68,18 +68,20 @@ function changeIn(recent: readonly RecentReading[], startMs: number, sign: numbe
 }
 
 /**
- * One reading too many: of the two that are closest in time the less telling one goes, never the newest. So a change is
- * never overstated, nor understated by more than a window a twentieth shorter would.
+ * One reading too many: one that its neighbour outdoes goes, never the newest, where that leaves the smallest gap. So a
+ * change is never overstated; and since no gap made so is longer than a twentieth of the window (3 in 63 at most), it is
+ * understated by no more than a window that much shorter would.
  */
 function thin(recent: RecentReading[], sign: number): RecentReading[] {
   if (recent.length <= MAX_RECENT) return recent;
-  const pairs = recent.slice(1, -1).map((after, index) => ({ index, before: recent[index] ?? after, after }));
-  const gapMs = ({ before, after }: (typeof pairs)[number]) => after[0] - before[0];
-  const closest = pairs.reduce((least, pair) => (gapMs(pair) < gapMs(least) ? pair : least));
-  const { index, before, after } = closest;
-  const isBeforeLess = sign * (before[1] - after[1]) >= 0;
-  const gone = isBeforeLess ? index : index + 1;
-  const goneMs = (isBeforeLess ? before : after)[2];
+  const msOf = (index: number) => recent[index]?.[0] ?? 0;
+  const choices = recent.slice(1, -1).map(([, after], index) => {
+    const before = recent[index]?.[1] ?? after;
+    const gone = sign * (before - after) >= 0 ? index : index + 1;
+    return { gone, gapMs: msOf(gone + 1) - msOf(Math.max(gone - 1, 0)) };
+  });
+  const { gone } = choices.reduce((best, choice) => (choice.gapMs < best.gapMs ? choice : best));
+  const goneMs = recent[gone]?.[2] ?? 0;
   return recent
     .map(([ms, value, knownMs], i): RecentReading => [ms, value, i === gone + 1 ? knownMs + goneMs : knownMs])
     .filter((_, i) => i !== gone);

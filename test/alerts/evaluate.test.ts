@@ -778,23 +778,24 @@ describe('evaluate on any trace', () => {
   });
   const rules = fc
     .record({
-      isTarget: fc.boolean(),
+      type: fc.constantFrom('target' as const, 'range' as const, 'rising' as const, 'falling' as const),
       holdSeconds: fc.constantFrom(0, 1, 120),
       recoverySeconds: fc.constantFrom(null, 0, 180),
       cooldownSeconds: fc.constantFrom(0, 300),
       hysteresis: fc.constantFrom(0, 2),
+      windowSeconds: fc.constantFrom(240, 600, 6000),
     })
-    .map(({ isTarget, ...given }) =>
-      isTarget
-        ? target({ ...given, targetTemperature: 20 })
-        : range({
-            ...given,
-            minTemperature: 10,
-            criticalMinTemperature: 5,
-            maxTemperature: 20,
-            criticalMaxTemperature: 25,
-          }),
-    );
+    .map(({ type, windowSeconds, ...given }) => {
+      if (type === 'target') return target({ ...given, targetTemperature: 20 });
+      if (type !== 'range') return range({ ...given, type, windowSeconds, thresholdValue: 10 });
+      return range({
+        ...given,
+        minTemperature: 10,
+        criticalMinTemperature: 5,
+        maxTemperature: 20,
+        criticalMaxTemperature: 25,
+      });
+    });
 
   it('takes legal steps only, and numbers each side and tier without a hole', () => {
     fc.assert(

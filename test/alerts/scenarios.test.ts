@@ -21,6 +21,7 @@ function tell(given: Scenario, between: (states: AlertState[]) => AlertState[]):
     };
     const next = evaluate(rule, between(states), observation, {
       expectedIntervalMs: given.intervalSeconds * 1000,
+      isFood: true,
     });
     states = next.states;
     return next.transitions.map(({ kind, side, tier }) => `${seconds} ${kind} ${side} ${tier}`);

@@ -1,6 +1,6 @@
 import type { AlertRule } from '../../src/alerts/types.js';
 
-/** A rule, what its probe shows, and what must be told of it; however the readings are cut, stored and restarted. */
+/** A rule, what its food probe shows, and what must be told of it; however the readings are cut, stored and restarted. */
 export interface Scenario {
   title: string;
   rule: Omit<AlertRule, 'id'>;
@@ -44,6 +44,17 @@ const target = (given: Partial<AlertRule> = {}): Scenario['rule'] => ({
   holdSeconds: 1,
   ...given,
 });
+/** By 15 °F within ten minutes. */
+const change = (type: 'rising' | 'falling', given: Partial<AlertRule> = {}): Scenario['rule'] => ({
+  ...BASE,
+  type,
+  thresholdValue: 15,
+  windowSeconds: 600,
+  hysteresis: 7.5,
+  ...given,
+});
+const ROSE = 'fired up warning';
+const CALM = 'resolved up warning';
 const FIRED = 'fired high warning';
 const RESOLVED = 'resolved high warning';
 
@@ -174,6 +185,98 @@ export const SCENARIOS: readonly Scenario[] = [
     target(),
     '0 150, 60 205, 120 150, 420 -, 720 150, 780 205',
     ['60 fired up warning', '120 resolved up warning'],
+    300,
+  ),
+  scenario('a rise of the limit', change('rising'), '0 100, 300 107, 600 115', [`600 ${ROSE}`], 300),
+  scenario('a rise below the limit', change('rising'), '0 100, 300 107, 600 114.99', [], 300),
+  scenario(
+    'a fall of the limit',
+    change('falling'),
+    '0 100, 300 93, 600 85',
+    ['600 fired down warning'],
+    300,
+  ),
+  scenario('a fall for who watches a rise', change('rising'), '0 100, 300 93, 600 85', [], 300),
+  scenario(
+    'a rise that is as old as the window',
+    change('rising'),
+    '0 100, 60 107, 600 110, 660 122',
+    [`660 ${ROSE}`],
+    300,
+  ),
+  scenario(
+    'a rise a second older than the window',
+    change('rising'),
+    '0 100, 60 107, 600 110, 661 122',
+    [],
+    300,
+  ),
+  scenario('a rise in two readings', change('rising'), '0 100, 600 120', [], 300),
+  scenario('a rise in three readings', change('rising'), '0 100, 300 100, 600 120', [`600 ${ROSE}`], 300),
+  scenario('a rise in half a window', change('rising'), '0 100, 120 110, 300 120', [`300 ${ROSE}`], 300),
+  scenario('a rise in less than half a window', change('rising'), '0 100, 120 110, 299 120', [], 300),
+  scenario(
+    'a rise over a gap that leaves half of the window known',
+    change('rising'),
+    '0 100, 60 100, 120 100, 180 100, 480 100, 600 120',
+    [`600 ${ROSE}`],
+    60,
+  ),
+  scenario(
+    'a rise over a gap that leaves a second less',
+    change('rising'),
+    '0 100, 60 100, 120 100, 180 100, 481 100, 600 120',
+    [],
+    60,
+  ),
+  scenario(
+    'a rise as fast as a hand is not',
+    change('rising'),
+    '0 100, 300 100, 310 118, 320 118',
+    [`310 ${ROSE}`],
+    300,
+  ),
+  scenario('a rise as fast as a hand', change('rising'), '0 100, 300 100, 310 118.01, 320 118.01', [], 300),
+  scenario(
+    'a rise after the probe was put in, half a window later',
+    change('rising'),
+    '0 100, 300 100, 310 250, 600 250, 610 265',
+    [`610 ${ROSE}`],
+    300,
+  ),
+  scenario(
+    'a rise during the hold of which the probe is put elsewhere',
+    change('rising', { holdSeconds: 300 }),
+    '0 100, 200 100, 300 116, 590 140, 600 260, 890 261, 900 276',
+    [],
+    300,
+  ),
+  scenario(
+    'a rise while the probe was out of its socket',
+    change('rising'),
+    '0 100, 300 110, 310 -, 400 120, 600 130',
+    [],
+    300,
+  ),
+  scenario(
+    'a rise that is told again after a window below half of the limit',
+    change('rising'),
+    '0 100, 300 110, 600 120, 900 100, 1200 107.49, 1500 100, 1800 120',
+    [`600 ${ROSE}`, `900 ${CALM}`, `1800 ${ROSE}`],
+    300,
+  ),
+  scenario(
+    'a rise that is not told again a second before',
+    change('rising'),
+    '0 100, 300 110, 600 120, 900 100, 1200 107.49, 1499 100, 1800 120',
+    [`600 ${ROSE}`, `900 ${CALM}`],
+    300,
+  ),
+  scenario(
+    'a rise that is not told again after half of the limit',
+    change('rising'),
+    '0 100, 300 110, 600 120, 900 100, 1200 107.5, 1500 100, 1800 120',
+    [`600 ${ROSE}`, `900 ${CALM}`],
     300,
   ),
 ];

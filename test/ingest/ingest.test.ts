@@ -343,6 +343,87 @@ describe('ingest', () => {
       expect(await events()).to.deep.equal([]);
     });
 
+    const RISING = { type: 'rising', thresholdValue: 15, windowSeconds: 600, recoverySeconds: 0 };
+    const rise: [number, number][] = [0, 2, 4, 6, 8, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29].map(
+      (minute, i) => [
+        at(minute),
+        [100, 103, 106, 110, 113, 119, 119, 113, 112, 112, 112, 112, 112, 120, 127][i] ?? 0,
+      ],
+    );
+    const told = ['fired up 1 119 F 11', 'resolved up 2 113 F 15', 'fired up 3 127 F 29'];
+
+    it('know the window of readings before, whatever the jobs and whichever process took them', async () => {
+      const cuts = {
+        one: [rise],
+        each: rise.map((one) => [one]),
+        again: rise.map((_, i) => rise.slice(0, i + 1)),
+      };
+      const after: unknown[] = [];
+      for (const jobs of Object.values(cuts)) {
+        const home = await addHome(db, { device: { transmitIntervalSeconds: 120 } });
+        await addAlert(db, home, RISING);
+        for (const samples of jobs) {
+          await createIngest({ dataSource: db })([job(home, samples)]);
+          await createIngest({ dataSource: db })([job(home, samples)]);
+        }
+        expect(await events()).to.deep.equal(told);
+        after.push(await db.query("SELECT to_jsonb(s) - 'alert_id' AS state FROM alert_states s"));
+        await db.query('DELETE FROM temperature_alerts');
+      }
+      expect(after[0]).to.have.nested.property('[0].state.recent').with.length(6);
+      expect(after[1]).to.deep.equal(after[0]);
+      expect(after[2]).to.deep.equal(after[0]);
+    });
+
+    it('leave late and doubtful readings out of the window', async () => {
+      const home = await addHome(db, { device: { transmitIntervalSeconds: 300 } });
+      await addAlert(db, home, RISING);
+      await ingest([
+        job(home, [
+          [at(0), 100],
+          [at(5), 100],
+        ]),
+      ]);
+      await ingest([
+        job(home, [
+          [at(3), 50],
+          [at(6), 0, 'F', FLAG.suspect],
+          [at(60), 10, 'F', FLAG.skewed],
+          [at(10), 114],
+        ]),
+      ]);
+      expect(await events()).to.deep.equal([]);
+      await ingest([job(home, [[at(11), 115]])]);
+      expect(await events()).to.deep.equal(['fired up 1 115 F 11']);
+    });
+
+    it('take a jump for a hand where the probe is in food: by its role in the cook, else by what it is for', async () => {
+      const homes = [
+        await addHome(db, { probes: [{ label: 'Meat' }] }),
+        await addHome(db, { probes: [{ label: 'Pit' }] }),
+        await addHome(db, { probes: [{ label: 'Meat' }] }),
+        await addHome(db, { probes: [{ role: 'other' }] }),
+      ];
+      const cooks = homes.slice(2);
+      for (const home of cooks) await addSession(db, home);
+      await db.query("UPDATE session_members SET role = 'pit' WHERE probe_id = $1", [cooks[0]?.probes[0]]);
+      for (const home of homes) {
+        await addAlert(db, home, RISING);
+        await ingest([
+          job(home, [
+            [at(0), 100],
+            [at(5), 100],
+            [at(5.1), 150],
+          ]),
+        ]);
+      }
+      expect(
+        await db.query(
+          'SELECT DISTINCT device_id FROM temperature_alerts WHERE last_triggered IS NOT NULL ORDER BY 1',
+        ),
+      ).to.deep.equal([homes[1], cooks[0]].map((home) => ({ device_id: home?.deviceId })));
+    });
+
     it('make a notification for each active channel of the owner, pending, in the same transaction', async () => {
       const [home, other] = [await addHome(db), await addHome(db)];
       const channels = [
