@@ -105,13 +105,17 @@ export function newSamples({ samples, current }: CloudChannel, probe: KnownProbe
   );
 }
 
-/** A time that had to be guessed is no identity: only another value makes another reading. */
+/**
+ * A time that had to be guessed is no identity: only another value makes another reading. A second value for a time
+ * that is stored is told too, so that it is counted.
+ */
 function isNewCurrent(
   { measuredAt, value, flags }: Sample,
   { lastMeasuredAt, lastValue }: KnownProbe,
 ): boolean {
-  if (measuredAt.getTime() === lastMeasuredAt?.getTime()) return false;
-  return (flags & FLAG.estimatedTime) === 0 || value !== lastValue;
+  const isOther = lastValue === null || Math.fround(value) !== Math.fround(lastValue);
+  if (measuredAt.getTime() === lastMeasuredAt?.getTime()) return isOther;
+  return (flags & FLAG.estimatedTime) === 0 || isOther;
 }
 
 /** The newest time that must be stored in the end: not that of a clock that runs ahead, nor one that was guessed. */

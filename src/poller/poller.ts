@@ -154,7 +154,8 @@ export function afterFailure(
     return { ...unchanged, status: 'degraded', failedPolls, nextPollInSeconds: waitSeconds };
   if (!(error instanceof CloudError) || error.reason === 'aborted')
     return { ...unchanged, nextPollInSeconds: OWN_FAULT_SECONDS };
-  const askedFor = (error.retryAfterMs ?? 0) / 1000;
+  // Jitter only ever adds to what was asked for: not all accounts come back in one moment.
+  const askedFor = ((error.retryAfterMs ?? 0) / 1000) * (1 + random() / 2);
   const nextPollInSeconds = Math.max(askedFor, waitSeconds);
   if (error.kind === 'provider') return { ...unchanged, nextPollInSeconds };
   const again = error.kind === 'forbidden' ? { userReadAt: READ_USER_AGAIN } : {};

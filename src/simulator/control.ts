@@ -50,7 +50,8 @@ export function logRequest({ requests: { counts, last } }: World, served: Served
  *     query, batchGet, list, channel, device or *; from and until are ISO on the simulated clock; above_documents
  *     fits only requests for more documents. Effects: delay_ms (real time; alone: then the true answer),
  *     drop: true, cut: true (half of the true body), html: true, json (any value, status 200 unless given),
- *     status with message?, status_text?, body? (raw text), retry_after? (header)
+ *     status with message?, status_text?, body? (raw text), retry_after? (header); and of any answer, true or not:
+ *     content_type, gzip: true, pad_mb (so many megabytes of blanks behind it), drip_ms (a byte each so often)
  *   - {probe: {device_id, probe_id}, set?, patch?}: set is absent, null, nan, no_probe, offline, unplugged, frozen,
  *     celsius, stopped or ok, from the next recording on; patch lays {field: Firestore value | null} over the document
  *   - {device: id, set?, patch?}: set is off, removed, battery_189, positive_wifi, no_latest_reading or ok

@@ -45,7 +45,8 @@ export class Ledger {
     if (shown.length === 0 || !this.keeps) return;
     this.answers += 1;
     for (const probe of shown) {
-      if (probe.full.enabled?.booleanValue === false) continue;
+      const { enabled } = probe.full;
+      if (enabled?.booleanValue === false || enabled?.integerValue === '0') continue;
       if (/^(no probe|offline)$/i.test(probe.full.status?.stringValue ?? '')) continue;
       const { value, recentReadings } = probe.fields;
       const { units, lastTelemetrySaved } = probe.full;

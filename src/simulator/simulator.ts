@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { Accounts } from './accounts.js';
 import { type Answer, type Call, notFound, parseBody, Refusal, refusalBody, routeOf } from './call.js';
 import { SimulatedClock } from './clock.js';
@@ -11,6 +13,7 @@ import { type Json, list, number, text } from './json.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
+const MAX_PAD_MB = 1_000;
 
 export interface SimulatorOptions {
   /** Default 0: a free port. */
@@ -144,14 +147,34 @@ function answer(call: Call, world: World, fault: Json | undefined, response: Ser
     return;
   }
   response.once('finish', () => world.ledger.add(shown, call.nowMs));
-  send(response, status, body);
+  send(response, status, body, fault);
 }
 
-function send(response: ServerResponse, status: number, body: string, type = 'application/json'): void {
-  const length = Buffer.byteLength(body);
-  response
-    .writeHead(status, { 'content-type': `${type}; charset=UTF-8`, 'content-length': length })
-    .end(body);
+/** Sends a body, in the way and under the content type that a fault names. */
+function send(response: ServerResponse, status: number, body: string, fault: Json = {}): void {
+  const type = text(fault.content_type) ?? (fault.html ? 'text/html' : 'application/json');
+  response.setHeader('content-type', `${type}; charset=UTF-8`);
+  if (fault.gzip) response.setHeader('content-encoding', 'gzip');
+  if (!fault.gzip && !fault.pad_mb && !fault.drip_ms) {
+    response.writeHead(status, { 'content-length': Buffer.byteLength(body) }).end(body);
+    return;
+  }
+  const parts = Readable.from(partsOf(body, fault));
+  response.once('close', () => parts.destroy());
+  parts.pipe(response.writeHead(status));
+}
+
+/** A megabyte of blanks is made once and sent often: compressed, a gigabyte of them is a megabyte. */
+async function* partsOf(body: string, fault: Json): AsyncGenerator<Buffer> {
+  const pack = (part: Buffer) => (fault.gzip ? gzipSync(part) : part);
+  const dripMs = number(fault.drip_ms);
+  for (const byte of dripMs === undefined ? [] : Buffer.from(body)) {
+    yield Buffer.of(byte);
+    await wait(dripMs, undefined, { ref: false });
+  }
+  if (dripMs === undefined) yield pack(Buffer.from(body));
+  const blanks = pack(Buffer.alloc(1_000_000, ' '));
+  for (let mb = 0; mb < Math.min(number(fault.pad_mb) ?? 0, MAX_PAD_MB); mb += 1) yield blanks;
 }
 
 const isAnswered = (fault: Json) =>
@@ -163,6 +186,8 @@ function sendFault(call: Call, fault: Json, response: ServerResponse): void {
   const more = fault.status_text === undefined ? {} : { status: fault.status_text };
   const refusal = new Refusal(status, text(fault.message) ?? 'Injected.', more);
   const json = fault.json ?? refusalBody(call.route, refusal);
-  if (fault.html) send(response, status, '<!doctype html><title>Error</title>', 'text/html');
-  else send(response, status, text(fault.body) ?? JSON.stringify(json));
+  const page = fault.html ? SIGN_IN_PAGE : undefined;
+  send(response, status, text(fault.body) ?? page ?? JSON.stringify(json), fault);
 }
+
+const SIGN_IN_PAGE = '<!doctype html><title>Sign in</title><form method="post"></form>';

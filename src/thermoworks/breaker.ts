@@ -15,13 +15,12 @@ const LONGEST_OPEN_MS = 300_000;
 const RATE_LIMIT_PAUSE_MS = 60_000;
 
 /**
- * Keeps calls away from a host that is down. Opens after 5 failures in a row, or 10 among the last 20 calls; at once
- * on a fault of the whole provider; for at least a minute when told to slow down. While it is open calls fail at
+ * Keeps calls away from a host that is down. Opens after 5 failures in a row, or 10 among the last 20 calls, unless
+ * all are of one caller and others get through; at once on a fault of the whole provider; for at least a minute when told to slow down. While it is open calls fail at
  * once; after that one probe decides. Each time in a row that it opens, it stays open for twice as long.
  */
 export class Breaker {
-  private inARow = 0;
-  private recent: boolean[] = [];
+  private recent: { failed: boolean; caller: string }[] = [];
   private cause: BreakerCause | null = null;
   private openUntil = 0;
   private openings = 0;
@@ -38,21 +37,35 @@ export class Breaker {
     return { pass: 'probe' };
   }
 
-  /** @param pass as {@link admit} gave it: while open, only the probe's answer closes */
-  record(pass: 'call' | 'probe', outcome: BreakerOutcome, retryAfterMs = 0): void {
+  /**
+   * @param pass as {@link admit} gave it: while open, only the probe's answer closes
+   * @param caller whose call it was
+   */
+  record(pass: 'call' | 'probe', outcome: BreakerOutcome, retryAfterMs = 0, caller = ''): void {
     if (pass === 'probe') this.probing = false;
     if (outcome === 'unknown') return;
     const providerWide = outcome === 'provider' || outcome === 'rate_limited';
     if (providerWide || (pass === 'probe' && outcome !== 'fine')) this.open(outcome, retryAfterMs);
     else if (pass === 'probe') this.close();
-    else if (this.cause === null && this.isTooMany(outcome !== 'fine')) this.open('transient', retryAfterMs);
+    else if (this.cause === null && this.isTooMany({ failed: outcome !== 'fine', caller }))
+      this.open('transient', retryAfterMs);
   }
 
-  private isTooMany(failed: boolean): boolean {
-    this.inARow = failed ? this.inARow + 1 : 0;
-    this.recent = [...this.recent.slice(1 - WINDOW), failed];
-    const failures = this.recent.filter(Boolean).length;
-    return this.inARow >= CONSECUTIVE_FAILURES || (this.recent.length === WINDOW && failures >= WINDOW / 2);
+  private isTooMany(call: { failed: boolean; caller: string }): boolean {
+    this.recent = [...this.recent.slice(1 - WINDOW), call];
+    const inARow = this.recent.slice(this.recent.findLastIndex(({ failed }) => !failed) + 1);
+    const failures = this.recent.filter(({ failed }) => failed);
+    const isHalf = this.recent.length === WINDOW && failures.length >= WINDOW / 2;
+    return (
+      (inARow.length >= CONSECUTIVE_FAILURES && !this.isOneAlone(inARow)) ||
+      (isHalf && !this.isOneAlone(failures))
+    );
+  }
+
+  /** One caller that fails while others get through says nothing of the host: they must not pay for it. */
+  private isOneAlone(failures: readonly { caller: string }[]): boolean {
+    const callers = new Set(failures.map(({ caller }) => caller));
+    return callers.size === 1 && this.recent.some(({ failed, caller }) => !failed && !callers.has(caller));
   }
 
   private open(cause: BreakerCause, retryAfterMs: number): void {
@@ -73,7 +86,6 @@ export class Breaker {
     this.cause = null;
     this.openings = 0;
     this.openUntil = 0;
-    this.inARow = 0;
     this.recent = [];
   }
 }

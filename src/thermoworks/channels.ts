@@ -168,8 +168,11 @@ const fetchSingly: Fetch = async (documents, accessToken, wanted) => {
     }
   };
   const keys = keysOf(wanted);
-  for (let at = 0; at < keys.length; at += AT_ONCE)
-    await Promise.all(keys.slice(at, at + AT_ONCE).map(fetchOne));
+  for (let at = 0; at < keys.length; at += AT_ONCE) {
+    // All of them: no request may outlive its poll.
+    const settled = await Promise.allSettled(keys.slice(at, at + AT_ONCE).map(fetchOne));
+    for (const one of settled) if (one.status === 'rejected') throw one.reason;
+  }
   return found;
 };
 

@@ -122,9 +122,10 @@ export class CloudCaller {
       throw new CloudError(wanted.call, kind, 'breaker_open', { retryAfterMs });
     }
     const { pass } = admission;
+    const caller = wanted.headers.authorization ?? wanted.body;
     try {
       const answer = await this.exchange(wanted, timeoutMs);
-      this.breakers.get(host)?.record(pass, 'fine');
+      this.breakers.get(host)?.record(pass, 'fine', 0, caller);
       return answer;
     } catch (error) {
       const outcome = outcomeOf(error);
@@ -132,7 +133,7 @@ export class CloudCaller {
       const retryAfterMs = error instanceof CloudError ? error.retryAfterMs : undefined;
       for (const [name, breaker] of this.breakers)
         if (name === host || providerWide)
-          breaker.record(name === host ? pass : 'call', outcome, retryAfterMs);
+          breaker.record(name === host ? pass : 'call', outcome, retryAfterMs, caller);
       throw error;
     }
   }

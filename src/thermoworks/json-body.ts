@@ -1,6 +1,7 @@
-const DEEPEST = 64;
+/** Firestore nests maps up to 20 deep: about 70 levels. */
+const DEEPEST = 128;
 
-/** JSON of at most 64 levels, so that walking it cannot exhaust the stack. @throws SyntaxError */
+/** JSON of at most 128 levels, so that walking it cannot exhaust the stack. @throws SyntaxError */
 export function parseJsonBody(text: string): unknown {
   if (isDeep(text)) throw new SyntaxError('nested too deep');
   return JSON.parse(text);

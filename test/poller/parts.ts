@@ -9,20 +9,27 @@ import { createIngest } from '../../src/ingest/ingest.js';
 import { NotificationManager } from '../../src/notifications/notification-manager.js';
 import type { PollDependencies } from '../../src/poller/poll-account.js';
 import { createPoller, type Poller, type PollerDependencies } from '../../src/poller/poller.js';
+import type { CallerOptions } from '../../src/thermoworks/cloud-caller.js';
 import { type CloudClient, createCloudClient } from '../../src/thermoworks/cloud-client.js';
+import type { ProviderName, ProviderSettings } from '../../src/thermoworks/types.js';
 import { KEY, REFERER } from '../simulator/cloud.js';
 import { captureLog } from '../support/captured-log.js';
 import { TEST_POOL } from '../support/pool-settings.js';
 
 export const secretBox = createSecretBox([{ id: 'test', key: Buffer.alloc(32, 7) }]);
 
-export function clientOf(url: string, onRequest: (call: string) => void = () => undefined): CloudClient {
+export function clientOf(
+  url: string,
+  onRequest: (call: string, status: string) => void = () => undefined,
+  { limits, provider, ...more }: Partial<CallerOptions> & { provider?: Partial<ProviderSettings> } = {},
+): CloudClient {
   const hosts = { firebase: url, identity: url, token: url, firestore: url, storage: url };
   const app = { apiKey: KEY, appId: '1:78998049458:web:b41e9d405d8c7de95eefab', referer: REFERER };
   return createCloudClient({
-    provider: { name: 'thermoworks', ...app, hosts },
-    limits: { retryBaseMs: 1 },
+    provider: { name: 'thermoworks', ...app, hosts, ...provider },
+    limits: { retryBaseMs: 1, ...limits },
     onRequest,
+    ...more,
   });
 }
 
@@ -36,14 +43,19 @@ export async function openDatabase(url: string): Promise<DataSource> {
 export async function linkAccount(
   dataSource: DataSource,
   client: CloudClient,
-  { email, refreshToken, ...settings }: { email: string; refreshToken: string } & UserSettings,
+  {
+    email,
+    refreshToken,
+    provider = 'thermoworks',
+    ...settings
+  }: { email: string; refreshToken: string; provider?: ProviderName } & UserSettings,
 ): Promise<{ user: number; account: number }> {
   const tokens = await client.refresh(refreshToken);
   const cloudUser = await client.user(tokens.accessToken, tokens.uid);
   return dataSource.transaction(async (tx) => {
     const users = new UserManager(tx);
     const user = (await users.findByEmail(email)) ?? (await users.create({ email, ...settings }));
-    const link = { provider: 'thermoworks' as const, tokens, user: cloudUser };
+    const link = { provider, tokens, user: cloudUser };
     return { user: user.id, account: (await new CredentialManager(tx).link(user.id, link, secretBox)).id };
   });
 }
