@@ -55,13 +55,14 @@ export function timeOf(value: unknown): Date | null {
   return parseTimestamp(contentOf(value, 'timestampValue', 'stringValue'));
 }
 
-/** RFC 3339 with 0 to 9 fraction digits, cut to milliseconds. */
+/** RFC 3339 with 0 to 9 fraction digits, cut to milliseconds; of the years 1 to 9999 in UTC, which every store takes. */
 export function parseTimestamp(text: unknown): Date | null {
   const parts = typeof text === 'string' ? TIMESTAMP.exec(text) : null;
   if (!parts) return null;
   const [, seconds = '', fraction = '', zone = ''] = parts;
   const time = new Date(`${seconds}.${fraction.slice(0, 3).padEnd(3, '0')}${zone}`);
-  return Number.isNaN(time.getTime()) ? null : time;
+  const year = time.getUTCFullYear();
+  return year >= 1 && year <= 9999 ? time : null;
 }
 
 export function mapOf(value: unknown): Fields {

@@ -33,6 +33,8 @@ const REJECTED_AFTER_MS = 24 * 60 * MINUTE_MS;
 const EARLIEST = Date.UTC(2015, 0);
 const LONGEST_INTERVAL_SECONDS = 31 * 86_400;
 
+const LARGEST_SINGLE = 3.4028234663852886e38;
+
 /** ±1,000 °C: what lies beyond is stored and never believed. Percent take the same numbers. */
 const PLAUSIBLE = { F: [-1768, 1832], C: [-1000, 1000], H: [-1000, 1000] } as const;
 
@@ -44,13 +46,16 @@ const ZERO_IN: Record<Unit, Partial<Record<Unit, number>>> = {
 };
 
 const ESCAPE_CODES = new RegExp(`${String.fromCharCode(27)}\\[[0-?]*[ -/]*[@-~]`, 'g');
+/** What is stored as it came: nothing that PostgreSQL refuses, or that comes back as something else. */
+const ACCOUNT_ID = /^[^\p{Cc}\p{Cs}]{1,100}$/u;
+const UPDATE_TIME = /^[\x20-\x7e]{1,40}$/;
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu;
 
 /** The user document, or null where it names no account: nothing can be listed then. */
 export function readUser(document: unknown): CloudUser | null {
   const fields = fieldsOf(document);
   const accountId = textOf(fields.accountId)?.trim();
-  if (!accountId || accountId.length > 100) return null;
+  if (!accountId || !ACCOUNT_ID.test(accountId)) return null;
   const units = textOf(fields.preferredUnits);
   const preferredUnit = units === 'F' || units === 'C' ? units : null;
   return { accountId, preferredUnit, timeZone: timeZoneOf(fields.timeZone) };
@@ -62,7 +67,7 @@ export function readDevice(document: unknown, readTime: Date): CloudDevice | nul
   if (!isRecord(document) || collection !== 'devices' || !deviceId || rest.length > 0) return null;
   const { updateTime } = document;
   const fields = fieldsOf(document);
-  const known = typeof updateTime === 'string' && updateTime.length > 0 && updateTime.length <= 40;
+  const known = typeof updateTime === 'string' && UPDATE_TIME.test(updateTime);
   return {
     deviceId,
     updateTime: known ? updateTime : readTime.toISOString(),
@@ -218,7 +223,7 @@ function unitOf(value: unknown): Unit | null {
 
 /** Readings are kept in single precision, as the cloud measures them. */
 function isStorable(value: number): boolean {
-  return Number.isFinite(Math.fround(value));
+  return Math.abs(value) <= LARGEST_SINGLE;
 }
 
 function isPlausible(value: number, unit: Unit): boolean {

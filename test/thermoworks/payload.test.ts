@@ -74,6 +74,13 @@ describe('readChannel', () => {
     ['1832 °F', { value: { integerValue: '1832' } }, 'ok', 1832, []],
     ['over 1832 °F', { value: { integerValue: '1833' } }, 'ok', 1833, []],
     ['more than single precision holds', { value: { doubleValue: 3.5e38 } }, 'fault', null, ['range']],
+    [
+      'what single precision rounds down',
+      { value: { doubleValue: 3.4028235677e38 } },
+      'fault',
+      null,
+      ['range'],
+    ],
   ];
   for (const [name, changes, condition, value, rejected] of values) {
     it(`takes ${name} as ${condition}`, () => {
@@ -386,6 +393,10 @@ describe('readDevice', () => {
       updateTime: READ_TIME.toISOString(),
       label: null,
     });
+    for (const updateTime of ['\0', '2026-11-20T10:15:41.1\ud800', 'x'.repeat(41), '', 5])
+      expect(readDevice({ ...NODE, updateTime }, READ_TIME)).to.include({
+        updateTime: READ_TIME.toISOString(),
+      });
     expect(readDevice({ fields: NODE.fields }, READ_TIME)).to.equal(null);
     expect(readDevice(CHANNEL, READ_TIME)).to.equal(null);
     fc.assert(fc.property(fc.anything(), (anything) => void readDevice(anything, READ_TIME)));
@@ -410,7 +421,15 @@ describe('readUser', () => {
     expect(user({ accountId: text('accDemo01') })).to.deep.equal(bare);
     const odd = { accountId: text('accDemo01'), preferredUnits: text('K'), timeZone: text('Mars/Olympus') };
     expect(user(odd)).to.deep.equal(bare);
-    for (const accountId of [text(''), text(' '), { nullValue: null }, text('a'.repeat(101)), undefined])
+    for (const accountId of [
+      text(''),
+      text(' '),
+      { nullValue: null },
+      text('a'.repeat(101)),
+      text('a\0'),
+      text('\ud800'),
+      undefined,
+    ])
       expect(user({ accountId })).to.equal(null);
     expect(readUser(undefined)).to.equal(null);
   });
