@@ -1,0 +1,34 @@
+import 'reflect-metadata';
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { benchIngest } from './ingest.js';
+import { type Options, type Row, toJson, toText } from './table.js';
+
+const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
+  ingest: benchIngest,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean' }, 'json-to': { type: 'string' }, 'profile-to': { type: 'string' } },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(FIGURES);
+const unknown = names.find((name) => FIGURES[name] === undefined);
+if (unknown !== undefined) {
+  process.stderr.write(`no figure ${unknown}: there is ${Object.keys(FIGURES).join(', ')}\n`);
+  process.exit(2);
+}
+const rows: Row[] = [];
+for (const name of names) {
+  const startMs = performance.now();
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const found = await FIGURES[name]?.({
+    isSmall: positionals.length === 0,
+    profileTo: values['profile-to'],
+    say,
+  });
+  rows.push(...(found ?? []));
+  say(`${name}: ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
+}
+process.stdout.write(values.json ? `${toJson(rows)}\n` : toText(rows));
+if (values['json-to'] !== undefined) writeFileSync(values['json-to'], `${toJson(rows)}\n`);
