@@ -177,13 +177,16 @@ describe('grill-stats run', function () {
        JOIN readings r ON r.probe_id = s.probe_id AND r.measured_at >= g.start_time
        WHERE g.name = 'Saturday' GROUP BY g.id, s.session_id, s.probe_id`,
       );
-    const rows = await waitFor(
+    await setClock({ speed: 20 });
+    await waitFor(
       async () => {
         const found = await rollUps();
-        return found.length === 3 && found.every(({ count }: { count: number }) => count > 5) && found;
+        return found.length === 3 && found.every(({ count }: { count: number }) => count > 5);
       },
-      { timeoutMs: 30_000, what: 'some readings of each probe' },
+      { timeoutMs: 60_000, what: 'some readings of each probe' },
     );
+    await settled();
+    const rows = await rollUps();
     for (const { values, ...roll } of rows) {
       const hundredths = values.map((value: number) => Math.round(value * 100));
       const sum = hundredths.reduce((a: number, b: number) => a + b, 0);

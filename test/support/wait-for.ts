@@ -5,7 +5,7 @@
 export async function waitFor<T>(
   probe: () => Promise<T> | T,
   {
-    timeoutMs = 15_000,
+    timeoutMs = 45_000,
     everyMs = 25,
     what = 'the state',
   }: { timeoutMs?: number; everyMs?: number; what?: string } = {},
