@@ -61,7 +61,7 @@ describe('the queues in PostgreSQL', () => {
       );
       return row?.others === 0;
     };
-    await waitFor(isClosed, { timeoutMs: 5_000 });
+    await waitFor(isClosed, { timeoutMs: 9_000 });
     expect(entries.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
 
