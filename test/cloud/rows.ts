@@ -1,10 +1,14 @@
 import { expect } from 'chai';
 import type { AccountRow, Stage, StageOptions } from './stage.js';
 
-/** A line of the failure catalogue, how it is brought about, and what must come of it. */
-export interface Row {
+/** A line of the failure catalogue and how it is brought about. */
+export interface Row extends Outcome {
   line: string;
-  given: (stage: Stage) => Promise<unknown>;
+  given: (stage: Stage) => unknown;
+}
+
+/** What must come of it. */
+interface Outcome {
   options?: StageOptions;
   /** The victim's row after its poll. Default: active, no error, next poll after 30 s. */
   account?: Partial<AccountRow>;
@@ -23,6 +27,8 @@ export interface Row {
   proof?: (stage: Stage) => Promise<unknown>;
 }
 
+const row = (line: string, given: Row['given'], outcome: Outcome = {}): Row => ({ line, given, ...outcome });
+
 const DOCUMENTS = 'projects/thermoworks-cloud-production/databases/(default)/documents';
 const at = (seconds: number) => new Date(Date.parse('2026-11-20T10:00:00Z') + seconds * 1000).toISOString();
 const text = (stringValue: string) => ({ stringValue });
@@ -38,7 +44,7 @@ const onDevice = (fault: object) => async (stage: Stage) =>
   stage.fault({ device: await stage.serial(), ...fault });
 const onAccount = (fault: object) => (stage: Stage) =>
   stage.fault({ account: stage.cloud.account().email, ...fault });
-const route = (fault: object) => (stage: Stage) => stage.fault(fault);
+const route = (name: string, fault: object) => (stage: Stage) => stage.fault({ route: name, ...fault });
 /** From now on nothing is recorded but what is scripted for probe 1. */
 const script =
   (...readings: object[]) =>
@@ -66,127 +72,99 @@ const batch = (probes: number[], shape: (channels: object[]) => unknown) => asyn
   await stage.fault({ route: 'batchGet', json: shape(channels), times: 1 });
 };
 
+const ABSENT: Outcome = { rejected: { number: 1 }, probe: { state: 'absent' } };
+const NO_DEVICE: Outcome = { account: { next: 300 }, calls: { 'devices 200': 1 }, fresh: 0 };
+const failed = (kind: string, call: string, reason: string, calls: Record<string, number>): Outcome => ({
+  account: { status: 'degraded', next: 15, last_error: `${call} failed: ${kind}, ${reason}` },
+  outcome: kind,
+  calls,
+});
+const twice = (first: object, second: object) => all(script(first), poll, pass(10), script(second));
+
 const VALUES: Row[] = [
-  {
-    line: 'value flips double ↔ integer',
-    given: all(
-      script({ value: 71.3 }),
-      poll,
-      pass(10),
-      script({ value: 72 }),
-      poll,
-      pass(10),
-      script({ value: 71.5 }),
-    ),
+  row('value flips double to integer', twice({ value: 71.3 }, { value: 72 }), {
     fresh: 1,
-    probe: { state: 'ok', last_value: 71.5 },
-  },
-  ...Object.entries({ null: 15, absent: 15, unplugged: 12, no_probe: 12, offline: 12 }).map(
-    ([set, fresh]) => ({
-      line: `value null or absent: ${set}`,
-      given: all(setProbe(set), pass(30)),
-      // Two probes for 60 s; the third for 30 s, where it still shows its recent readings.
-      fresh,
-      probe: { state: 'absent' },
-    }),
+    probe: { state: 'ok', last_value: 72 },
+  }),
+  row('value flips integer to double', twice({ value: 72 }, { value: 71.3 }), {
+    fresh: 1,
+    probe: { state: 'ok', last_value: 71.3 },
+  }),
+  ...Object.entries({ null: 15, absent: 15, unplugged: 12, no_probe: 12, offline: 12 }).map(([set, fresh]) =>
+    row(`value null or absent: ${set}`, all(setProbe(set), pass(30)), { fresh, probe: { state: 'absent' } }),
   ),
-  {
-    line: 'value NaN',
-    given: all(setProbe('nan'), pass(30)),
-    fresh: 15,
-    rejected: { number: 1 },
-    probe: { state: 'absent' },
-  },
-  ...['Infinity', '-Infinity', 'NaN'].map((doubleValue) => ({
-    line: `value ${doubleValue} while the recent ones are well`,
-    given: patch({ value: { doubleValue } }),
-    rejected: { number: 1 },
-    probe: { state: 'absent' },
-  })),
-  { line: 'value frozen: true repeats are readings', given: all(setProbe('frozen'), pass(30)), fresh: 18 },
-  {
-    line: 'value frozen, device off',
-    given: all(poll, onDevice({ set: 'off' }), pass(660)),
+  row('value NaN', all(setProbe('nan'), pass(30)), { ...ABSENT, fresh: 15 }),
+  ...['Infinity', '-Infinity', 'NaN'].map((doubleValue) =>
+    row(`value ${doubleValue} while the recent ones are well`, patch({ value: { doubleValue } }), ABSENT),
+  ),
+  row('value frozen: true repeats are readings', all(setProbe('frozen'), pass(30)), { fresh: 18 }),
+  row('value frozen, device off', all(poll, onDevice({ set: 'off' }), pass(660)), {
     account: { next: 300 },
     calls: { 'devices 200': 1, 'channels 200': 1 },
     fresh: 0,
     probe: { state: 'stale' },
     device: { status: 'offline', is_active: true },
-  },
-  {
-    line: 'one of four RFX sensors stuck while others move: each is stored as shown',
-    options: { devices: 4 },
-    given: async (stage) => {
+  }),
+  row(
+    'one of four RFX sensors stuck while others move: each is stored as shown',
+    async (stage) => {
       await stage.fault({ probe: { device_id: await stage.serial(3), probe_id: '1' }, set: 'frozen' });
       stage.pass(30);
     },
-    fresh: 18 + 10 + 1 + 16,
-  },
-  { line: 'deviceId and serial absent', given: onDevice({ patch: { deviceId: null, serial: null } }) },
-  {
-    line: 'deviceOrder, system and the like absent',
-    given: all(
-      onAccount({
-        patch: Object.fromEntries(
-          ['deviceOrder', 'system', 'notificationSettings', 'fcmTokens', 'exportVersion', 'lastLogin'].map(
-            (name) => [name, null],
-          ),
-        ),
-      }),
+    { options: { devices: 4 }, fresh: 18 + 10 + 1 + 16 },
+  ),
+  row('deviceId and serial absent', onDevice({ patch: { deviceId: null, serial: null } })),
+  row(
+    'deviceOrder, system and the like absent',
+    all(
+      onAccount({ patch: { deviceOrder: null, system: null, notificationSettings: null, fcmTokens: null } }),
+      onAccount({ patch: { exportVersion: null, lastLogin: null, emailStatus: null } }),
       readUser,
     ),
-    calls: { 'user 200': 1, 'devices 200': 1, 'channels 200': 1 },
-  },
-  ...[null, text(''), { integerValue: '7' }].map((accountId) => ({
-    line: `accountId absent or empty: ${JSON.stringify(accountId)}`,
-    given: all(onAccount({ patch: { accountId } }), readUser),
-    account: { status: 'degraded', next: 15, last_error: 'user failed: no_account, no_account' },
-    outcome: 'no_account',
-    calls: { 'user 200': 1 },
-  })),
-  {
-    line: 'unknown field, type key, type, device and status',
-    given: all(
+    { calls: { 'user 200': 1, 'devices 200': 1, 'channels 200': 1 } },
+  ),
+  ...[null, text(''), { integerValue: '7' }].map((accountId) =>
+    row(
+      `accountId absent or empty: ${JSON.stringify(accountId)}`,
+      all(onAccount({ patch: { accountId } }), readUser),
+      failed('no_account', 'user', 'no_account', { 'user 200': 1 }),
+    ),
+  ),
+  row(
+    'unknown field, type key, type, device and status',
+    all(
       onDevice({
         patch: { type: text('gizmo'), device: text('gizmo 9'), status: text('DANCING'), news: map({}) },
       }),
       patch({ status: text('SINGING'), type: text('laser'), alarmHigh: { quantumValue: 1 }, news: map({}) }),
     ),
-    probe: { state: 'ok', kind: 'temperature' },
-    device: { type: 'gizmo', model: 'gizmo 9' },
-  },
-  {
-    line: 'unknown type key of a value',
-    given: patch({ value: { quantumValue: 7 } }),
-    rejected: { number: 1 },
-    probe: { state: 'absent' },
-  },
-  { line: 'unknown units', given: patch({ units: text('K') }), probe: { state: 'fault', unknown_unit: 'K' } },
-  {
-    line: 'bool field as integer',
-    given: all(
+    { probe: { state: 'ok', kind: 'temperature' }, device: { type: 'gizmo', model: 'gizmo 9' } },
+  ),
+  row('unknown type key of a value', patch({ value: { quantumValue: 7 } }), ABSENT),
+  row('unknown units', patch({ units: text('K') }), { probe: { state: 'fault', unknown_unit: 'K' } }),
+  row(
+    'bool field as integer',
+    all(
       onDevice({ patch: { batteryAlertSent: { integerValue: '0' } } }),
       patch({ enabled: { integerValue: '1' } }),
     ),
-    probe: { state: 'ok' },
-  },
-  {
-    line: 'bool field as integer 0: a probe switched off',
-    given: patch({ enabled: { integerValue: '0' } }),
+    { probe: { state: 'ok' } },
+  ),
+  row('bool field as integer 0: a probe switched off', patch({ enabled: { integerValue: '0' } }), {
     fresh: 6,
     probe: { state: 'disabled' },
-  },
-  {
-    line: 'alarm value double, minimum and maximum integer',
-    given: patch({
+  }),
+  row(
+    'alarm value double, minimum and maximum integer',
+    patch({
       alarmHigh: map({ enabled: { booleanValue: true }, value: { doubleValue: 203.5 }, units: text('F') }),
       minimum: map({ reading: map({ value: { integerValue: '2' }, units: text('F') }) }),
       maximum: map({ reading: map({ value: { integerValue: '999' }, units: text('F') }) }),
     }),
-    probe: { state: 'ok' },
-  },
-  { line: 'battery 189', given: onDevice({ set: 'battery_189' }), device: { battery_percent: null } },
-  { line: 'positive wifi', given: onDevice({ set: 'positive_wifi' }), device: { signal_dbm: null } },
+    { probe: { state: 'ok' } },
+  ),
+  row('battery 189', onDevice({ set: 'battery_189' }), { device: { battery_percent: null } }),
+  row('positive wifi', onDevice({ set: 'positive_wifi' }), { device: { signal_dbm: null } }),
   ...[
     { timestampValue: '2026-11-20T10:00:05Z' },
     { timestampValue: '2026-11-20T10:00:25.1Z' },
@@ -194,83 +172,67 @@ const VALUES: Row[] = [
     { timestampValue: '2026-11-20T10:00:25.123456789Z' },
     text('2026-11-20T10:00:25.123Z'),
     text('2026-11-20T12:00:25.5+02:00'),
-  ].map((lastTelemetrySaved) => ({
-    line: `timestamp ${Object.values(lastTelemetrySaved)}`,
-    given: patch({ lastTelemetrySaved }),
-    // The value at a time of its own, beside the three recent readings.
-    fresh: 10,
-  })),
-  {
-    line: 'timestamp that is none, while the recent ones are well',
-    given: patch({ lastTelemetrySaved: text('yesterday') }),
-  },
-  {
-    line: 'empty map or array without fields or values',
-    given: patch({
+  ].map((lastTelemetrySaved) =>
+    row(`timestamp ${Object.values(lastTelemetrySaved)}`, patch({ lastTelemetrySaved }), { fresh: 10 }),
+  ),
+  row(
+    'timestamp that is none, while the recent ones are well',
+    patch({ lastTelemetrySaved: text('yesterday') }),
+  ),
+  row(
+    'empty map or array without fields or values',
+    patch({
       recentReadings: { arrayValue: {} },
       minimum: { mapValue: {} },
       maximum: { mapValue: {} },
       alarmHigh: { mapValue: {} },
     }),
-    fresh: 7,
-  },
-  {
-    line: 'a document without a field that was asked for',
-    given: all(
+    { fresh: 7 },
+  ),
+  row(
+    'a document without a field that was asked for',
+    all(
       patch(
         { value: null, units: null, status: null, type: null, label: null, enabled: null, lastSeen: null },
         '4',
       ),
       patch({ alarmHigh: null, recentReadings: null, lastTelemetrySaved: null }, '4'),
     ),
-  },
-  {
-    line: 'measured-at in the future, within a day: kept, flagged, no high-water mark',
-    given: all(script({ value: 80, measured_at: at(630) }), pass(10), script({ value: 81 })),
-    fresh: 9 + 2,
-    probe: { last_value: 81 },
-    proof: (stage) => flagged(stage, 80, 4),
-  },
-  {
-    line: 'measured-at in the future, beyond a day',
-    given: script({ value: 80, measured_at: at(90_100) }),
+  ),
+  row(
+    'measured-at in the future, within a day: kept, flagged, no high-water mark',
+    all(script({ value: 80, measured_at: at(630) }), pass(10), script({ value: 81 })),
+    { fresh: 9 + 2, probe: { last_value: 81 }, proof: (stage) => flagged(stage, 80, 4) },
+  ),
+  row('measured-at in the future, beyond a day', script({ value: 80, measured_at: at(90_100) }), {
     fresh: 9,
     rejected: { clock: 2 },
-  },
-  {
-    line: 'measured-at before 2015',
-    given: script({ value: 80, measured_at: '2014-12-31T23:59:59Z' }),
+  }),
+  row('measured-at before 2015', script({ value: 80, measured_at: '2014-12-31T23:59:59Z' }), {
     fresh: 9,
     rejected: { clock: 1 },
-  },
-  {
-    line: 'measured-at going backwards: kept as late, the mark stays',
-    given: all(script({ value: 80 }), poll, script({ value: 70, measured_at: at(15) })),
-    fresh: 1,
-    probe: { last_value: 80 },
-    proof: (stage) => flagged(stage, 70, 16),
-  },
-  {
-    line: 'same measured-at, other value: the first is kept, the second counted',
-    given: all(script({ value: 80 }), poll, script({ value: 79, measured_at: at(30) })),
-    fresh: 0,
-    rejected: { conflict: 1 },
-    probe: { last_value: 80 },
-  },
-  {
-    line: 'label with control characters or escape codes',
-    given: all(
+  }),
+  row(
+    'measured-at going backwards: kept as late, the mark stays',
+    all(script({ value: 80 }), poll, script({ value: 70, measured_at: at(15) })),
+    { fresh: 1, probe: { last_value: 80 }, proof: (stage) => flagged(stage, 70, 16) },
+  ),
+  row(
+    'same measured-at, other value: the first is kept, the second counted',
+    all(script({ value: 80 }), poll, script({ value: 79, measured_at: at(30) })),
+    { fresh: 0, rejected: { conflict: 1 }, probe: { last_value: 80 } },
+  ),
+  row(
+    'label with control characters or escape codes',
+    all(
       onDevice({ patch: { label: text('Bris\u0000ket\u001b[31m\u202e') } }),
       patch({ label: text('\u001b[2JP\u0007it\r\n') }),
     ),
-    probe: { label: 'Pit' },
-    device: { label: 'Brisket' },
-  },
-  {
-    line: 'a value of maps within maps',
-    given: patch({ label: nested(20), value: nested(20) }),
+    { probe: { label: 'Pit' }, device: { label: 'Brisket' } },
+  ),
+  row('a value of maps within maps', patch({ label: nested(20), value: nested(20) }), {
     rejected: { number: 1 },
-  },
+  }),
 ];
 
 function nested(depth: number): object {
@@ -283,10 +245,8 @@ async function flagged(stage: Stage, value: number, flags: number): Promise<void
 }
 
 const LISTS: Row[] = [
-  {
-    line: 'gap in channel numbers',
+  row('gap in channel numbers', pass(300), {
     options: { devices: 2 },
-    given: all(pass(300)),
     fresh: 10 * 3 + 2 * 5,
     proof: async (stage) => {
       const rows = await stage.sql(
@@ -295,131 +255,102 @@ const LISTS: Row[] = [
       );
       expect(rows).to.deep.equal([{ probe_id: '1' }, { probe_id: '3' }]);
     },
-  },
-  {
-    line: 'channel disappears: its history stays, the others go on',
-    given: async (stage) => {
+  }),
+  row(
+    'channel disappears: its history stays, the others go on',
+    async (stage) => {
       const missing = `${DOCUMENTS}/devices/${await stage.serial()}/channels/1`;
       await batch([2, 3], (channels) => [{ missing, readTime: at(30) }, ...channels])(stage);
     },
-    fresh: 6,
-    probe: { state: 'ok' },
-  },
-  {
-    line: 'device disappears: at rest after three polls, its history stays',
-    given: all(onDevice({ set: 'removed' }), poll, poll),
-    account: { next: 300 },
-    calls: { 'devices 200': 1 },
-    fresh: 0,
-    device: { is_active: false, status: 'offline' },
-  },
-  ...[[], [{ readTime: at(30) }]].map((json) => ({
-    line: `runQuery ${JSON.stringify(json)}: no device, no error, and none forgotten`,
-    given: route({ route: 'query', json }),
-    account: { next: 300 },
-    calls: { 'devices 200': 1 },
-    fresh: 0,
-    device: { is_active: true, status: 'online' },
-  })),
-  ...[{}, { documents: [] }, { document: null }].map((json) => ({
-    line: `runQuery body is an object: ${JSON.stringify(json)}`,
-    given: route({ route: 'query', json }),
-    account: { status: 'degraded', next: 15, last_error: 'devices failed: transient, no_array' },
-    outcome: 'transient',
-    calls: { 'devices 200': 1 },
-  })),
-  {
-    line: 'runQuery with elements that are no documents',
-    given: route({
-      route: 'query',
-      json: [null, 7, { document: { name: 'x' } }, { document: [] }, { done: true }],
-    }),
-    account: { next: 300 },
-    calls: { 'devices 200': 1 },
-    rejected: { document: 2 },
-    fresh: 0,
-  },
-  {
-    line: 'batchGet in another order, with missing and with what nobody asked for',
-    given: batch([1, 2, 3], (channels) => [
+    { fresh: 6, probe: { state: 'ok' } },
+  ),
+  row(
+    'device disappears: at rest after three polls, its history stays',
+    all(onDevice({ set: 'removed' }), poll, poll),
+    { ...NO_DEVICE, device: { is_active: false, status: 'offline' } },
+  ),
+  ...[[], [{ readTime: at(30) }]].map((json) =>
+    row(
+      `runQuery ${JSON.stringify(json)}: no device, no error, and none forgotten`,
+      route('query', { json }),
+      { ...NO_DEVICE, device: { is_active: true, status: 'online' } },
+    ),
+  ),
+  ...[{}, { documents: [] }, { document: null }].map((json) =>
+    row(
+      `runQuery body is an object: ${JSON.stringify(json)}`,
+      route('query', { json }),
+      failed('transient', 'devices', 'no_array', { 'devices 200': 1 }),
+    ),
+  ),
+  row(
+    'runQuery with elements that are no documents',
+    route('query', { json: [null, 7, { document: { name: 'x' } }, { document: [] }, { done: true }] }),
+    { ...NO_DEVICE, rejected: { document: 2 } },
+  ),
+  row(
+    'batchGet in another order, with missing and with what nobody asked for',
+    batch([1, 2, 3], (channels) => [
       { missing: `${DOCUMENTS}/devices/FOREIGN/channels/1` },
       ...channels.reverse(),
       { transaction: 'x' },
     ]),
-  },
-  {
-    line: 'batchGet with fewer elements than asked: unanswered is not missing, and asked again',
-    given: all(
+  ),
+  row(
+    'batchGet with fewer elements than asked: unanswered is not missing, and asked again',
+    all(
       batch([1], (channels) => channels),
       poll,
     ),
-    fresh: 6,
-    probe: { state: 'ok' },
-  },
-  {
-    line: 'batchGet answers nothing at all',
-    given: route({ route: 'batchGet', json: [] }),
+    { fresh: 6, probe: { state: 'ok' } },
+  ),
+  row('batchGet answers nothing at all', route('batchGet', { json: [] }), {
     calls: { 'devices 200': 1, 'channels 200': 1 },
     fresh: 0,
     probe: { state: 'ok' },
-  },
-  {
-    line: 'nothing for an hour right after connecting, then fine',
+  }),
+  row('nothing for an hour right after connecting, then fine', pass(3600), {
     options: { fault: { route: 'query', json: [{ readTime: at(0) }] } },
-    given: all(pass(3600)),
     account: { next: 300 },
     calls: { 'devices 200': 1 },
     fresh: 0,
     proof: async (stage) =>
       expect(await stage.sql('SELECT 1 FROM devices WHERE user_id = $1', [stage.user])).to.deep.equal([]),
-  },
+  }),
 ];
 
 const DENIED = 'Missing or insufficient permissions.';
+const TWO_WAYS = { 'devices 200': 1, 'channels 403': 1, 'channel_list 403': 1 };
 const AUTH: Row[] = [
-  {
-    line: '401 mid-poll: refreshed once, repeated once',
-    given: route({ route: 'batchGet', status: 401, times: 1 }),
+  row('401 mid-poll: refreshed once, repeated once', route('batchGet', { status: 401, times: 1 }), {
     calls: { 'devices 200': 1, 'channels 401': 1, 'refresh 200': 1, 'channels 200': 1 },
-  },
-  {
-    line: '401 as all access tokens end',
-    given: onAccount({ set: 'expire_tokens' }),
+  }),
+  row('401 as all access tokens end', onAccount({ set: 'expire_tokens' }), {
     calls: { 'devices 401': 1, 'refresh 200': 1, 'devices 200': 1, 'channels 200': 1 },
-  },
-  {
-    line: '401 for the new token too: a back-off, not a dead account',
-    given: route({ route: 'query', status: 401 }),
-    account: { status: 'degraded', next: 15, last_error: 'devices failed: unauthorized, UNAUTHENTICATED' },
-    outcome: 'unauthorized',
-    calls: { 'devices 401': 2, 'refresh 200': 1 },
-  },
-  {
-    line: '403 on batchGet only: another way is taken',
-    given: route({ route: 'batchGet', status: 403 }),
+  }),
+  row(
+    '401 for the new token too: a back-off, not a dead account',
+    route('query', { status: 401 }),
+    failed('unauthorized', 'devices', 'UNAUTHENTICATED', { 'devices 401': 2, 'refresh 200': 1 }),
+  ),
+  row('403 on batchGet only: another way is taken', route('batchGet', { status: 403 }), {
     calls: { 'devices 200': 1, 'channels 403': 1, 'channel_list 200': 1 },
-  },
-  {
-    line: '403 on batchGet and on lists: each channel by itself',
-    given: all(route({ route: 'batchGet', status: 403 }), route({ route: 'list', status: 403 })),
-    calls: { 'devices 200': 1, 'channels 403': 1, 'channel_list 403': 1, 'channel 200': 4 },
-  },
-  {
-    line: '403 on everything',
-    given: route({ route: '*', status: 403, message: DENIED }),
-    account: { status: 'degraded', next: 15, last_error: 'devices failed: forbidden, PERMISSION_DENIED' },
-    outcome: 'forbidden',
-    calls: { 'devices 403': 1 },
-  },
-  {
-    line: '403 on every channel',
-    given: all(
-      ...['batchGet', 'list', 'channel'].map((name) => route({ route: name, status: 403, message: DENIED })),
-    ),
-    account: { status: 'degraded', next: 15, last_error: 'channel failed: forbidden, PERMISSION_DENIED' },
-    outcome: 'forbidden',
-    calls: { 'devices 200': 1, 'channels 403': 1, 'channel_list 403': 1, 'channel 403': 4 },
-  },
+  }),
+  row(
+    '403 on batchGet and on lists: each channel by itself',
+    all(route('batchGet', { status: 403 }), route('list', { status: 403 })),
+    { calls: { ...TWO_WAYS, 'channel 200': 4 } },
+  ),
+  row(
+    '403 on everything',
+    route('*', { status: 403, message: DENIED }),
+    failed('forbidden', 'devices', 'PERMISSION_DENIED', { 'devices 403': 1 }),
+  ),
+  row(
+    '403 on every channel',
+    all(...['batchGet', 'list', 'channel'].map((name) => route(name, { status: 403, message: DENIED }))),
+    failed('forbidden', 'channel', 'PERMISSION_DENIED', { ...TWO_WAYS, 'channel 403': 4 }),
+  ),
 ];
 
 const KEY = 'API key not valid. Please pass a valid API key.';
@@ -434,59 +365,66 @@ const PROVIDER: Row[] = [
       ['token', 'refresh', 403, REFERER, 'PERMISSION_DENIED'],
       ['token', 'refresh', 403, 'The request is missing a valid API key.', 'PERMISSION_DENIED'],
     ] as const
-  ).map(([name, call, status, message, reason]) => ({
-    line: `${call} ${status} "${message}": the provider's fault, users stay connected`,
-    given: all(expire, route({ route: name, status, message })),
-    account: { ...untouched, last_error: `${call} failed: provider, ${reason}` },
-    outcome: 'provider',
-    calls: { ...(name === 'query' && { 'refresh 200': 1 }), [`${call} ${status}`]: 1 },
-    sibling: { ...untouched, last_error: 'devices failed: provider, breaker_open' },
-  })),
+  ).map(([name, call, status, message, reason]) =>
+    row(
+      `${call} ${status} "${message}": the provider's fault, users stay connected`,
+      all(expire, route(name, { status, message })),
+      {
+        account: { ...untouched, last_error: `${call} failed: provider, ${reason}` },
+        outcome: 'provider',
+        calls: { ...(name === 'query' && { 'refresh 200': 1 }), [`${call} ${status}`]: 1 },
+        sibling: { ...untouched, last_error: 'devices failed: provider, breaker_open' },
+      },
+    ),
+  ),
   ...(
     [
       [{}, 60, 75],
       [{ retry_after: 7 }, 60, 75],
       [{ retry_after: 3000 }, 3000, 3750],
     ] as const
-  ).map(([more, leastSeconds, openSeconds]) => ({
-    line: `429 ${JSON.stringify(more)}: nobody asks the provider for ${leastSeconds} s and more`,
-    given: route({ route: 'query', status: 429, ...more }),
-    account: {
-      status: 'degraded',
-      next: leastSeconds * 1.25,
-      last_error: 'devices failed: rate_limited, RESOURCE_EXHAUSTED',
-    },
-    outcome: 'rate_limited',
-    calls: { 'devices 429': 1 },
-    sibling: {
-      status: 'degraded',
-      failed_polls: 1,
-      next: openSeconds * 1.25,
-      last_error: 'devices failed: rate_limited, breaker_open',
-    },
-  })),
-  {
-    line: 'web config refused: the project id is kept in the process',
-    given: route({ route: 'webConfig', status: 403, message: REFERER, account: undefined }),
-  },
-  {
-    line: 'web config refused after a start: the project id of the configuration is taken',
-    given: async (stage) => {
-      stage.restart({ projectId: 'thermoworks-cloud-production' });
-      await stage.fault({ route: 'webConfig', status: 403, message: REFERER, account: undefined });
-    },
-  },
-  {
-    line: 'web config refused after a start, and none configured',
-    given: async (stage) => {
+  ).map(([more, leastSeconds, openSeconds]) =>
+    row(
+      `429 ${JSON.stringify(more)}: nobody asks the provider for ${leastSeconds} s and more`,
+      route('query', { status: 429, ...more }),
+      {
+        account: {
+          status: 'degraded',
+          next: leastSeconds * 1.25,
+          last_error: 'devices failed: rate_limited, RESOURCE_EXHAUSTED',
+        },
+        outcome: 'rate_limited',
+        calls: { 'devices 429': 1 },
+        sibling: {
+          status: 'degraded',
+          failed_polls: 1,
+          next: openSeconds * 1.25,
+          last_error: 'devices failed: rate_limited, breaker_open',
+        },
+      },
+    ),
+  ),
+  row(
+    'web config refused: the project id is kept in the process',
+    route('webConfig', { status: 403, message: REFERER, account: undefined }),
+  ),
+  row('web config refused after a start: the project id of the configuration is taken', async (stage) => {
+    stage.restart({ projectId: 'thermoworks-cloud-production' });
+    await stage.fault({ route: 'webConfig', status: 403, message: REFERER, account: undefined });
+  }),
+  row(
+    'web config refused after a start, and none configured',
+    async (stage) => {
       stage.restart();
       await stage.fault({ route: 'webConfig', status: 403, message: REFERER, account: undefined });
     },
-    account: { ...untouched, last_error: 'web_config failed: provider, PERMISSION_DENIED' },
-    outcome: 'provider',
-    calls: { 'web_config 403': 1 },
-    sibling: { ...untouched, last_error: 'web_config failed: provider, breaker_open' },
-  },
+    {
+      account: { ...untouched, last_error: 'web_config failed: provider, PERMISSION_DENIED' },
+      outcome: 'provider',
+      calls: { 'web_config 403': 1 },
+      sibling: { ...untouched, last_error: 'web_config failed: provider, breaker_open' },
+    },
+  ),
 ];
 
 /** Route by route: the call, and how often it is made where another try may mend it. */
@@ -500,16 +438,14 @@ const tries = (
 ): Row[] =>
   names.map((name) => {
     const [call, times] = ROUTES[name];
-    return {
-      line: `${line}, on ${name}`,
-      given: all(...(name === 'token' ? [expire] : []), route({ route: name, ...fault })),
+    return row(`${line}, on ${name}`, all(...(name === 'token' ? [expire] : []), route(name, fault)), {
       account: { status: 'degraded', next: 15, last_error: `${call} failed: transient, ${reason}` },
       outcome: 'transient',
       calls: {
         ...(name === 'batchGet' && { 'devices 200': 1 }),
         [`${call} ${seen}`]: seen === 'too_large' ? 1 : times,
       },
-    };
+    });
   });
 
 const DEEP = 100_000;
@@ -533,10 +469,7 @@ const TRANSPORT: Row[] = [
   ...tries('a gzip bomb of 200 MB', { pad_mb: 200, gzip: true }, ['too_large', 'too_large']),
   ...tries(`${DEEP} arrays`, { body: ARRAYS }, ['200', 'not_json'], ['query', 'token']),
   ...tries(`${DEEP} nested maps`, { body: MAPS }, ['200', 'not_json'], ['query', 'batchGet']),
-  {
-    line: 'a gzipped megabyte: an answer like any other',
-    given: route({ route: '*', gzip: true, pad_mb: 1 }),
-  },
+  row('a gzipped megabyte: an answer like any other', route('*', { gzip: true, pad_mb: 1 })),
 ];
 
 /** By what the fault is in. Those of transport leave nothing behind: they come one after the other to the same accounts. */

@@ -149,6 +149,10 @@ describe('after a failed poll', () => {
     expect(result(fault('transient', 40_000), 0).nextPollInSeconds).to.equal(40);
     expect(result(fault('provider', 40_000), 0).nextPollInSeconds).to.equal(40);
   });
+  it('later by up to half of what the cloud asks for', () => {
+    expect(result(fault('rate_limited', 600_000), 1).nextPollInSeconds).to.equal(900);
+    expect(result(fault('rate_limited', 600_000), 0.5).nextPollInSeconds).to.equal(750);
+  });
   it('reads the user again where the cloud refused the device list', () => {
     expect(result(fault('forbidden')).userReadAt).to.equal(READ_USER_AGAIN);
     expect(result(fault('transient')).userReadAt).to.equal(undefined);

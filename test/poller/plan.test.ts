@@ -121,6 +121,12 @@ describe('poll: what is new', () => {
     const late = sample(-5, 66);
     expect(times(channel([sample(-9), late], late))).to.deep.equal([-5]);
   });
+  it('a second value for the stored time, which is then counted', () => {
+    expect(times(channel([sample(0, 70.1)]))).to.deep.equal([0]);
+    // As single precision keeps it, which is coarser than a hundredth here.
+    const kept = Math.fround(123_456.79);
+    expect(times(channel([sample(0, 123_456.79)]), knownProbe({ lastValue: kept }))).to.deep.equal([]);
+  });
   it('a guessed time only with another value', () => {
     const guessed = (value: number) => channel([sample(20, value, FLAG.estimatedTime)]);
     expect(times(guessed(70))).to.deep.equal([]);

@@ -205,6 +205,32 @@ describe('the control API', () => {
     });
   });
 
+  describe('request faults of how an answer is sent', () => {
+    it('pad, compress and rename the true answer, and any other', async () => {
+      const { json: truth } = await query();
+      await inject({ route: 'query', pad_mb: 2, gzip: true, content_type: 'text/plain', times: 1 });
+      const { headers, text, json } = await query();
+      expect(headers.get('content-encoding')).to.equal('gzip');
+      expect(headers.get('content-type')).to.match(/^text\/plain/);
+      expect(text.length - text.trimEnd().length).to.equal(2_000_000);
+      expect(json).to.deep.equal(truth);
+      await inject({ route: 'query', pad_mb: 1, body: 'oops', times: 1 });
+      expect((await query()).text).to.match(/^oops {1000000}$/);
+    });
+
+    it('drip byte by byte, until the caller leaves', async () => {
+      await inject({ route: 'webConfig', body: 'drip', drip_ms: 1, times: 1 });
+      await inject({ route: 'webConfig', drip_ms: 60_000 });
+      const url = `${cloud.simulator.url}/v1alpha/projects/-/apps/x/webConfig`;
+      expect(await (await fetch(url)).text()).to.equal('drip');
+      const leaving = new AbortController();
+      const { body } = await fetch(url, { signal: leaving.signal });
+      const first = await body?.getReader().read();
+      expect(first?.value).to.have.length(1);
+      leaving.abort();
+    });
+  });
+
   describe('faults of probes, devices and accounts', () => {
     const cases: [string, unknown, string][] = [
       ['absent', undefined, 'NORMAL'],

@@ -44,6 +44,26 @@ describe('breaker', () => {
     expect(pass()).to.equal('call');
   });
 
+  it('does not open for one caller alone that fails while others get through', () => {
+    const by = (caller: string, ...outcomes: BreakerOutcome[]) => {
+      for (const outcome of outcomes) breaker.record('call', outcome, 0, caller);
+    };
+    by('b', 'fine');
+    for (let poll = 0; poll < 9; poll += 1) {
+      by('a', 'transient', 'transient', 'transient', 'transient', 'transient');
+      by('b', 'fine');
+    }
+    expect(pass()).to.equal('call');
+    by('a', 'transient', 'transient', 'transient', 'transient');
+    by('b', 'transient');
+    expect(pass()).to.equal('no');
+  });
+
+  it('opens for one caller alone where nobody else is heard of', () => {
+    for (let call = 0; call < 5; call += 1) breaker.record('call', 'transient', 0, 'a');
+    expect(pass()).to.equal('no');
+  });
+
   it('opens at once on a fault of the provider', () => {
     call('provider');
     expect(waits()).to.deep.equal(['provider', 5000]);

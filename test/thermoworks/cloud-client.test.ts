@@ -350,7 +350,7 @@ describe('cloud client', () => {
       ['JSON called text', { json: [], headers: { 'content-type': 'text/plain' } }, 'transient', 'not_json'],
       ['half a body', { text: '[{"document":' }, 'transient', 'not_json'],
       ['an empty body', { text: '' }, 'transient', 'not_json'],
-      ['deep nesting', { text: '['.repeat(100) + ']'.repeat(100) }, 'transient', 'not_json'],
+      ['deep nesting', { text: '['.repeat(129) + ']'.repeat(129) }, 'transient', 'not_json'],
       ['a redirect', { status: 302, headers: { location: '/' } }, 'transient', 'HTTP_302'],
       ['too much', { json: ['x'.repeat(100_000)] }, 'transient', 'too_large'],
     ];
