@@ -164,8 +164,8 @@ function startNotifier(parts: Parts): void {
   const stage = startStage(
     'notifications',
     async ({ notificationId }) => {
-      const again = await deliver(notificationId);
-      if (again) await enqueue.notification(notificationId, { delayMs: again.retryInMs });
+      const next = await deliver(notificationId);
+      if (next) await enqueue.notification(next.id, { delayMs: next.inMs });
     },
     { backend, concurrency: DELIVERIES_AT_ONCE, logger, bury: bury(dataSource) },
   );

@@ -77,7 +77,7 @@ export type NewAlertEvent = AlertTransition & {
 
 /**
  * Stores transitions, notes when each alert was last triggered, and stores a notification for each active channel of
- * the owner. One statement. A fired target, rising or falling alert is worthless on a phone after half an hour.
+ * the owner, in the order given for each alert. One statement. A fired target, rising or falling alert is worthless on a phone after half an hour.
  * @returns the notifications, to be enqueued after the commit
  */
 export async function insertEvents(
@@ -91,18 +91,18 @@ export async function insertEvents(
          duration_seconds, extreme, change, detected_late)
        SELECT "publicId", "alertId", "sessionId", kind, side, tier, version, value, unit,
          to_timestamp("measuredAtMs" / 1000), "durationSeconds", extreme, change, "detectedLate"
-       FROM jsonb_to_recordset($1) AS e ("publicId" uuid, "alertId" integer, "sessionId" integer, kind text, side text,
-         tier text, version integer, value float8, unit text, "measuredAtMs" float8, "durationSeconds" integer,
-         extreme float8, change float8, "detectedLate" boolean)
-       ORDER BY "alertId", side, tier, version
+       FROM ROWS FROM (jsonb_to_recordset($1) AS ("publicId" uuid, "alertId" integer, "sessionId" integer, kind text,
+         side text, tier text, version integer, value float8, unit text, "measuredAtMs" float8,
+         "durationSeconds" integer, extreme float8, change float8, "detectedLate" boolean)) WITH ORDINALITY AS e
+       ORDER BY "alertId", ordinality
        RETURNING id, alert_id, kind, measured_at
      ), triggered AS (
        UPDATE temperature_alerts a SET last_triggered = greatest(a.last_triggered, f.measured_at), updated_at = now()
        FROM (SELECT alert_id, max(measured_at) AS measured_at FROM event WHERE kind = 'fired' GROUP BY alert_id) f
        WHERE a.id = f.alert_id
      )
-     INSERT INTO notifications (id, alert_event_id, channel_id, expires_at)
-     SELECT gen_random_uuid(), event.id, c.id, now() + CASE
+     INSERT INTO notifications (id, alert_event_id, alert_id, channel_id, expires_at)
+     SELECT gen_random_uuid(), event.id, event.alert_id, c.id, now() + CASE
        WHEN event.kind = 'fired' AND a.alert_type IN ('target', 'rising', 'falling') AND c.kind = ANY($2)
        THEN interval '30 minutes' ELSE interval '24 hours' END
      FROM event

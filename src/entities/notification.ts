@@ -11,6 +11,7 @@ export type NotificationStatus = 'pending' | 'delivered' | 'failed' | 'expired';
 @Unique('notifications_alert_event_id_channel_id_key', ['alertEventId', 'channelId'])
 @Index('notifications_channel_id_idx', ['channelId'])
 @Index('notifications_next_attempt_at_idx', { synchronize: false })
+@Index('notifications_channel_id_alert_id_alert_event_id_idx', { synchronize: false })
 @Check('notifications_subject_check', "subject IN ('account.needs_reauth', 'channel.test')")
 @Check('notifications_status_check', "status IN ('pending', 'delivered', 'failed', 'expired')")
 @Check(
@@ -20,6 +21,8 @@ export type NotificationStatus = 'pending' | 'delivered' | 'failed' | 'expired';
 export class Notification extends Audited {
   @PrimaryColumn({ type: 'uuid', name: 'id', primaryKeyConstraintName: 'notifications_pkey' }) id!: string;
   @Column({ type: 'integer', name: 'alert_event_id', nullable: true }) alertEventId!: number | null;
+  /** The event's, which never changes: here so that what waits its turn is found in one index. */
+  @Column({ type: 'integer', name: 'alert_id', nullable: true }) alertId!: number | null;
   @Column({ type: 'varchar', name: 'subject', length: 40, nullable: true })
   subject!: NotificationSubject | null;
   @Column({ type: 'uuid', name: 'subject_id', nullable: true }) subjectId!: string | null;

@@ -1,8 +1,8 @@
 import type { AlertEvent } from '../entities/alert-event.js';
-import type { Notification } from '../entities/notification.js';
 import type { Severity, TemperatureAlert } from '../entities/temperature-alert.js';
 import { PermanentError } from '../errors.js';
 import { roundToHundredth, type Unit } from '../readings/sample.js';
+import type { Claimed } from './notification-manager.js';
 
 /** A stored notification in words and as data, before a channel gives it its form. All text is {@link inert}. */
 export interface Message {
@@ -20,9 +20,9 @@ export interface Message {
  * @param notification with its relations, as `NotificationManager.claim` loads them
  * @throws PermanentError if what it is about is gone
  */
-export function createMessage(notification: Notification): Message {
-  const { id, subject, createdAt: timestamp, channel, alertEvent } = notification;
-  if (alertEvent?.alert) return aboutAlert(alertEvent, alertEvent.alert);
+export function createMessage(notification: Claimed): Message {
+  const { id, subject, createdAt: timestamp, channel, alertEvent, sequence } = notification;
+  if (alertEvent?.alert) return aboutAlert(alertEvent, alertEvent.alert, sequence);
   const about = { type: subject, id, timestamp };
   if (subject === 'channel.test' && channel) {
     const body = { ...about, channel: { id: channel.publicId, kind: channel.kind } };
@@ -41,7 +41,7 @@ export function createMessage(notification: Notification): Message {
   throw new PermanentError(`notification ${id} is about something that is gone`);
 }
 
-function aboutAlert(event: AlertEvent, alert: TemperatureAlert): Message {
+function aboutAlert(event: AlertEvent, alert: TemperatureAlert, sequence: number | null): Message {
   const { device, deviceId, probeId } = alert;
   const probe = device?.probes?.find((one) => one.userId === alert.userId && one.probeId === probeId);
   const [nickname, label, name] = [device?.nickname ?? device?.label, probe?.label, alert.name].map(
@@ -52,6 +52,7 @@ function aboutAlert(event: AlertEvent, alert: TemperatureAlert): Message {
     type,
     id: event.publicId,
     timestamp: event.createdAt,
+    sequence,
     alert: { id: alert.publicId, name, type: alert.alertType, severity: event.tier, ...limitsOf(alert) },
     device: { device_id: deviceId, nickname },
     probe: probe ? { probe_id: probeId, label } : null,

@@ -12,10 +12,18 @@ export type Attempt = Pick<
   'startedAt' | 'outcome' | 'statusCode' | 'latencyMs' | 'receipt' | 'error'
 >;
 
+/** A notification that was taken; `sequence` numbers its alert's events, from 1, in the order of their happening. */
+export type Claimed = Notification & { sequence: number | null };
+
+const claimedRows = z.array(z.object({ status: z.string(), sequence: z.number().nullable() }));
 const statusRows = z.array(z.object({ status: z.enum(['pending', 'delivered', 'failed', 'expired']) }));
 /** What is worthless on a phone by now expires; anything else has failed after its day. */
 const TOO_LATE =
   "CASE WHEN expires_at - created_at <= interval '30 minutes' THEN 'expired' ELSE 'failed' END";
+/** No earlier event of its alert is still to be told over its channel; what is too late is ended without waiting. */
+const HAS_ITS_TURN = `(n.expires_at <= now() OR NOT EXISTS (SELECT FROM notifications earlier
+  WHERE earlier.channel_id = n.channel_id AND earlier.alert_id = n.alert_id
+    AND earlier.alert_event_id < n.alert_event_id AND earlier.status = 'pending'))`;
 const idRows = z.array(z.object({ id: z.string() }));
 
 /** What is to be delivered: reads and writes of `notifications` and their attempts. Times are the database's. */
@@ -25,10 +33,10 @@ export class NotificationManager {
 
   /**
    * Takes a due notification for 15 s, longer than an attempt lasts, and loads all it says. Undefined if there is
-   * nothing to do: delivered, taken by another, not due, too late (`expired`, `failed`) or nobody to tell any more (`failed`).
-   * A test goes to a switched-off channel too.
+   * nothing to do: delivered, taken by another, not due, behind another of its alert and channel, too late (`expired`,
+   * `failed`) or nobody to tell any more (`failed`). A test goes to a switched-off channel too.
    */
-  async claim(id: string): Promise<Notification | undefined> {
+  async claim(id: string): Promise<Claimed | undefined> {
     const rows: unknown = await this.db.query(
       `WITH claimed AS (
          UPDATE notifications n
@@ -41,19 +49,40 @@ export class NotificationManager {
            WHERE m.id = $1
          ) can
          WHERE n.id = can.id AND n.status = 'pending' AND coalesce(n.lease_until < now(), true)
-           AND n.next_attempt_at <= now() + interval '500 ms'
-         RETURNING n.status
+           AND n.next_attempt_at <= now() + interval '500 ms' AND (can.receive IS NOT TRUE OR ${HAS_ITS_TURN})
+         RETURNING n.status, n.alert_id, n.alert_event_id
        )
-       SELECT status FROM claimed`,
+       SELECT status, (
+         SELECT sum(latest.version)::integer FROM alert_states s CROSS JOIN LATERAL (
+           SELECT e.version FROM alert_events e
+           WHERE e.alert_id = s.alert_id AND e.side = s.side AND e.tier = s.tier AND e.id <= claimed.alert_event_id
+           ORDER BY e.version DESC LIMIT 1
+         ) latest WHERE s.alert_id = claimed.alert_id
+       ) AS sequence FROM claimed`,
       [id],
     );
-    if (statusRows.parse(rows)[0]?.status !== 'pending') return undefined;
+    const [row] = claimedRows.parse(rows);
+    if (row?.status !== 'pending') return undefined;
     const relations = {
       channel: { user: { thermoworksCredential: true } },
       alertEvent: { alert: { device: { probes: true } }, session: true },
     };
     const [notification] = await this.db.find(Notification, { where: { id }, relations });
-    return notification;
+    return notification && Object.assign(notification, { sequence: row.sequence });
+  }
+
+  /**
+   * What has waited for this one, now that it is done: the first of its alert that is to be told over its channel. Asked
+   * after the end is committed it misses none: what was claimed in vain was there by then.
+   */
+  async nextAfter(id: string): Promise<string | undefined> {
+    const rows: unknown = await this.db.query(
+      `SELECT w.id FROM notifications n
+       JOIN notifications w ON w.channel_id = n.channel_id AND w.alert_id = n.alert_id AND w.status = 'pending'
+       WHERE n.id = $1 AND n.status <> 'pending' ORDER BY w.alert_event_id LIMIT 1`,
+      [id],
+    );
+    return idRows.parse(rows)[0]?.id;
   }
 
   /** Gives back what was claimed and not tried, for another time. */
@@ -116,15 +145,15 @@ export class NotificationManager {
   }
 
   /**
-   * What no job has touched for 15 s though it is due: a job was lost, or a process died. The same row is named again
-   * after another 15 s at the earliest, to whichever process asks.
+   * What no job has touched for 15 s though it is due and has its turn: a job was lost, or a process died. The same row
+   * is named again after another 15 s at the earliest, to whichever process asks.
    */
   async dueIds(limit: number): Promise<string[]> {
     const rows: unknown = await this.db.query(
       `WITH due AS (
-         SELECT id FROM notifications
+         SELECT id FROM notifications n
          WHERE status = 'pending' AND next_attempt_at <= now() AND updated_at <= now() - interval '15 seconds'
-           AND coalesce(lease_until < now(), true)
+           AND coalesce(lease_until < now(), true) AND ${HAS_ITS_TURN}
          ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED
        ), relayed AS (
          UPDATE notifications n SET updated_at = now() FROM due WHERE n.id = due.id RETURNING n.id

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { SecretBox } from '../accounts/secret-box.js';
-import type { Notification, NotificationStatus } from '../entities/notification.js';
+import type { NotificationStatus } from '../entities/notification.js';
 import type { ChannelKind } from '../entities/notification-channel.js';
 import { messageOf, PermanentError } from '../errors.js';
 import { addressOf, openTarget, type Receipt } from '../notifications/channel.js';
@@ -8,7 +8,7 @@ import type { Channels } from '../notifications/channels.js';
 import { DeliveryError } from '../notifications/delivery-error.js';
 import { HostTurns } from '../notifications/host-turns.js';
 import { createMessage } from '../notifications/message.js';
-import { type Attempt, NotificationManager } from '../notifications/notification-manager.js';
+import { type Attempt, type Claimed, NotificationManager } from '../notifications/notification-manager.js';
 import type { Outbound } from '../notifications/outbound.js';
 import { nextWaitMs } from '../notifications/schedule.js';
 
@@ -21,14 +21,15 @@ export interface Delivery extends Attempt {
 }
 
 /**
- * Makes one attempt to deliver a stored notification, if one is due. Undefined: nothing more to do for now. A repeated
- * call is harmless: one at a time holds the row, and a receiver sees the same id.
+ * Makes one attempt to deliver a stored notification, if one is due. Says what to deliver then: the same again after a
+ * while, or at once what has waited for it; undefined: nothing for now. A repeated call is harmless: one at a time holds
+ * the row, and a receiver sees the same id.
  * @throws what the database throws, and the reason when `signal` ends an attempt; the notification stays pending
  */
 export type Deliverer = (
   notificationId: string,
   signal?: AbortSignal,
-) => Promise<{ retryInMs: number } | undefined>;
+) => Promise<{ id: string; inMs: number } | undefined>;
 
 interface Uses {
   dataSource: DataSource;
@@ -50,17 +51,21 @@ export function createDeliverer(uses: Uses): Deliverer {
   const { dataSource, random = Math.random, limitPerHost = 2, onDelivery } = uses;
   const notifications = new NotificationManager(dataSource.manager);
   const turns = new HostTurns(limitPerHost);
+  const after = async (id: string) => {
+    const next = await notifications.nextAfter(id);
+    return next === undefined ? undefined : { id: next, inMs: 0 };
+  };
 
   return async (id, signal) => {
     const notification = await notifications.claim(id);
-    if (!notification?.channel) return undefined;
+    if (!notification?.channel) return after(id);
     const { attempts, channel } = notification;
     const { host } = addressOf(channel);
     const busyMs = await turns.take(host);
     if (busyMs !== undefined) {
-      const retryInMs = Math.round(busyMs * (1 + random()));
-      await notifications.release(id, retryInMs);
-      return { retryInMs };
+      const inMs = Math.round(busyMs * (1 + random()));
+      await notifications.release(id, inMs);
+      return { id, inMs };
     }
     const startMs = performance.now();
     const { attempt, failure } = await tryOnce(uses, notification, signal)
@@ -76,14 +81,14 @@ export function createDeliverer(uses: Uses): Deliverer {
       ? notifications.markFailed(id, attempt, next)
       : notifications.markDelivered(id, attempt));
     onDelivery?.({ ...attempt, notificationId: id, kind: channel.kind, status });
-    return status === 'pending' && waitMs !== null ? { retryInMs: waitMs } : undefined;
+    return status === 'pending' && waitMs !== null ? { id, inMs: waitMs } : after(id);
   };
 }
 
 /** @throws only when `signal` ended the attempt */
 async function tryOnce(
   uses: Uses,
-  notification: Notification,
+  notification: Claimed,
   signal?: AbortSignal,
 ): Promise<{ attempt: Attempt; failure?: DeliveryError }> {
   const startedAt = uses.now?.() ?? new Date();
@@ -102,12 +107,7 @@ async function tryOnce(
   return { attempt, failure: result };
 }
 
-async function send(
-  uses: Uses,
-  notification: Notification,
-  at: Date,
-  signal?: AbortSignal,
-): Promise<Receipt> {
+async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortSignal): Promise<Receipt> {
   const { channels, secretBox, outbound, publicUrl } = uses;
   const { id, channel: row } = notification;
   const channel = row && channels[row.kind];

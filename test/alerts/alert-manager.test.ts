@@ -321,7 +321,7 @@ describe('alerts in PostgreSQL', () => {
         durationSeconds: 60,
         extreme: 204.5,
       } as const;
-      const events = [event(alert.id, resolved), event(alert.id)];
+      const events = [event(alert.id), event(alert.id, resolved)];
       const stored = await db.transaction((tx) => insertEvents(tx, events));
 
       const rows = await db.manager.find(AlertEvent, { where: { alertId: alert.id }, order: { id: 'ASC' } });
@@ -337,8 +337,8 @@ describe('alerts in PostgreSQL', () => {
           extreme,
         ]),
       ).to.deep.equal([
-        [events[1]?.publicId, 1, 'fired', T0.getTime(), 203.2, 'F', null, null],
-        [events[0]?.publicId, 2, 'resolved', later, 203.2, 'F', 60, 204.5],
+        [events[0]?.publicId, 1, 'fired', T0.getTime(), 203.2, 'F', null, null],
+        [events[1]?.publicId, 2, 'resolved', later, 203.2, 'F', 60, 204.5],
       ]);
       const { lastTriggered } = await db.manager.findOneByOrFail(TemperatureAlert, { id: alert.id });
       expect(lastTriggered).to.deep.equal(T0);
@@ -352,6 +352,7 @@ describe('alerts in PostgreSQL', () => {
         order: { alertEventId: 'ASC', channelId: 'ASC' },
       });
       expect(notifications.map(({ id }) => id)).to.have.members(stored.map(({ id }) => id));
+      expect(new Set(notifications.map(({ alertId }) => alertId))).to.deep.equal(new Set([alert.id]));
       const minutes = ({ createdAt, expiresAt }: Notification) =>
         Math.round((expiresAt.getTime() - createdAt.getTime()) / 60_000);
       expect(notifications.map((n) => [n.alertEventId, n.channelId, n.status, minutes(n)])).to.deep.equal([
@@ -360,6 +361,25 @@ describe('alerts in PostgreSQL', () => {
         [rows[1]?.id, hook.id, 'pending', 1440],
         [rows[1]?.id, phone.id, 'pending', 1440],
       ]);
+    });
+
+    it('stores the events of an alert in the order given, whatever their sides and tiers', async () => {
+      const place = await home();
+      const { alert } = await createAlert(place);
+      const { alert: other } = await createAlert(place);
+      const given = [
+        event(other.id),
+        event(alert.id, { tier: 'warning' }),
+        event(alert.id, { tier: 'critical' }),
+        event(alert.id, { tier: 'critical', version: 2 }),
+        event(alert.id, { tier: 'warning', version: 2 }),
+        event(alert.id, { tier: 'critical', version: 3 }),
+      ];
+      await db.transaction((tx) => insertEvents(tx, given));
+      const rows = await db.manager.find(AlertEvent, { where: { alertId: alert.id }, order: { id: 'ASC' } });
+      expect(rows.map(({ publicId }) => publicId)).to.deep.equal(
+        given.slice(1).map(({ publicId }) => publicId),
+      );
     });
 
     it('keeps the newest time of firing, and a range worth telling on a phone for a day', async () => {

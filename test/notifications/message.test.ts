@@ -10,6 +10,7 @@ import { ThermoworksCredential } from '../../src/entities/thermoworks-credential
 import { User } from '../../src/entities/user.js';
 import { PermanentError } from '../../src/errors.js';
 import { createMessage, inert } from '../../src/notifications/message.js';
+import type { Claimed } from '../../src/notifications/notification-manager.js';
 
 const ID = '0199a1c2-0000-7000-8000-000000000001';
 const ALERT = {
@@ -56,7 +57,7 @@ function about({
   label?: string | null;
   nickname?: string | null;
   session?: Partial<GrillingSession> | null;
-} = {}): Notification {
+} = {}): Claimed {
   const probes = [
     { userId: 2, probeId: '1', label: 'another owner’s' },
     { userId: 1, probeId: '2', label: 'another' },
@@ -66,6 +67,7 @@ function about({
   return Object.assign(new Notification(), {
     id: ID,
     subject: null,
+    sequence: 3,
     alertEvent: Object.assign(new AlertEvent(), {
       ...EVENT,
       ...event,
@@ -92,6 +94,7 @@ describe('createMessage', () => {
       type: 'alert.fired',
       id: ID,
       timestamp: '2026-11-21T21:00:00.000Z',
+      sequence: 3,
       alert: {
         id: ALERT.publicId,
         name: 'Brisket done',
@@ -217,7 +220,7 @@ describe('createMessage', () => {
       }),
     });
     const channel = Object.assign(new NotificationChannel(), { publicId: ID, kind: 'ntfy', user });
-    const common = { id: ID, channel, createdAt: EVENT.createdAt };
+    const common = { id: ID, channel, createdAt: EVENT.createdAt, sequence: null };
     const dead = Object.assign(new Notification(), { ...common, subject: 'account.needs_reauth' });
     expect(createMessage(dead).body).to.deep.equal({
       type: 'account.needs_reauth',
@@ -238,7 +241,8 @@ describe('createMessage', () => {
   it('gives up on what is gone', () => {
     const user = Object.assign(new User(), { email: 'cook@example.com', thermoworksCredential: null });
     const channel = Object.assign(new NotificationChannel(), { user });
-    const dead = Object.assign(new Notification(), { id: ID, subject: 'account.needs_reauth', channel });
+    const about = { id: ID, subject: 'account.needs_reauth' as const, channel, sequence: null };
+    const dead = Object.assign(new Notification(), about);
     expect(() => createMessage(dead)).to.throw(PermanentError, ID);
   });
 });

@@ -5,7 +5,15 @@ import { NotificationAttempt } from '../../src/entities/notification-attempt.js'
 import { NotificationChannel } from '../../src/entities/notification-channel.js';
 import { NotFoundError } from '../../src/errors.js';
 import { type Attempt, NotificationManager } from '../../src/notifications/notification-manager.js';
-import { addChannel, addNotification, FIRED_AT, getNotification, startWorld, type World } from './world.js';
+import {
+  addAlert,
+  addChannel,
+  addNotification,
+  FIRED_AT,
+  getNotification,
+  startWorld,
+  type World,
+} from './world.js';
 
 const DELIVERED: Attempt = {
   outcome: 'delivered',
@@ -124,6 +132,97 @@ describe('NotificationManager', () => {
         expect(row).to.include({ status: 'failed', lastError: 'the channel or its owner is switched off' });
       });
     }
+  });
+
+  describe('the order of one alert over one channel', () => {
+    const row = (id: string) => getNotification(world.dataSource, id);
+    let alert: Awaited<ReturnType<typeof addAlert>>;
+    let add: () => Promise<string>;
+
+    beforeEach(async () => {
+      alert = await addAlert(world);
+      add = () => addNotification(world, channelId, { alert });
+    });
+
+    const ends: [string, (id: string) => Promise<unknown>][] = [
+      ['was delivered', (id) => manager.markDelivered(id, DELIVERED)],
+      ['failed for good', (id) => manager.markFailed(id, FAILED, { waitMs: null, disable: false })],
+      ['was given up', (id) => manager.markFailed(id, FAILED, { waitMs: 86_400_001, disable: false })],
+    ];
+    for (const [what, end] of ends)
+      it(`the second is not taken before the first ${what}`, async () => {
+        const [first, second, third] = [await add(), await add(), await add()];
+        expect(await manager.claim(second)).to.equal(undefined);
+        expect(await manager.claim(first)).to.include({ id: first, sequence: 1 });
+        expect(await manager.claim(second), 'while the first is sent').to.equal(undefined);
+        await manager.markFailed(first, FAILED, { waitMs: 0, disable: false });
+        expect(await manager.claim(second), 'while the first waits').to.equal(undefined);
+        expect(await manager.nextAfter(first)).to.equal(undefined);
+        await end(first);
+        expect(await manager.nextAfter(first)).to.equal(second);
+        expect(await manager.claim(third)).to.equal(undefined);
+        expect(await manager.claim(second)).to.include({ id: second, sequence: 2 });
+      });
+
+    it('other alerts and other channels do not wait', async () => {
+      await add();
+      const other = await addChannel(world, 'webhook', 'http://127.0.0.1:9/other');
+      const elsewhere = await addNotification(world, other.id, { alert });
+      const another = await addNotification(world, channelId);
+      const test = await manager.createChannelTest(channelId);
+      for (const id of [elsewhere, another, test]) expect(await manager.claim(id)).to.include({ id });
+    });
+
+    it('of all who ask at once for any of them only one gets one, the first', async () => {
+      const ids = [await add(), await add(), await add()];
+      const asked = Array.from({ length: 12 }, (_, index) => ids[2 - (index % 3)] ?? '');
+      const claims = await Promise.all(asked.map((id) => manager.claim(id)));
+      expect(claims.flatMap((claimed) => claimed?.id ?? [])).to.deep.equal([ids[0]]);
+    });
+
+    it('who asked in vain just before the end is named after it', async () => {
+      const [first, second] = [await add(), await add()];
+      await world.dataSource.transaction(async (tx) => {
+        await new NotificationManager(tx).markDelivered(first, DELIVERED);
+        expect(await manager.claim(second)).to.equal(undefined);
+      });
+      expect(await manager.nextAfter(first)).to.equal(second);
+    });
+
+    it('what is too late, or goes to nobody, ends without waiting for its turn', async () => {
+      const [first, second, third] = [await add(), await add(), await add()];
+      await set(second, "expires_at = now() - interval '1 second'");
+      expect(await manager.claim(second)).to.equal(undefined);
+      expect(await row(second)).to.include({ status: 'expired', attempts: 0 });
+      expect(await manager.nextAfter(second)).to.equal(first);
+      await world.dataSource.query('UPDATE notification_channels SET is_active = false');
+      expect(await manager.claim(third)).to.equal(undefined);
+      expect(await row(third)).to.include({ status: 'failed' });
+    });
+
+    it('what waits uses up no place among those that are due, until it is too late', async () => {
+      const first = await add();
+      const waiting = [await add(), await add(), await add()];
+      const free = await addNotification(world, channelId);
+      for (const id of [...waiting, free]) await set(id, "updated_at = now() - interval '1 minute'");
+      for (const id of waiting) await set(id, "next_attempt_at = now() - interval '2 minutes'");
+      expect(await manager.dueIds(1)).to.deep.equal([free]);
+      await set(waiting[1] ?? '', "expires_at = now() - interval '1 second'");
+      expect(await manager.dueIds(10)).to.deep.equal([waiting[1]]);
+      await manager.markDelivered(first, DELIVERED);
+      expect(await manager.dueIds(10)).to.deep.equal([waiting[0]]);
+    });
+
+    it('counts the events of all sides and tiers together', async () => {
+      const sequences = [];
+      for (const tier of ['warning', 'critical', 'critical', 'warning', 'critical'] as const) {
+        const id = await addNotification(world, channelId, { alert, tier });
+        sequences.push((await manager.claim(id))?.sequence);
+        await manager.markDelivered(id, DELIVERED);
+      }
+      expect(sequences).to.deep.equal([1, 2, 3, 4, 5]);
+      expect(await manager.claim(await manager.createChannelTest(channelId))).to.include({ sequence: null });
+    });
   });
 
   it('release gives back without counting an attempt', async () => {

@@ -3,12 +3,13 @@ import { v4, v7 } from 'uuid';
 import { createSecretBox } from '../../src/accounts/secret-box.js';
 import { createDatabase } from '../../src/database.js';
 import { AlertEvent } from '../../src/entities/alert-event.js';
+import { AlertState } from '../../src/entities/alert-state.js';
 import { Device } from '../../src/entities/device.js';
 import { GrillingSession } from '../../src/entities/grilling-session.js';
 import { Notification } from '../../src/entities/notification.js';
 import type { ChannelKind } from '../../src/entities/notification-channel.js';
 import { Probe } from '../../src/entities/probe.js';
-import { TemperatureAlert } from '../../src/entities/temperature-alert.js';
+import { type Severity, TemperatureAlert } from '../../src/entities/temperature-alert.js';
 import { User } from '../../src/entities/user.js';
 import { ChannelManager } from '../../src/notifications/channel-manager.js';
 import { CHANNELS } from '../../src/notifications/channels.js';
@@ -20,7 +21,7 @@ export const FIRED_AT = new Date('2026-11-21T20:59:58.000Z');
 export const secretBox = createSecretBox([{ id: 'test', key: Buffer.alloc(32, 7) }]);
 export const outbound = createOutbound({ allowPrivate: true });
 
-/** A database of its own, with one user who has a device, a probe, a session and a target alert. */
+/** A database of its own, with one user who has a device, two probes and a session. */
 export async function startWorld() {
   const database = await createTestDatabase();
   const pool = { size: 2, maxOverflow: 8, recycleSeconds: 600, prePing: false, timeoutSeconds: 10 };
@@ -63,7 +64,11 @@ async function seed(db: EntityManager) {
       startTime: new Date('2026-11-21T10:00:00.000Z'),
     }),
   );
-  const alert = await db.save(
+  return { user, deviceId, session };
+}
+
+export function addAlert({ dataSource, user, deviceId }: World): Promise<TemperatureAlert> {
+  return dataSource.manager.save(
     Object.assign(new TemperatureAlert(), {
       publicId: v7(),
       userId: user.id,
@@ -77,7 +82,6 @@ async function seed(db: EntityManager) {
       severity: 'warning',
     }),
   );
-  return { user, session, alert };
 }
 
 export function addChannel(
@@ -90,33 +94,41 @@ export function addChannel(
   return channels.create({ userId: user.id, kind, url, secret });
 }
 
-let versions = 0;
-
-/** An event of the alert and its notification to one channel, as ingest stores them. @returns the notification's id */
+/**
+ * The next event of an alert (without one: of an alert of its own, so that it waits for nothing) and its notification to
+ * one channel, as ingest stores them. @returns the notification's id
+ */
 export async function addNotification(
-  { dataSource, alert, session }: World,
+  world: World,
   channelId: string,
-  { minutes = 1440 }: { minutes?: number } = {},
+  {
+    minutes = 1440,
+    alert,
+    tier = 'warning',
+  }: { minutes?: number; alert?: TemperatureAlert; tier?: Severity } = {},
 ): Promise<string> {
+  const { dataSource, session } = world;
+  const alertId = (alert ?? (await addAlert(world))).id;
+  const key = { alertId, side: 'up', tier } as const;
+  const version = 1 + (await dataSource.manager.countBy(AlertEvent, key));
   const event = await dataSource.manager.save(
     Object.assign(new AlertEvent(), {
+      ...key,
       publicId: v7(),
-      alertId: alert.id,
       sessionId: session.id,
       kind: 'fired',
-      side: 'up',
-      tier: 'warning',
-      version: ++versions,
+      version,
       value: 203.2,
       unit: 'F',
       measuredAt: FIRED_AT,
     }),
   );
+  await dataSource.manager.save(Object.assign(new AlertState(), { ...key, phase: 'firing', version }));
   const id = v4();
   await dataSource.query(
-    `INSERT INTO notifications (id, alert_event_id, channel_id, expires_at)
-     SELECT $1, $2, id, now() + $4 * interval '1 minute' FROM notification_channels WHERE public_id = $3`,
-    [id, event.id, channelId, minutes],
+    `INSERT INTO notifications (id, alert_event_id, alert_id, channel_id, expires_at)
+     SELECT $1, $2, $5, id, now() + $4 * interval '1 minute' FROM notification_channels WHERE public_id = $3`,
+    [id, event.id, channelId, minutes, alertId],
   );
   return id;
 }

@@ -10,6 +10,7 @@ import { createOutbound } from '../../src/notifications/outbound.js';
 import { createDeliverer, type Delivery } from '../../src/worker/deliver.js';
 import { type Receiver, startReceiver } from '../notifications/receiver.js';
 import {
+  addAlert,
   addChannel,
   addNotification,
   getNotification,
@@ -71,6 +72,7 @@ describe('deliver', () => {
     expect(headers).to.include({ 'webhook-id': id });
     expect(new Webhook(secret).verify(body, headers)).to.deep.include({
       type: 'alert.fired',
+      sequence: 1,
       summary: 'Brisket done: Point is 203.2 °F, at or above 203 °F since 2026-11-21 20:59 UTC',
       reading: { value: 203.2, unit: 'F', measured_at: '2026-11-21T20:59:58.000Z' },
     });
@@ -126,7 +128,7 @@ describe('deliver', () => {
     let clock = Date.now() - 60_000;
     const deliver = deliverer({ now: () => new Date(clock) });
     for (const waitMs of [2_000, 8_000, 30_000, 120_000, 300_000, 900_000, 1_800_000, 3_600_000, 3_600_000]) {
-      expect(await deliver(id)).to.deep.equal({ retryInMs: waitMs });
+      expect(await deliver(id)).to.deep.equal({ id, inMs: waitMs });
       // The first wait is too short to be sure of on a machine that stands still at times.
       if (waitMs > 2_000) expect(await deliver(id), 'before its time').to.equal(undefined);
       await makeDue(id);
@@ -149,13 +151,13 @@ describe('deliver', () => {
   it('waits as long as a 429 asks for', async () => {
     receiver.answer = (response) => response.writeHead(429, { 'Retry-After': '90' }).end();
     const id = await addNotification(world, (await addWebhook()).id);
-    expect(await deliverer()(id)).to.deep.equal({ retryInMs: 90_000 });
+    expect(await deliverer()(id)).to.deep.equal({ id, inMs: 90_000 });
   });
 
   it('tries again when the receiver dies before its answer', async () => {
     receiver.answer = (response) => response.destroy();
     const id = await addNotification(world, (await addWebhook()).id);
-    expect(await deliverer()(id)).to.deep.equal({ retryInMs: 2_000 });
+    expect(await deliverer()(id)).to.deep.equal({ id, inMs: 2_000 });
     expect((await attempts(id))[0]).to.include({ outcome: 'failed', statusCode: null });
     expect((await row(id)).lastError).to.match(/^request to 127\.0\.0\.1:\d+ failed: network/);
   });
@@ -170,7 +172,7 @@ describe('deliver', () => {
       more();
     };
     const id = await addNotification(world, (await addWebhook()).id);
-    expect(await deliverer()(id)).to.deep.equal({ retryInMs: 2_000 });
+    expect(await deliverer()(id)).to.deep.equal({ id, inMs: 2_000 });
     expect((await row(id)).lastError).to.include('too_large');
   });
 
@@ -178,7 +180,7 @@ describe('deliver', () => {
     for (const status of [301, 302, 307, 308]) {
       receiver.answer = (response) => response.writeHead(status, { Location: `${canary.url}/` }).end();
       const id = await addNotification(world, (await addWebhook()).id);
-      expect(await deliverer()(id)).to.deep.equal({ retryInMs: 2_000 });
+      expect(await deliverer()(id)).to.deep.equal({ id, inMs: 2_000 });
       expect((await attempts(id))[0]).to.include({ outcome: 'failed', statusCode: status });
     }
     expect(canary.connections).to.equal(0);
@@ -227,7 +229,7 @@ describe('deliver', () => {
   it('tries again while the key that sealed the secret is missing', async () => {
     const id = await addNotification(world, (await addWebhook()).id);
     const other = createSecretBox([{ id: 'other', key: Buffer.alloc(32, 8) }]);
-    expect(await deliverer({ secretBox: other })(id)).to.deep.equal({ retryInMs: 2_000 });
+    expect(await deliverer({ secretBox: other })(id)).to.deep.equal({ id, inMs: 2_000 });
     expect((await row(id)).lastError).to.include('no key');
     await makeDue(id);
     await deliverer()(id);
@@ -278,13 +280,58 @@ describe('deliver', () => {
     for (const finish of open) finish();
     const retries = (await Promise.all(answers)).filter((answer) => answer !== undefined);
     expect(retries).to.have.lengthOf(8);
-    for (const { retryInMs } of retries) expect(retryInMs).to.equal(375);
+    for (const { inMs } of retries) expect(inMs).to.equal(375);
     expect(most).to.equal(2);
     for (const { id } of away) {
       await makeDue(id);
       await deliver(id);
     }
     for (const id of ids) expect(await row(id)).to.include({ status: 'delivered', attempts: 1 });
+  });
+
+  it('tells the events of an alert one after the other, whoever asks for which at once, and however often it fails', async () => {
+    const { id: channelId } = await addWebhook();
+    const alert = await addAlert(world);
+    const ids: string[] = [];
+    for (let index = 0; index < 8; index++) ids.push(await addNotification(world, channelId, { alert }));
+    const answered: { sequence: number; isOk: boolean }[] = [];
+    receiver.answer = (response, { body }) => {
+      const isOk = answered.length % 3 === 2;
+      answered.push({ sequence: sequenceOf(body), isOk });
+      if (answered.length % 3 === 1) response.destroy();
+      else response.writeHead(isOk ? 204 : 500).end();
+    };
+    const processes = [deliverer(), deliverer()];
+    const left = async () => (await Promise.all(ids.map(row))).filter(({ status }) => status === 'pending');
+    while ((await left()).length > 0) {
+      expect(answered).to.have.lengthOf.below(25);
+      await Promise.all([...ids, ...ids.toReversed()].map((id, index) => processes[index % 2]?.(id)));
+      for (const { id } of await left()) await makeDue(id);
+    }
+    expect(answered).to.deep.equal(
+      ids.flatMap((_, index) => [false, false, true].map((isOk) => ({ sequence: index + 1, isOk }))),
+    );
+  });
+
+  it('names what has waited as soon as it may go: after a success, an end for good, and what was too late', async () => {
+    const { id: channelId } = await addWebhook();
+    const alert = await addAlert(world);
+    const add = () => addNotification(world, channelId, { alert });
+    const [first, second, third, fourth] = [await add(), await add(), await add(), await add()];
+    const deliver = deliverer();
+    expect(await deliver(second), 'behind the first').to.equal(undefined);
+    expect(await deliver(first)).to.deep.equal({ id: second, inMs: 0 });
+    expect(await deliver(first), 'again, as after a crash').to.deep.equal({ id: second, inMs: 0 });
+    receiver.answer = (response) => response.writeHead(400).end();
+    expect(await deliver(second)).to.deep.equal({ id: third, inMs: 0 });
+    await world.dataSource.query(
+      "UPDATE notifications SET expires_at = now() - interval '1 second' WHERE id = $1",
+      [third],
+    );
+    expect(await deliver(third)).to.deep.equal({ id: fourth, inMs: 0 });
+    receiver.answer = (response) => response.writeHead(204).end();
+    expect(await deliver(fourth)).to.equal(undefined);
+    expect(receiver.received.map(({ body }) => sequenceOf(body))).to.deep.equal([1, 2, 4]);
   });
 
   it('lets one slow host delay no other', async () => {
@@ -306,3 +353,7 @@ describe('deliver', () => {
     await slow.close();
   });
 });
+
+function sequenceOf(body: string): number {
+  return JSON.parse(body).sequence;
+}
