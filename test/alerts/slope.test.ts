@@ -230,6 +230,25 @@ describe('the window of a rising or falling alert', () => {
     expect(thinned).to.be.greaterThan(1_000);
   });
 
+  it('counts no time from before it began', () => {
+    const changeAfter = (lastKnownSeconds: number) => {
+      const steps: [seconds: number, value: number, known: number][] = [
+        [0, 0, 0],
+        [60, 0, 60],
+        [362, 0, 0],
+        [660, 5, lastKnownSeconds],
+      ];
+      let [state] = initialStates(slope());
+      let change: number | null = null;
+      for (const [seconds, value, known] of steps) {
+        const step = { measuredAtMs: seconds * SECOND, value, knownMs: known * SECOND, isFood: false };
+        if (state) ({ state, change } = follow(slope(), state, step));
+      }
+      return change;
+    };
+    expect([changeAfter(299), changeAfter(300)]).to.deep.equal([null, 5]);
+  });
+
   it('counts what is covered also of readings that were thinned out', () => {
     const rule = slope({ windowSeconds: 3600 });
     let [state] = initialStates(rule);
