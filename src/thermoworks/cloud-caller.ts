@@ -168,7 +168,8 @@ function readAnswer(call: CloudCall, answer: HttpAnswer, now: Date): CloudAnswer
   if (status >= 200 && status < 300) {
     if (json === undefined) throw new CloudError(call, 'transient', 'not_json', { status });
     const sentAt = new Date(answer.headers.date ?? '');
-    return { body: json, sentAt: Number.isNaN(sentAt.getTime()) ? now : sentAt };
+    const year = sentAt.getUTCFullYear();
+    return { body: json, sentAt: year >= 1970 && year <= 9999 ? sentAt : now };
   }
   const kind = classifyFault(call, status, error);
   const asked = retryAfterOf(answer.headers, now);

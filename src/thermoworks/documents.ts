@@ -3,10 +3,18 @@ import { type CloudCall, CloudError } from './cloud-error.js';
 import { isRecord, parseTimestamp } from './firestore-value.js';
 import type { ProviderSettings } from './types.js';
 
+const DAY_MS = 86_400_000;
+
 /** One element of a streamed answer, with the time at which the cloud read it. */
 export interface StreamElement {
   element: Record<string, unknown>;
   readTime: Date;
+}
+
+/** One that is far from when the answer was sent is no clock to judge readings by. */
+function readTimeOf({ readTime }: Record<string, unknown>, sentAt: Date): Date {
+  const time = parseTimestamp(readTime);
+  return time && Math.abs(time.getTime() - sentAt.getTime()) <= DAY_MS ? time : sentAt;
 }
 
 /** Firestore's REST calls with a user's token: get, list, and the two that stream. */
@@ -54,10 +62,9 @@ export class Documents {
       body: JSON.stringify(body),
     });
     if (!Array.isArray(answer.body)) throw new CloudError(call, 'transient', 'no_array');
-    const elements = answer.body.filter(isRecord).map((element) => ({
-      element,
-      readTime: parseTimestamp(element.readTime) ?? answer.sentAt,
-    }));
+    const elements = answer.body
+      .filter(isRecord)
+      .map((element) => ({ element, readTime: readTimeOf(element, answer.sentAt) }));
     return { elements, readTime: elements[0]?.readTime ?? answer.sentAt };
   }
 

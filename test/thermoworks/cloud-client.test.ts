@@ -43,6 +43,7 @@ describe('cloud client', () => {
         seen.push(one);
         const answer = script(one, res);
         if (!answer) return;
+        res.setHeader('date', new Date(time).toUTCString());
         res.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
         res.end(answer.text ?? JSON.stringify(answer.json ?? {}));
       });
@@ -331,9 +332,23 @@ describe('cloud client', () => {
       expect(rejected).to.deep.equal({ document: 2 });
     });
 
-    it('take the clock of the Date header where readTime is missing', async () => {
-      script = () => ({ json: [], headers: { date: 'Fri, 20 Nov 2026 12:00:00 GMT' } });
-      expect((await query()).readTime).to.deep.equal(new Date('2026-11-20T12:00:00Z'));
+    it('take the clock of the Date header where readTime is missing or a day away', async () => {
+      const headers = { date: 'Fri, 20 Nov 2026 12:00:00 GMT' };
+      for (const json of [
+        [],
+        [{ readTime: '1969-12-31T23:59:59Z' }],
+        [{ readTime: '2026-11-21T12:00:01Z' }],
+      ]) {
+        script = () => ({ json, headers });
+        expect((await query()).readTime).to.deep.equal(new Date('2026-11-20T12:00:00Z'));
+      }
+    });
+
+    it('take our clock where the Date header is none, or of a year that nobody stores', async () => {
+      for (const date of ['soon', 'Mon, 01 Jan 1900 00:00:00 GMT', 'Sat, 13 Sep 275760 00:00:00 GMT']) {
+        script = () => ({ json: [], headers: { date } });
+        expect((await query()).readTime).to.deep.equal(new Date(time));
+      }
     });
 
     const faults: [string, Answer, string, string][] = [
