@@ -21,7 +21,16 @@ export interface Limit {
   rearming: { difference: number; ms: number } | null;
 }
 
+const known = new WeakMap<AlertRule, Limit[]>();
+
+/** Worked out once for each rule object. */
 export function limitsOf(rule: AlertRule): Limit[] {
+  const limits = known.get(rule) ?? readLimits(rule);
+  known.set(rule, limits);
+  return limits;
+}
+
+function readLimits(rule: AlertRule): Limit[] {
   const limit = (side: AlertSide, tier: Severity, value: number | null): Limit[] =>
     value === null
       ? []

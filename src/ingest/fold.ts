@@ -1,9 +1,10 @@
 import { evaluate, rearm } from '../alerts/evaluate.js';
 import type { Observation } from '../readings/observation.js';
 import { FLAG, storedCondition, UNTRUSTED } from '../readings/sample.js';
-import { reduceDevice } from '../sessions/detection.js';
+import { closeDraft, openDraft, step } from '../sessions/detection.js';
+import type { Draft } from '../sessions/draft.js';
 import { effectiveRole } from '../sessions/roles.js';
-import { addReading, countsIn } from '../sessions/roll-up.js';
+import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
 import { gapBefore } from './gap.js';
 import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeState } from './types.js';
@@ -11,12 +12,13 @@ import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeState } from '
 const MIN_LEARNED_SECONDS = 1;
 const MAX_LEARNED_SECONDS = 24 * 3600;
 
-/** Where the fold stands between two inputs. Maps are this run's own copies: the caller's world is never changed. */
+/** Where the fold stands between two inputs. All but `world` is this run's own: the caller's world is never changed. */
 interface Progress {
   world: IngestWorld;
+  draft: Draft;
+  rollUps: RollUps;
   probes: Map<number, ProbeState>;
   alerts: Map<number, AlertInstance[]>;
-  sessionEvents: FoldResult['sessionEvents'];
   transitions: FoldResult['transitions'];
   gaps: FoldResult['gaps'];
 }
@@ -31,9 +33,10 @@ interface Progress {
 export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => string): FoldResult {
   const progress: Progress = {
     world,
+    draft: openDraft(world.sessions),
+    rollUps: new RollUps(),
     probes: new Map(world.probes),
     alerts: new Map(world.alerts),
-    sessionEvents: [],
     transitions: [],
     gaps: [],
   };
@@ -41,8 +44,9 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
     if ('nowMs' in input) detect(progress, input, newId);
     else observe(progress, input, newId);
   }
-  const { probes, alerts, sessionEvents, transitions, gaps } = progress;
-  return { world: { ...progress.world, probes, alerts }, sessionEvents, transitions, gaps };
+  const { draft, probes, alerts, transitions, gaps } = progress;
+  const sessions = closeDraft(draft, world.sessions);
+  return { world: { ...world, sessions, probes, alerts }, sessionEvents: draft.events, transitions, gaps };
 }
 
 function observe(progress: Progress, observation: Exclude<Input, Moment>, newId: () => string): void {
@@ -66,7 +70,8 @@ function observe(progress: Progress, observation: Exclude<Input, Moment>, newId:
         alert(progress, { ...observation, hundredths: null, measuredAtMs: conditionMs }, intervalMs);
     }
   }
-  if (observation.hundredths !== null && trusted) rollUp(progress, observation);
+  if (observation.hundredths !== null && trusted)
+    progress.draft.sessions = progress.rollUps.add(progress.draft.sessions, observation);
 }
 
 /** What a probe showed instead of a value is news only after all that is known of it, so that a repeated job is none. */
@@ -124,14 +129,12 @@ function expectedIntervalMs(world: IngestWorld, probe: ProbeState): number | nul
 
 /** Session detection; a probe that came into a new session gets its one-shot alerts armed again. */
 function detect(progress: Progress, input: Input, newId: () => string): void {
-  const before = progress.world.sessions;
-  const { world: after, events } = reduceDevice(before, input, newId);
-  if (after === before) return;
-  progress.world = { ...progress.world, sessions: after };
-  if (events.length === 0) return;
-  progress.sessionEvents.push(...events);
-  const known = new Set(before.sessions.flatMap(memberships));
-  for (const session of after.sessions) {
+  const { draft } = progress;
+  const [before, eventsBefore] = [draft.sessions, draft.events.length];
+  step(draft, input, newId);
+  if (draft.events.length === eventsBefore) return;
+  const known = new Set(before.flatMap(memberships));
+  for (const session of draft.sessions) {
     for (const { probeId } of session.members) {
       if (!known.has(`${session.publicId} ${probeId}`)) rearmProbe(progress, probeId);
     }
@@ -166,8 +169,8 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
   progress.alerts.set(probeId, next);
 }
 
-function runningSession({ world }: Progress, probeId: number): Session | undefined {
-  return world.sessions.sessions.find(
+function runningSession({ draft }: Progress, probeId: number): Session | undefined {
+  return draft.sessions.find(
     ({ status, members }) => status === 'active' && members.some((member) => member.probeId === probeId),
   );
 }
@@ -178,14 +181,4 @@ function isFood({ world }: Progress, probeId: number, running: Session | undefin
   const member = running?.members.find((one) => one.probeId === probeId);
   const probe = device.probes.find(({ id }) => id === probeId);
   return (member?.role ?? (probe && effectiveRole(device, probe))) === 'food';
-}
-
-/** Adds the reading to every session that covers it, running or ended. */
-function rollUp(progress: Progress, observation: Observation): void {
-  const { sessions } = progress.world.sessions;
-  if (!sessions.some((session) => !session.rebuild && countsIn(session, observation))) return;
-  const next = sessions.map((session) =>
-    !session.rebuild && countsIn(session, observation) ? addReading(session, observation) : session,
-  );
-  progress.world = { ...progress.world, sessions: { ...progress.world.sessions, sessions: next } };
 }

@@ -31,8 +31,9 @@ export function gather(jobs: readonly ReadingsJob[], moments: readonly DeviceMom
   const pollOf = new Map<number, PollFacts>();
   let conflicts = 0;
   let fromMs = moments.reduce((least, { nowMs }) => Math.min(least, nowMs), Number.POSITIVE_INFINITY);
-  const parts = jobs.flatMap(({ probes, ...poll }) => probes.map((part) => ({ ...part, poll })));
-  for (const { device, probe, samples: list, poll } of parts) {
+  const parts = jobs.flatMap((poll) => poll.probes.map((part) => ({ part, poll })));
+  for (const { part, poll } of parts) {
+    const { device, probe, samples: list } = part;
     const known = samples.get(probe) ?? new Map<number, JobSample>();
     samples.set(probe, known);
     deviceOf.set(probe, device);
@@ -78,7 +79,7 @@ export function toReadings(
     if (!probe) unknownProbe += byTime.size;
     else {
       let known: Pick<ProbeState, 'lastMs' | 'lastHundredths' | 'lastUnit'> = probe;
-      for (const sample of [...byTime.values()].sort((a, b) => a[0] - b[0])) {
+      for (const sample of byTime.size === 1 ? byTime.values() : sortedByTime(byTime)) {
         const [measuredAtMs, value, unit, flags] = sample;
         if (typeof value === 'string' || isGuessedAgain(sample, known)) continue;
         if (measuredAtMs > (known.lastMs ?? 0) && !(flags & FLAG.skewed))
@@ -91,6 +92,20 @@ export function toReadings(
   return { readings, unknownProbe };
 }
 
+/**
+ * Whether every value of the batch became a reading newer than all that its probe has stored. (But for those of a clock
+ * that runs ahead, which no high-water mark tells of.)
+ */
+export function areAllNew({ samples }: Batch, readings: readonly NewReading[]): boolean {
+  let values = 0;
+  for (const byTime of samples.values())
+    for (const sample of byTime.values()) if (!isAbsence(sample)) values += 1;
+  return readings.length === values && readings.every(({ flags }) => (flags & FLAG.late) === 0);
+}
+
+const sortedByTime = (byTime: ReadonlyMap<number, JobSample>): JobSample[] =>
+  [...byTime.values()].sort((a, b) => a[0] - b[0]);
+
 /** A time that had to be guessed is no identity: two polls of one measurement, queued behind each other, guess two. */
 function isGuessedAgain(
   [measuredAtMs, value, unit, flags]: JobSample,
@@ -102,17 +117,19 @@ function isGuessedAgain(
 
 /**
  * What the fold of each device (`devices.id`) sees: what was new, and absences, by time and then by probe; a moment last.
+ * @param fresh keys, or that all of them are
  */
-export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string>): Map<number, Input[]> {
+export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string> | 'all'): Map<number, Input[]> {
   const inputs = new Map<number, Input[]>(batch.deviceRows.map((device) => [device, []]));
   for (const [probeId, byTime] of batch.samples) {
     const ofDevice = inputs.get(batch.deviceOf.get(probeId) ?? 0);
     const poll = batch.pollOf.get(probeId) ?? NO_POLL;
     for (const [measuredAtMs, value, unit, flags] of byTime.values()) {
-      const base = { probeId, measuredAtMs, unit, flags, poll };
-      if (typeof value === 'string') ofDevice?.push({ ...base, hundredths: null, condition: value });
-      else if (fresh.has(readingKey(probeId, measuredAtMs))) {
-        ofDevice?.push({ ...base, hundredths: toHundredths(value), condition: 'ok' });
+      if (typeof value === 'string')
+        ofDevice?.push({ probeId, measuredAtMs, hundredths: null, unit, flags, condition: value, poll });
+      else if (fresh === 'all' || fresh.has(readingKey(probeId, measuredAtMs))) {
+        const hundredths = toHundredths(value);
+        ofDevice?.push({ probeId, measuredAtMs, hundredths, unit, flags, condition: 'ok', poll });
       }
     }
   }

@@ -1,11 +1,13 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { insertEvents, saveStates } from '../alerts/alert-store.js';
+import { sqlStateOf } from '../errors.js';
 import type { ReadingsJob } from '../queues/jobs.js';
 import {
   countConflicts,
   ensurePartitions,
   insertNewReadings,
+  insertReadings,
   type NewReading,
 } from '../readings/reading-store.js';
 import type { Unit } from '../readings/sample.js';
@@ -13,7 +15,15 @@ import { rebuildSessions } from '../sessions/rebuild.js';
 import { saveSessions } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
-import { type Batch, type DeviceMoment, gather, inputsByDevice, keyOf, toReadings } from './gather.js';
+import {
+  areAllNew,
+  type Batch,
+  type DeviceMoment,
+  gather,
+  inputsByDevice,
+  keyOf,
+  toReadings,
+} from './gather.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
 
@@ -47,56 +57,81 @@ export type Ingest = (
  * statements that does not depend on how many readings there are. Running it again changes nothing.
  */
 export function createIngest({ dataSource }: { dataSource: DataSource }): Ingest {
-  const months = new Set<string>();
+  const days = new Set<number>();
   return async (jobs, moments = []) => {
     const batch = gather(jobs, moments);
-    await makePartitions(dataSource.manager, batch, months);
-    return dataSource.transaction(async (tx) => {
-      await lockDevices(tx, batch.deviceRows);
-      const worlds = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
-      const { readings, unknownProbe } = toReadings(batch, worlds);
-      const fresh = await insertNewReadings(tx, readings);
-      const repeated = readings.filter((reading) => !fresh.has(keyOf(reading)));
-      const conflicts = batch.conflicts + (await countConflicts(tx, repeated));
-
-      const inputs = inputsByDevice(batch, fresh);
-      const folded = [...worlds].map(([device, before]) => ({
-        before,
-        ...fold(before, inputs.get(device) ?? [], uuidv7),
-      }));
-      const notificationIds = await store(tx, folded, batch.moments);
-      return {
-        stored: readings.filter((reading) => fresh.has(keyOf(reading))),
-        conflicts,
-        unknownProbe,
-        notificationIds,
-        transitions: folded.flatMap(named),
-        sessionEvents: folded.flatMap(({ sessionEvents }) => sessionEvents),
-      };
+    await makePartitions(dataSource.manager, batch, days);
+    const commit = (isCareful: boolean) =>
+      dataSource.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7 }));
+    return commit(false).catch((error: unknown) => {
+      if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
+      return commit(true);
     });
   };
 }
 
+const UNIQUE_VIOLATION = '23505';
+
+async function work(
+  tx: EntityManager,
+  batch: Batch,
+  { isCareful, newId }: { isCareful: boolean; newId: () => string },
+): Promise<IngestOutcome> {
+  await lockDevices(tx, batch.deviceRows);
+  const worlds = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  const { readings, unknownProbe } = toReadings(batch, worlds);
+  const { fresh, stored, conflicts } =
+    !isCareful && areAllNew(batch, readings)
+      ? await insertAll(tx, readings)
+      : await insertFresh(tx, readings);
+  const inputs = inputsByDevice(batch, fresh);
+  const folded = [...worlds].map(([device, before]) => ({
+    before,
+    ...fold(before, inputs.get(device) ?? [], newId),
+  }));
+  const notificationIds = await store(tx, folded, batch.moments);
+  return {
+    stored,
+    conflicts: batch.conflicts + conflicts,
+    unknownProbe,
+    notificationIds,
+    transitions: folded.flatMap(named),
+    sessionEvents: folded.flatMap(({ sessionEvents }) => sessionEvents),
+  };
+}
+
+async function insertAll(tx: EntityManager, readings: NewReading[]) {
+  await insertReadings(tx, readings);
+  return { fresh: 'all' as const, stored: readings, conflicts: 0 };
+}
+
+async function insertFresh(tx: EntityManager, readings: NewReading[]) {
+  const fresh = await insertNewReadings(tx, readings);
+  const repeated = readings.filter((reading) => !fresh.has(keyOf(reading)));
+  const stored = readings.filter((reading) => fresh.has(keyOf(reading)));
+  return { fresh, stored, conflicts: await countConflicts(tx, repeated) };
+}
+
+const DAY_MS = 24 * 3_600_000;
+
 type Folded = FoldResult & { before: IngestWorld };
 
 /**
- * Partitions that this process has seen are not asked for again. Before the transaction: its end must not undo them, or
+ * Partitions of days that this process has seen are not asked for again. Before the transaction: its end must not undo them, or
  * the next readings of that month would go to the default partition.
  */
-async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<string>): Promise<void> {
-  const needed = new Map<string, number>();
+async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<number>): Promise<void> {
+  const needed = new Set<number>();
   for (const byTime of samples.values()) {
     for (const ms of byTime.keys()) {
-      const month = new Date(ms).toISOString().slice(0, -17); // -DDTHH:MM:SS.mmmZ
-      if (!seen.has(month)) needed.set(month, ms);
+      const day = Math.floor(ms / DAY_MS);
+      if (!seen.has(day)) needed.add(day);
     }
   }
   if (needed.size === 0) return;
-  await ensurePartitions(
-    db,
-    [...needed.values()].map((ms) => ({ fromMs: ms, toMs: ms })),
-  );
-  for (const month of needed.keys()) seen.add(month);
+  const stretches = [...needed].map((day) => ({ fromMs: day * DAY_MS, toMs: day * DAY_MS }));
+  await ensurePartitions(db, stretches);
+  for (const day of needed) seen.add(day);
 }
 
 /** One statement per table, for what changed. */

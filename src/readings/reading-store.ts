@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
+import { arrayOf, epochMs } from '../array-literal.js';
 import type { Observation } from './observation.js';
 import { toHundredths, type Unit } from './sample.js';
 
@@ -12,9 +13,9 @@ export interface NewReading {
   flags: number;
 }
 
-const MS_TO_TIME = "timestamptz 'epoch' + make_interval(secs => ms / 1000.0)";
-const TIME_TO_MS = '(extract(epoch FROM measured_at) * 1000)::bigint';
-const keyRow = z.object({ probe_id: z.number(), ms: z.coerce.number() });
+const MS_TO_TIME = 'to_timestamp(ms / 1000)';
+const TIME_TO_MS = epochMs('measured_at');
+const keyRow = z.object({ probe_id: z.number(), ms: z.number() });
 const valueRow = keyRow.extend({ value: z.number(), unit: z.enum(['F', 'C', 'H']), flags: z.number() });
 const spanRow = valueRow.extend({ span: z.number() });
 
@@ -31,22 +32,8 @@ export async function insertNewReadings(
   readings: readonly NewReading[],
 ): Promise<Set<string>> {
   if (readings.length === 0) return new Set();
-  const sorted = readings.toSorted((a, b) => a.probeId - b.probeId || a.measuredAtMs - b.measuredAtMs);
-  const rows: unknown = await tx.query(
-    `INSERT INTO readings (probe_id, measured_at, value, unit, flags)
-     SELECT probe_id, ${MS_TO_TIME}, value, unit, flags
-     FROM unnest($1::integer[], $2::bigint[], $3::real[], $4::char(1)[], $5::smallint[])
-       AS new (probe_id, ms, value, unit, flags)
-     ON CONFLICT DO NOTHING
-     RETURNING probe_id, ${TIME_TO_MS} AS ms`,
-    [
-      sorted.map(({ probeId }) => probeId),
-      sorted.map(({ measuredAtMs }) => measuredAtMs),
-      sorted.map(({ value }) => value),
-      sorted.map(({ unit }) => unit),
-      sorted.map(({ flags }) => flags),
-    ],
-  );
+  const returning = `ON CONFLICT DO NOTHING RETURNING probe_id, ${TIME_TO_MS} AS ms`;
+  const rows: unknown = await tx.query(`${INSERT} ${returning}`, columnsOf(readings));
   return new Set(
     z
       .array(keyRow)
@@ -55,13 +42,37 @@ export async function insertNewReadings(
   );
 }
 
+/**
+ * Stores readings of which none should be there yet: faster, since nothing is looked up or told. One statement.
+ * @throws a unique violation when one is there after all; then nothing of the transaction holds
+ */
+export async function insertReadings(tx: EntityManager, readings: readonly NewReading[]): Promise<void> {
+  await tx.query(INSERT, columnsOf(readings));
+}
+
+const INSERT = `INSERT INTO readings (probe_id, measured_at, value, unit, flags)
+  SELECT probe_id, ${MS_TO_TIME}, value, unit, flags
+  FROM unnest($1::integer[], $2::float8[], $3::real[], $4::char(1)[], $5::smallint[])
+    AS new (probe_id, ms, value, unit, flags)`;
+
+function columnsOf(readings: readonly NewReading[]): string[] {
+  const sorted = readings.toSorted((a, b) => a.probeId - b.probeId || a.measuredAtMs - b.measuredAtMs);
+  return [
+    arrayOf(sorted.map(({ probeId }) => probeId)),
+    arrayOf(sorted.map(({ measuredAtMs }) => measuredAtMs)),
+    arrayOf(sorted.map(({ value }) => value)),
+    arrayOf(sorted.map(({ unit }) => unit)),
+    arrayOf(sorted.map(({ flags }) => flags)),
+  ];
+}
+
 /** How many of these keys are stored with another value than the one given (the first is kept). */
 export async function countConflicts(tx: EntityManager, readings: readonly NewReading[]): Promise<number> {
   if (readings.length === 0) return 0;
   const rows: unknown = await tx.query(
     `SELECT probe_id, ${TIME_TO_MS} AS ms, value, unit, flags
      FROM readings JOIN (
-       SELECT probe_id, ${MS_TO_TIME} AS measured_at FROM unnest($1::integer[], $2::bigint[]) AS wanted (probe_id, ms)
+       SELECT probe_id, ${MS_TO_TIME} AS measured_at FROM unnest($1::integer[], $2::float8[]) AS wanted (probe_id, ms)
      ) AS wanted USING (probe_id, measured_at)`,
     [readings.map(({ probeId }) => probeId), readings.map(({ measuredAtMs }) => measuredAtMs)],
   );

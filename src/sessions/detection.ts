@@ -2,7 +2,17 @@ import type { Observation } from '../readings/observation.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
 import { addHeat, cool, isBelowEndLimit, isCooled } from './cooling.js';
 import type { DetectionState, ProbeTrack } from './detection-state.js';
-import { type Draft, finish, hasMember, isOpen, mapProbes, put, replace, runningIn } from './draft.js';
+import {
+  type Draft,
+  finish,
+  hasMember,
+  isOpen,
+  mapProbes,
+  put,
+  replace,
+  runningIn,
+  setTrack,
+} from './draft.js';
 import {
   baselineOf,
   disarmed,
@@ -46,15 +56,29 @@ export function reduceDevice(
   input: Observation | Moment,
   newId: () => string,
 ): { world: DeviceWorld; events: SessionEvent[] } {
-  const { device, detection, sessions } = world;
-  const draft: Draft = { device, probes: detection.probes, cook: detection.cook, sessions, events: [] };
+  const draft = openDraft(world);
+  step(draft, input, newId);
+  return { world: closeDraft(draft, world), events: draft.events };
+}
+
+/** The world opened for many inputs in a row. */
+export function openDraft({ device, detection, sessions }: DeviceWorld): Draft {
+  const { probes, cook } = detection;
+  return { device, probes, ownsProbes: false, cook, sessions, events: [] };
+}
+
+/** {@link reduceDevice} in place. */
+export function step(draft: Draft, input: Observation | Moment, newId: () => string): void {
   adopt(draft);
   if ('nowMs' in input) advance(draft, input.nowMs);
   else observe(draft, input, newId);
-  const { probes, cook, events } = draft;
-  const isSame = probes === detection.probes && cook === detection.cook && draft.sessions === sessions;
-  if (isSame) return { world, events };
-  return { world: { device, detection: { probes, cook }, sessions: draft.sessions }, events };
+}
+
+/** @returns `world`, which the draft was opened from, if nothing changed */
+export function closeDraft({ device, probes, cook, sessions }: Draft, world: DeviceWorld): DeviceWorld {
+  const { detection } = world;
+  const isSame = probes === detection.probes && cook === detection.cook && sessions === world.sessions;
+  return isSame ? world : { device, detection: { probes, cook }, sessions };
 }
 
 /** The earliest time by the cloud's clock at which a {@link Moment} changes something; null: it cannot. */
@@ -97,7 +121,7 @@ function observe(draft: Draft, observation: Observation, newId: () => string): v
   advance(draft, atMs - 1); // what arrives at the last moment is in time
   const before = draft.probes[probeId];
   if (hundredths === null) {
-    draft.probes = { ...draft.probes, [probeId]: withoutValue(before, atMs) };
+    setTrack(draft, probeId, withoutValue(before, atMs));
     resume(draft, probeId, atMs);
     return;
   }
@@ -107,7 +131,7 @@ function observe(draft: Draft, observation: Observation, newId: () => string): v
   const running = runningIn(draft);
   const gapMs = running ? atMs - latestMs(running, draft.probes, 'lastMs') : 0;
   const track = withValue(before, atMs, value, !running);
-  draft.probes = { ...draft.probes, [probeId]: track };
+  setTrack(draft, probeId, track);
   const sight: Sight = { probe, atMs, value, before, track };
   if (running) follow(draft, sight, gapMs);
   else if (startsCook(draft.device, sight)) start(draft, sight, newId());
@@ -188,8 +212,9 @@ function follow(draft: Draft, sight: Sight, gapMs: number): void {
   const member = session?.members.find(({ probeId }) => probeId === probe.id);
   const { cook } = draft;
   if (!session || !member || !cook) return;
-  const heat = member.role === 'pit' ? { [probe.id]: addHeat(cook.pits[probe.id], before, track) } : {};
-  const seen = { ...cook, peak: Math.max(cook.peak, value), pits: { ...cook.pits, ...heat } };
+  const hot = value > cook.peak ? { ...cook, peak: value } : cook;
+  const heat = member.role === 'pit' && addHeat(cook.pits[probe.id], before, track);
+  const seen = heat ? { ...hot, pits: { ...cook.pits, [probe.id]: heat } } : hot;
   draft.cook = cool(seen, draft.probes, member, { atMs, value, gapMs });
   if (session.sessionType === 'auto' && isCooled(draft.cook, atMs)) finish(draft, session, 'cooled', atMs);
 }

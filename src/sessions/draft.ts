@@ -1,6 +1,6 @@
 import type { EndReason } from '../entities/grilling-session.js';
 import { lastHighMs } from './cooling.js';
-import type { CookTrack, ProbeTrack, ProbeTracks } from './detection-state.js';
+import type { CookTrack, ProbeTrack } from './detection-state.js';
 import { disarmed } from './probe-track.js';
 import { latestMs } from './timers.js';
 import type { DeviceFacts, Session, SessionEvent } from './types.js';
@@ -8,10 +8,12 @@ import type { DeviceFacts, Session, SessionEvent } from './types.js';
 const SHORTEST_MS = 20 * 60_000;
 const LOWEST_PEAK = 4500;
 
-/** A device's world while one input is worked in: parts are replaced, never changed. */
+/** A device's world while inputs are worked in: parts of the world that it came from are replaced, never changed. */
 export interface Draft {
   readonly device: DeviceFacts;
-  probes: ProbeTracks;
+  probes: Record<string, ProbeTrack>;
+  /** `probes` is a copy of its own. */
+  ownsProbes: boolean;
   cook: CookTrack | undefined;
   sessions: Session[];
   readonly events: SessionEvent[];
@@ -38,8 +40,15 @@ export function put(draft: Draft, session: Session, kind: SessionEvent['kind'], 
   return session;
 }
 
+export function setTrack(draft: Draft, probeId: number, track: ProbeTrack): void {
+  if (!draft.ownsProbes) draft.probes = { ...draft.probes };
+  draft.ownsProbes = true;
+  draft.probes[probeId] = track;
+}
+
 export function mapProbes(draft: Draft, change: (track: ProbeTrack) => ProbeTrack): void {
   draft.probes = Object.fromEntries(Object.entries(draft.probes).map(([id, track]) => [id, change(track)]));
+  draft.ownsProbes = true;
 }
 
 /** A session that ends by itself at `atMs`; the end on record is earlier. Returns it. */

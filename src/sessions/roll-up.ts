@@ -57,12 +57,37 @@ export function countsIn(session: Session, observation: Observation): observatio
  * session waits to be rebuilt. The caller sees to it that a reading comes once.
  */
 export function addReading(session: Session, observation: Observation): Session {
-  if (session.rebuild || !countsIn(session, observation)) return session;
-  const { probeId, measuredAtMs, unit } = observation;
-  const hundredths = convertHundredths(observation.hundredths, unit, session.temperatureUnit);
-  const stats = new Map(session.stats);
-  stats.set(probeId, addToStats(stats.get(probeId), { measuredAtMs, hundredths }));
-  return { ...session, stats, lastReadingMs: Math.max(session.lastReadingMs ?? measuredAtMs, measuredAtMs) };
+  return new RollUps().add([session], observation)[0] ?? session;
+}
+
+/** Adds many readings in a row to sessions: the first copies a session, the next ones are added to that copy. */
+export class RollUps {
+  private readonly copies = new WeakMap<Session, Map<number, ProbeStats>>();
+
+  /** The sessions with the reading added to every one, running or ended, that covers it. */
+  add(sessions: Session[], observation: Observation): Session[] {
+    let added = sessions;
+    for (let index = 0; index < sessions.length; index++) {
+      const session = sessions[index];
+      if (!session || session.rebuild || !countsIn(session, observation)) continue;
+      const { probeId, measuredAtMs, unit } = observation;
+      const { copy, stats } = this.copyOf(session);
+      const hundredths = convertHundredths(observation.hundredths, unit, session.temperatureUnit);
+      stats.set(probeId, addToStats(stats.get(probeId), { measuredAtMs, hundredths }));
+      copy.lastReadingMs = Math.max(session.lastReadingMs ?? measuredAtMs, measuredAtMs);
+      if (copy !== session) added = added.with(index, copy);
+    }
+    return added;
+  }
+
+  private copyOf(session: Session): { copy: Session; stats: Map<number, ProbeStats> } {
+    const own = this.copies.get(session);
+    if (own) return { copy: session, stats: own };
+    const stats = new Map(session.stats);
+    const copy = { ...session, stats };
+    this.copies.set(copy, stats);
+    return { copy, stats };
+  }
 }
 
 /**

@@ -13,8 +13,9 @@ export interface Timer {
 
 /** When a member last showed a value (`validMs`) or was heard of at all (`lastMs`); at least the session's start. */
 export function latestMs(session: Session, probes: ProbeTracks, which: 'validMs' | 'lastMs'): number {
-  const times = session.members.map(({ probeId }) => probes[probeId]?.[which] ?? session.startMs);
-  return Math.max(session.startMs, ...times);
+  let latest = session.startMs;
+  for (const { probeId } of session.members) latest = Math.max(latest, probes[probeId]?.[which] ?? latest);
+  return latest;
 }
 
 /** Since when no member has shown a value (members that were never seen aside); null while one does. */
