@@ -47,7 +47,7 @@ describe('the cloud at its worst', function () {
   };
   /** The other two are polled, get their rows and are well; or the sibling as `sibling` says. */
   const expectOthers = async (sibling?: Partial<AccountRow>) => {
-    stage.pass(30);
+    stage.pass(10);
     const before = (await stage.stored('stranger')).length;
     const counts = await stage.counted(() => stage.tick('sibling', 'stranger'));
     await expectWell('stranger');

@@ -319,7 +319,6 @@ const LISTS: Row[] = [
   }),
 ];
 
-const DENIED = 'Missing or insufficient permissions.';
 const TWO_WAYS = { 'devices 200': 1, 'channels 403': 1, 'channel_list 403': 1 };
 const AUTH: Row[] = [
   row('401 mid-poll: refreshed once, repeated once', route('batchGet', { status: 401, times: 1 }), {
@@ -343,12 +342,17 @@ const AUTH: Row[] = [
   ),
   row(
     '403 on everything',
-    route('*', { status: 403, message: DENIED }),
+    route('*', { status: 403, message: 'Missing or insufficient permissions.' }),
     failed('forbidden', 'devices', 'PERMISSION_DENIED', { 'devices 403': 1 }),
   ),
   row(
     '403 on every channel',
-    all(...['batchGet', 'list', 'channel'].map((name) => route(name, { status: 403, message: DENIED }))),
+    // The first channel at once: the poll waits for the other three all the same.
+    all(
+      ...['batchGet', 'list'].map((name) => route(name, { status: 403 })),
+      route('channel', { status: 403, times: 1 }),
+      route('channel', { status: 403, delay_ms: 100 }),
+    ),
     failed('forbidden', 'channel', 'PERMISSION_DENIED', { ...TWO_WAYS, 'channel 403': 4 }),
   ),
 ];
