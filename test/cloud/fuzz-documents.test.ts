@@ -3,7 +3,7 @@ import { fuzzDocuments } from './fuzz-documents.js';
 
 describe('documents with a few places changed', () => {
   it('break nothing, and are no reason not to store others', async () => {
-    const seed = Date.now() % 2 ** 31;
+    const seed = 20_261_120;
     const { read, siblings, others } = await fuzzDocuments({ documents: 10_000, seed });
     // Most are still documents, and what they show is stored like anything else.
     expect(read).to.be.greaterThan(5_000);
