@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { CloudError } from '../thermoworks/cloud-error.js';
 import type { Tokens } from '../thermoworks/types.js';
-import { isOutage } from '../worker/outage.js';
+import { insist } from '../worker/outage.js';
 import { type LeasedAccount, tokenOwner } from './credential-manager.js';
 import type { SecretBox } from './secret-box.js';
 
@@ -12,8 +12,8 @@ const LEASE_SECONDS = 20;
 const STORE_SECONDS = 5;
 const SHORTEST_ASK_MS = 1_000;
 const POLL_LEASE_MS = 100;
+/** The cloud may have ended the token before: what it gave instead is not let go while the database is away. */
 const INSIST_FOR_MS = 120_000;
-const STORE_AGAIN_MS = 500;
 
 const tokenRow = z.object({
   access_token: z.string().nullable(),
@@ -83,7 +83,7 @@ export function createAccessTokens({
     try {
       const tokens = await askCurrentThenPrevious(account, row, leaseEnds - STORE_SECONDS * 1000);
       if (tokens.uid !== account.uid) throw new CloudError('refresh', 'rejected', 'answer for another user');
-      await insist(() => storeTokens(dataSource, account, row, tokens, box));
+      await insist(() => storeTokens(dataSource, account, row, tokens, box), INSIST_FOR_MS);
       onRefresh('refreshed');
       return tokens.accessToken;
     } catch (error) {
@@ -153,18 +153,6 @@ async function readTokens(dataSource: DataSource, id: number): Promise<TokenRow>
   const [row] = z.array(tokenRow).parse(rows);
   if (!row) throw new CloudError('refresh', 'no_account', 'unlinked');
   return row;
-}
-
-/** The cloud may have ended the token before: what it gave instead is not let go while the database is away. */
-async function insist(work: () => Promise<void>): Promise<void> {
-  for (const until = performance.now() + INSIST_FOR_MS; ; ) {
-    try {
-      return await work();
-    } catch (error) {
-      if (performance.now() > until || !isOutage(error)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, STORE_AGAIN_MS));
-    }
-  }
 }
 
 async function takeLease(dataSource: DataSource, id: number, version: number): Promise<boolean> {

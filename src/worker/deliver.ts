@@ -11,6 +11,7 @@ import { createMessage } from '../notifications/message.js';
 import { type Attempt, type Claimed, NotificationManager } from '../notifications/notification-manager.js';
 import type { Outbound } from '../notifications/outbound.js';
 import { nextWaitMs } from '../notifications/schedule.js';
+import { insist } from './outage.js';
 
 /** How one attempt ended, for metrics and for whoever watches. */
 export interface Delivery extends Attempt {
@@ -46,6 +47,9 @@ interface Uses {
   onDelivery?: (delivery: Delivery) => void;
 }
 
+/** An answer that is not written down is asked for again. About as long as the claim: after it another may send. */
+const INSIST_FOR_MS = 10_000;
+
 /** No database connection is held while a notification waits for its turn or is sent. */
 export function createDeliverer(uses: Uses): Deliverer {
   const { dataSource, random = Math.random, limitPerHost = 2, onDelivery } = uses;
@@ -77,9 +81,9 @@ export function createDeliverer(uses: Uses): Deliverer {
     const retries = failure?.fate === 'retry';
     const waitMs = retries ? nextWaitMs(attempts + 1, random(), failure.retryAfterMs) : null;
     const next = { waitMs, disable: failure?.fate === 'gone' };
-    const status = await (failure
-      ? notifications.markFailed(id, attempt, next)
-      : notifications.markDelivered(id, attempt));
+    const end = () =>
+      failure ? notifications.markFailed(id, attempt, next) : notifications.markDelivered(id, attempt);
+    const status = await insist(end, INSIST_FOR_MS);
     onDelivery?.({ ...attempt, notificationId: id, kind: channel.kind, status });
     return status === 'pending' && waitMs !== null ? { id, inMs: waitMs } : after(id);
   };

@@ -17,3 +17,17 @@ export function isOutage(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return NETWORK.test(`${code} ${messageOf(error)}`) || CONNECTION.test(messageOf(error));
 }
+
+const AGAIN_MS = 500;
+
+/** For what must not be forgotten: runs it again, for so long, while our own database is away. @throws what `work` throws */
+export async function insist<T>(work: () => Promise<T>, forMs: number): Promise<T> {
+  for (const until = performance.now() + forMs; ; ) {
+    try {
+      return await work();
+    } catch (error) {
+      if (performance.now() > until || !isOutage(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+}

@@ -250,6 +250,29 @@ describe('deliver', () => {
     expect(await row(id)).to.include({ status: 'delivered', attempts: 1 });
   });
 
+  it('writes down what was delivered though the connection is lost at it, and sends nothing twice', async () => {
+    const id = await addNotification(world, (await addWebhook()).id);
+    const other = world.dataSource.createQueryRunner();
+    await other.startTransaction();
+    receiver.answer = (response) =>
+      void other
+        .query('SELECT FROM notifications WHERE id = $1 FOR UPDATE', [id])
+        .then(() => response.writeHead(204).end());
+    const delivered = deliverer()(id);
+    await waitFor(async () => {
+      const ended = await world.dataSource.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return ended.length > 0;
+    });
+    await other.rollbackTransaction();
+    await other.release();
+    expect(await delivered).to.equal(undefined);
+    expect(await row(id)).to.include({ status: 'delivered', attempts: 1 });
+    expect(receiver.received).to.have.lengthOf(1);
+  });
+
   it('sends two at once to a host, holds no connection meanwhile, and sends the rest away', async () => {
     let [active, most] = [0, 0];
     const open: (() => void)[] = [];
