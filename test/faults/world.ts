@@ -15,10 +15,12 @@ import { at, type Cloud, openCloud } from '../simulator/cloud.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { type Supervised, supervise } from './processes.js';
 import { type Swings, startSwings } from './swings.js';
+import { addUserOf, watchLeases } from './witness.js';
 
 export interface WorldOptions {
   /** Cloud accounts, each with one user, one channel, and an alert that fires and resolves all the time. */
   accounts?: number;
+  /** Of each account; the third of each is one that shows no history: what a killed poller read of it can be gone. */
   devices?: number;
   /** How fast the cloud's clock runs. */
   speed?: number;
@@ -36,7 +38,7 @@ export interface WorldOptions {
 export interface World {
   cloud: Cloud;
   receiver: Receiver;
-  proxies: { postgres: TcpProxy; redis: TcpProxy; cloud: TcpProxy };
+  proxies: { postgres: TcpProxy; redis: TcpProxy; cloud: TcpProxy; receiver: TcpProxy };
   /** Direct, past the proxy and past our processes; for SQL of the test. */
   db: DataSource;
   redis: ServerOfOurs;
@@ -47,6 +49,8 @@ export interface World {
   swings: Swings;
   /** Kills of ours so far that hit a process, for the allowance of duplicates; `kill` counts by itself. */
   kills: number;
+  /** Those of them that are proven to have hit it at work. */
+  hits: number;
   /** SIGKILL, counted. */
   kill(process: Supervised, options?: { stay?: boolean }): Promise<void>;
   /** A command of ours, in this process; throws unless it exits 0. */
@@ -93,7 +97,7 @@ async function keepServer(
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const {
     accounts = 3,
-    devices = 3,
+    devices = 2,
     speed = 3,
     processes = ['poller,worker,notifier', 'poller,worker,notifier'],
   } = options;
@@ -121,6 +125,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     postgres: await startTcpProxy(postgres.url),
     redis: await startTcpProxy(redis.url),
     cloud: await startTcpProxy(cloud.simulator.url),
+    receiver: await startTcpProxy(receiver.url),
   };
   const key = randomBytes(32).toString('base64');
   const webhookSecret = `whsec_${randomBytes(24).toString('base64')}`;
@@ -165,6 +170,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     users: [],
     swings: startSwings(cloud),
     kills: 0,
+    hits: 0,
     async kill(target, killOptions) {
       world.kills += 1;
       await target.kill(killOptions);
@@ -185,8 +191,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   };
   try {
     for (let index = 0; index < accounts; index++) await settle(world, index, webhookSecret);
-    for (const [index, roles] of processes.entries())
-      running.push(await supervise(`${index} (${roles})`, ['--roles', roles], env));
+    await watchLeases(db);
+    for (const [index, roles] of processes.entries()) {
+      const own = { ...env, DATABASE_URL: await addUserOf(index, db, env.DATABASE_URL ?? '') };
+      running.push(await supervise(`${index} (${roles})`, ['--roles', roles], own));
+    }
     for (const one of running) await one.ready();
     for (const { deviceId } of world.users) world.swings.add(deviceId);
     return world;
@@ -206,7 +215,7 @@ async function settle(world: World, index: number, secret: string): Promise<void
   await cli(['account', 'poll', '--email', email]);
   const [device] = await cloud.devices(index);
   const deviceId = device?.id ?? '';
-  const url = `${world.receiver.url}/cook${index}`;
+  const url = new URL(`/cook${index}`, world.proxies.receiver.through(world.receiver.url)).href;
   await cli(
     ['channel', 'create', '--email', email, '--kind', 'webhook', '--url', url, '--secret-stdin'],
     secret,

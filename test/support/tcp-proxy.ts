@@ -29,6 +29,8 @@ export interface TcpProxy {
   set(mode: ProxyMode): Promise<void>;
   /** Connections that a client still holds open. */
   connections(): number;
+  /** Connections that clients ever made, cut ones too. */
+  opened(): number;
   /** Bytes lost by `swallow` so far. */
   swallowedBytes(): number;
   close(): Promise<void>;
@@ -48,10 +50,13 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   let mode: ProxyMode = { kind: 'pass' };
   let swallowed = 0;
+  let opened = 0;
 
-  const cut = (pair: Pair) => {
-    pair.client.resetAndDestroy();
-    pair.server.destroy();
+  const cut = ({ client, server }: Pair) => {
+    // One that is being ended cannot be reset: Node would leave it open for ever, and the test run with it.
+    if (client.writableEnded) client.destroy();
+    else client.resetAndDestroy();
+    server.destroy();
   };
   const deliver = async (pair: Pair, chunk: Buffer, to: Socket): Promise<void> => {
     if (mode.kind === 'latency') await sleep(mode.delayMs);
@@ -86,6 +91,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   };
 
   const listener = createServer({ allowHalfOpen: true }, (client) => {
+    opened += 1;
     if (mode.kind === 'reset') return void client.resetAndDestroy();
     const server = dial({ host: hostname, port: Number(port), allowHalfOpen: true });
     const allowance = mode.kind === 'truncate' ? mode.bytes : 0;
@@ -123,6 +129,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
       else if (!listener.listening) await listen(own);
     },
     connections: () => [...pairs].filter(({ client }) => !client.destroyed && !client.readableEnded).length,
+    opened: () => opened,
     swallowedBytes: () => swallowed,
     async close() {
       stopListening();
