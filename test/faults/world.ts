@@ -51,6 +51,8 @@ export interface World {
   kills: number;
   /** Those of them that are proven to have hit it at work. */
   hits: number;
+  /** Copies that a receiver caused itself by failing: not counted against us. */
+  forgiven: number;
   /** SIGKILL, counted. */
   kill(process: Supervised, options?: { stay?: boolean }): Promise<void>;
   /** A command of ours, in this process; throws unless it exits 0. */
@@ -170,6 +172,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     users: [],
     swings: startSwings(cloud),
     kills: 0,
+    forgiven: 0,
     hits: 0,
     async kill(target, killOptions) {
       world.kills += 1;

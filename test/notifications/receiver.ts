@@ -6,6 +6,8 @@ interface Received {
   path: string;
   headers: Record<string, string>;
   body: string;
+  /** What it was answered with; undefined: nothing, so far. */
+  statusCode?: number;
 }
 
 export interface Receiver {
@@ -24,6 +26,9 @@ export async function startReceiver({ host = '127.0.0.1', port = 0 } = {}): Prom
   const server = createServer(async (request, response) => {
     const arrived = await read(request);
     receiver.received.push(arrived);
+    response.on('finish', () => {
+      arrived.statusCode = response.statusCode;
+    });
     await receiver.answer(response, arrived);
   });
   server.on('connection', () => receiver.connections++);
