@@ -139,7 +139,7 @@ describe('the cloud at its worst', function () {
 
   it('a cloud that stalls: given up at the deadline, and nobody waits for it', async () => {
     // The idle limit is as long: only the deadline ends a byte a second.
-    await open({ accounts: 6, limits: { deadlineMs: 5_000, idleMs: 5_000 } });
+    await open({ accounts: 6, limits: { deadlineMs: 8_000, idleMs: 8_000 } });
     const slow: [Name, string, string, object][] = [
       ['victim', 'query', 'devices', { delay_ms: 60_000 }],
       ['second', 'query', 'devices', { drip_ms: 1_000 }],
