@@ -225,7 +225,7 @@ describe('the window of a rising or falling alert', () => {
           }
         },
       ),
-      { numRuns: 50 },
+      { numRuns: 25 },
     );
   });
 
