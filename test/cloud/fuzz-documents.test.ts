@@ -8,5 +8,5 @@ describe('documents with a few places changed', () => {
     // Most are still documents, and what they show is stored like anything else.
     expect(read).to.be.greaterThan(5_000);
     expect(others).to.be.greaterThan(siblings);
-  }).timeout(300_000);
+  }).timeout(600_000);
 });

@@ -76,7 +76,7 @@ export async function openLinkedCook() {
     expire: () => db.query('UPDATE thermoworks_credentials SET expires_at = now(), next_poll_at = now()'),
     start: async (roles: string): Promise<Program> => {
       const program = startProgram(['run', '--roles', roles], env);
-      await untilItSays(program, '"started"', 60_000);
+      await untilItSays(program, '"started"', 180_000);
       return program;
     },
     close: async () => {

@@ -43,7 +43,10 @@ export async function refreshRace({
     let competing = 0;
     for (let expiry = 1; expiry <= expiries; expiry += 1) competing += await expireOnce(cook, expiry);
     // A poll that lasts from one expiry into the next is refused twice, and the account degraded until its next one.
-    await waitFor(async () => (await cook.row()).status === 'active', { what: 'a good poll' });
+    await waitFor(async () => (await cook.row()).status === 'active', {
+      timeoutMs: 120_000,
+      what: 'a good poll',
+    });
     for (const program of started) expect(await program.stop(), program.output.stderr).to.equal(0);
     const refreshes = await cook.refreshes();
     expect([refreshes, await cook.stored()]).to.deep.equal([expiries, await cook.newest()]);
@@ -63,7 +66,7 @@ async function expireOnce(cook: LinkedCook, expiry: number): Promise<number> {
   else await cook.fault({ account: cook.email, set: 'expire_tokens' });
   const isOver = async () =>
     ((await cook.row()).token_version > before && (await cook.refreshes()) >= expiry) || (await isDead(cook));
-  await waitFor(isOver, { timeoutMs: 60_000, what: `a refresh after expiry ${expiry}` });
+  await waitFor(isOver, { timeoutMs: 120_000, what: `a refresh after expiry ${expiry}` });
   const seen = { isDead: await isDead(cook), refreshes: await cook.refreshes() };
   expect(seen, `expiry ${expiry}`).to.deep.equal({ isDead: false, refreshes: expiry });
   const owners = await cook.db.query('SELECT FROM contenders WHERE token_version = $1', [before]);

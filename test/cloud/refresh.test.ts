@@ -20,7 +20,7 @@ const BLOCKED = `pg_stat_activity WHERE datname = current_database() AND wait_ev
   AND query LIKE '%SET access_token%'`;
 
 describe('the refresh of an access token', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
 
   it('is one for all processes, expiry after expiry, although their poll leases run out', async () => {
     const { competing } = await refreshRace({ processes: 3, expiries: 10 });
@@ -51,7 +51,7 @@ describe('the refresh of an access token', function () {
           const { status, token_version, last_error } = await cook.row();
           return token_version > version && status === 'active' && last_error === null;
         },
-        { timeoutMs: 90_000, what: 'a good poll with new tokens' },
+        { timeoutMs: 180_000, what: 'a good poll with new tokens' },
       );
     /** Route, status and account of what the cloud was asked since the last `forget`. */
     const asked = async () =>
@@ -80,7 +80,7 @@ describe('the refresh of an access token', function () {
         const before = await cook.row();
         await cook.expire();
         const hasFailed = async () => (await cook.row()).last_error?.startsWith(error);
-        await waitFor(hasFailed, { timeoutMs: 60_000, what: error });
+        await waitFor(hasFailed, { timeoutMs: 120_000, what: error });
         expect((await cook.row()).status).to.equal('degraded');
         expect(tokensOf(await cook.row())).to.deep.equal(tokensOf(before));
         await cook.cloud.request('/_control/faults', { method: 'DELETE' });
@@ -104,7 +104,7 @@ describe('the refresh of an access token', function () {
       await cook.forget();
       await cook.expire();
       const isBlocked = async () => (await cook.db.query(`SELECT FROM ${BLOCKED}`)).rowCount;
-      await waitFor(isBlocked, { timeoutMs: 60_000, what: 'a write that is held' });
+      await waitFor(isBlocked, { timeoutMs: 120_000, what: 'a write that is held' });
       expect(await program.stop('SIGKILL')).to.equal('SIGKILL');
       // A statement that waits outlives its client, and would be carried out.
       const isGone = async () =>
@@ -131,7 +131,7 @@ describe('the refresh of an access token', function () {
     it('in such a process, where the cloud ended the token at once, ends with one message until a new link', async () => {
       await cook.fault({ account: cook.email, set: 'rotate_strict' });
       const before = await killBetweenAnswerAndWrite();
-      await waitFor(() => receiver.received.length > 0, { timeoutMs: 60_000, what: 'a message' });
+      await waitFor(() => receiver.received.length > 0, { timeoutMs: 120_000, what: 'a message' });
       expect(await cook.row()).to.include({ status: 'needs_reauth' });
       expect((await cook.row()).last_error).to.include('INVALID_REFRESH_TOKEN');
       // The present token, and once the one before it.
