@@ -1,5 +1,7 @@
 import type { EntityManager } from 'typeorm';
+import { arrayOf, epochMs } from '../array-literal.js';
 import type { ChannelKind } from '../entities/notification-channel.js';
+import { groupBy } from '../group-by.js';
 import type { AlertRule, AlertState, AlertTransition } from './types.js';
 
 /** Channels that make a phone ring: what they tell must be fresh. */
@@ -13,58 +15,100 @@ export interface LoadedAlert {
   states: AlertState[];
 }
 
-const toMs = (column: string) => `(extract(epoch FROM ${column}) * 1000)::bigint`;
+/** An alert, with one of its states where it has any. */
+interface AlertRow extends Omit<AlertRule, 'id'>, Omit<AlertState, 'alertId' | 'side'> {
+  probeId: number;
+  publicId: string;
+  id: number;
+  /** Null: it has none. */
+  side: AlertState['side'] | null;
+}
 
 /** The alerts in force on these probes (`probes.id`), in order of their ids. One statement. */
 export async function loadAlerts(tx: EntityManager, probeIds: readonly number[]): Promise<LoadedAlert[]> {
   if (probeIds.length === 0) return [];
-  return tx.query<LoadedAlert[]>(
-    `SELECT p.id AS "probeId", a.public_id AS "publicId",
-       jsonb_build_object('id', a.id, 'type', a.alert_type, 'temperatureUnit', a.temperature_unit,
-         'targetTemperature', a.target_temperature, 'direction', a.direction,
-         'minTemperature', a.min_temperature, 'maxTemperature', a.max_temperature,
-         'criticalMinTemperature', a.critical_min_temperature,
-         'criticalMaxTemperature', a.critical_max_temperature, 'thresholdValue', a.threshold_value,
-         'windowSeconds', a.window_seconds, 'holdSeconds', a.hold_seconds,
-         'recoverySeconds', a.recovery_seconds, 'hysteresis', a.hysteresis,
-         'cooldownSeconds', a.cooldown_seconds, 'severity', a.severity) AS rule,
-       coalesce(jsonb_agg(jsonb_build_object('alertId', s.alert_id, 'side', s.side, 'tier', s.tier,
-         'phase', s.phase, 'isUnknown', s.is_unknown, 'isArmed', s.is_armed, 'isAnnounced', s.is_announced,
-         'version', s.version, 'heldMs', s.held_ms, 'heldReadings', s.held_readings, 'rearmMs', s.rearm_ms,
-         'evaluatedAtMs', ${toMs('s.evaluated_at')}, 'firedAtMs', ${toMs('s.fired_at')},
-         'resolvedAtMs', ${toMs('s.resolved_at')}, 'extreme', s.extreme, 'recent', s.recent) ORDER BY s.side, s.tier)
-         FILTER (WHERE s.alert_id IS NOT NULL), '[]') AS states
+  const rows = await tx.query<AlertRow[]>(
+    `SELECT p.id AS "probeId", a.public_id AS "publicId", a.id, a.alert_type AS type,
+       a.temperature_unit AS "temperatureUnit", a.target_temperature AS "targetTemperature", a.direction,
+       a.min_temperature AS "minTemperature", a.max_temperature AS "maxTemperature",
+       a.critical_min_temperature AS "criticalMinTemperature", a.critical_max_temperature AS "criticalMaxTemperature",
+       a.threshold_value AS "thresholdValue", a.window_seconds AS "windowSeconds", a.hold_seconds AS "holdSeconds",
+       a.recovery_seconds AS "recoverySeconds", a.hysteresis, a.cooldown_seconds AS "cooldownSeconds", a.severity,
+       s.side, s.tier, s.phase, s.is_unknown AS "isUnknown", s.is_armed AS "isArmed", s.is_announced AS "isAnnounced",
+       s.version, s.held_ms::float8 AS "heldMs", s.held_readings AS "heldReadings", s.rearm_ms::float8 AS "rearmMs",
+       ${epochMs('s.evaluated_at')} AS "evaluatedAtMs", ${epochMs('s.fired_at')} AS "firedAtMs",
+       ${epochMs('s.resolved_at')} AS "resolvedAtMs", s.extreme, s.recent
      FROM probes p
      JOIN temperature_alerts a USING (user_id, device_id, probe_id)
      JOIN users u ON u.id = a.user_id
      LEFT JOIN alert_states s ON s.alert_id = a.id
      WHERE p.id = ANY($1::integer[]) AND a.is_active AND a.deleted_at IS NULL AND u.deleted_at IS NULL
-     GROUP BY p.id, a.id
-     ORDER BY a.id`,
-    [probeIds],
+     ORDER BY a.id, s.side, s.tier`,
+    [arrayOf(probeIds)],
   );
+  return [...groupBy(rows, ({ id }) => id).values()].map(toAlert);
+}
+
+function toAlert(rows: AlertRow[]): LoadedAlert {
+  const [row] = rows;
+  if (!row) throw new Error('an alert without rows');
+  const { probeId, publicId, id, type, temperatureUnit, targetTemperature, direction, severity, hysteresis } =
+    row;
+  const { minTemperature, maxTemperature, criticalMinTemperature, criticalMaxTemperature } = row;
+  const { thresholdValue, windowSeconds, holdSeconds, recoverySeconds, cooldownSeconds } = row;
+  const what = { id, type, temperatureUnit, targetTemperature, direction, minTemperature, maxTemperature };
+  const limits = { criticalMinTemperature, criticalMaxTemperature, thresholdValue, windowSeconds };
+  const times = { holdSeconds, recoverySeconds, hysteresis, cooldownSeconds, severity };
+  return { probeId, publicId, rule: { ...what, ...limits, ...times }, states: rows.flatMap(toState) };
+}
+
+function toState({ id: alertId, side, tier, phase, ...row }: AlertRow): AlertState[] {
+  if (side === null) return [];
+  const { isUnknown, isArmed, isAnnounced, version, heldMs, heldReadings, rearmMs } = row;
+  const { evaluatedAtMs, firedAtMs, resolvedAtMs, extreme, recent } = row;
+  const seen = { isUnknown, isArmed, isAnnounced, version, heldMs, heldReadings, rearmMs };
+  return [{ alertId, side, tier, phase, ...seen, evaluatedAtMs, firedAtMs, resolvedAtMs, extreme, recent }];
 }
 
 /** Stores states, by key order. One statement. */
 export async function saveStates(tx: EntityManager, states: readonly AlertState[]): Promise<void> {
   if (states.length === 0) return;
+  const column = (valueOf: (state: AlertState) => number | boolean | string | null) =>
+    arrayOf(states.map(valueOf));
   await tx.query(
     `INSERT INTO alert_states (alert_id, side, tier, phase, is_unknown, is_armed, is_announced, version, held_ms,
        held_readings, rearm_ms, evaluated_at, fired_at, resolved_at, extreme, recent)
-     SELECT "alertId", side, tier, phase, "isUnknown", "isArmed", "isAnnounced", version, "heldMs",
-       "heldReadings", "rearmMs", to_timestamp("evaluatedAtMs" / 1000), to_timestamp("firedAtMs" / 1000),
-       to_timestamp("resolvedAtMs" / 1000), extreme, recent
-     FROM jsonb_to_recordset($1) AS s ("alertId" integer, side text, tier text, phase text, "isUnknown" boolean,
-       "isArmed" boolean, "isAnnounced" boolean, version integer, "heldMs" bigint, "heldReadings" integer,
-       "rearmMs" bigint, "evaluatedAtMs" float8, "firedAtMs" float8, "resolvedAtMs" float8, extreme float8,
-       recent jsonb)
-     ORDER BY "alertId", side, tier
+     SELECT alert_id, side, tier, phase, is_unknown, is_armed, is_announced, version, held_ms, held_readings, rearm_ms,
+       to_timestamp(evaluated_ms / 1000), to_timestamp(fired_ms / 1000), to_timestamp(resolved_ms / 1000), extreme, recent
+     FROM unnest($1::integer[], $2::varchar[], $3::varchar[], $4::varchar[], $5::boolean[], $6::boolean[], $7::boolean[],
+       $8::integer[], $9::bigint[], $10::integer[], $11::bigint[], $12::float8[], $13::float8[], $14::float8[],
+       $15::float8[], $16::jsonb[])
+       AS s (alert_id, side, tier, phase, is_unknown, is_armed, is_announced, version, held_ms, held_readings, rearm_ms,
+         evaluated_ms, fired_ms, resolved_ms, extreme, recent)
+     ORDER BY alert_id, side, tier
      ON CONFLICT (alert_id, side, tier) DO UPDATE SET phase = excluded.phase, is_unknown = excluded.is_unknown,
        is_armed = excluded.is_armed, is_announced = excluded.is_announced, version = excluded.version,
        held_ms = excluded.held_ms, held_readings = excluded.held_readings, rearm_ms = excluded.rearm_ms,
        evaluated_at = excluded.evaluated_at, fired_at = excluded.fired_at, resolved_at = excluded.resolved_at,
        extreme = excluded.extreme, recent = excluded.recent`,
-    [JSON.stringify(states)],
+    [
+      column(({ alertId }) => alertId),
+      column(({ side }) => side),
+      column(({ tier }) => tier),
+      column(({ phase }) => phase),
+      column(({ isUnknown }) => isUnknown),
+      column(({ isArmed }) => isArmed),
+      column(({ isAnnounced }) => isAnnounced),
+      column(({ version }) => version),
+      column(({ heldMs }) => heldMs),
+      column(({ heldReadings }) => heldReadings),
+      column(({ rearmMs }) => rearmMs),
+      column(({ evaluatedAtMs }) => evaluatedAtMs),
+      column(({ firedAtMs }) => firedAtMs),
+      column(({ resolvedAtMs }) => resolvedAtMs),
+      column(({ extreme }) => extreme),
+      states.map(({ recent }) => recent && JSON.stringify(recent)),
+    ],
   );
 }
 

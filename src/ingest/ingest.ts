@@ -141,7 +141,8 @@ async function store(
   moved: ReadonlyMap<number, number>,
 ): Promise<string[]> {
   const sessions = await rebuildSessions(tx, folded.flatMap(changedSessions));
-  const ids = await saveSessions(tx, sessions);
+  const before = folded.flatMap((device) => device.before.sessions.sessions);
+  const ids = await saveSessions(tx, sessions, before);
   await saveProbes(
     tx,
     folded.flatMap(changedProbes),
@@ -156,9 +157,7 @@ async function store(
       .map(({ world }) => world),
   );
   await saveStates(tx, folded.flatMap(changedStates));
-  const known = new Map(
-    folded.flatMap(({ before }) => before.sessions.sessions.map(({ publicId, id }) => [publicId, id])),
-  );
+  const known = new Map(before.map(({ publicId, id }) => [publicId, id]));
   const notifications = await insertEvents(
     tx,
     folded.flatMap(({ transitions }) =>

@@ -1,37 +1,38 @@
 import type { EntityManager } from 'typeorm';
-import { z } from 'zod';
 import { loadAlerts } from '../alerts/alert-store.js';
+import { arrayOf, epochMs } from '../array-literal.js';
 import { groupBy } from '../group-by.js';
-import { toHundredths } from '../readings/sample.js';
+import { type ProbeCondition, type ProbeRole, toHundredths, type Unit } from '../readings/sample.js';
+import type { TemperatureUnit } from '../readings/temperature.js';
 import { dueAtMs } from '../sessions/detection.js';
 import { emptyDetection, parseDetection } from '../sessions/detection-state.js';
 import { loadSessions } from '../sessions/session-store.js';
 import type { AlertInstance, Gap, IngestWorld, ProbeState } from './types.js';
 
-const instant = z.date().transform((date) => date.getTime());
-const worldRow = z.object({
-  device_row: z.number(),
-  device_id: z.string(),
-  owner_id: z.number(),
-  type: z.string().nullable(),
-  model: z.string().nullable(),
-  transmit_interval_seconds: z.number().nullable(),
-  recording_interval_seconds: z.number().nullable(),
-  temperature_unit: z.enum(['F', 'C']),
-  detection: z.unknown(),
-  probe: z.number(),
-  probe_user: z.number(),
-  label: z.string().nullable(),
-  kind: z.enum(['temperature', 'humidity']),
-  role: z.enum(['pit', 'food', 'storage', 'other']).nullable(),
-  state: z.enum(['ok', 'absent', 'disabled', 'fault', 'stale']),
-  state_at: instant.nullable(),
-  last_value: z.number().nullable(),
-  last_unit: z.enum(['F', 'C', 'H']).nullable(),
-  last_measured_at: instant.nullable(),
-  learned_interval_seconds: z.number().nullable(),
-});
-type WorldRow = z.infer<typeof worldRow>;
+/** A probe with its device, as the columns' types and CHECKs have it; times are epoch ms. */
+interface WorldRow {
+  device_row: number;
+  device_id: string;
+  owner_id: number;
+  type: string | null;
+  model: string | null;
+  transmit_interval_seconds: number | null;
+  recording_interval_seconds: number | null;
+  temperature_unit: TemperatureUnit;
+  /** Only with the device's first probe. */
+  detection: unknown;
+  probe: number;
+  probe_user: number;
+  label: string | null;
+  kind: 'temperature' | 'humidity';
+  role: ProbeRole | null;
+  state: ProbeCondition;
+  state_at: number | null;
+  last_value: number | null;
+  last_unit: Unit | null;
+  last_measured_at: number | null;
+  learned_interval_seconds: number | null;
+}
 
 /**
  * Takes these devices for this transaction, in order of their ids. Whoever changes a device's probes, sessions or
@@ -51,12 +52,13 @@ export async function loadWorlds(
   deviceRows: readonly number[],
   fromMs: number,
 ): Promise<Map<number, IngestWorld>> {
-  const rows: unknown = await tx.query(
+  const rows = await tx.query<WorldRow[]>(
     `SELECT d.id AS device_row, d.device_id, d.user_id AS owner_id, d.type, d.model, d.transmit_interval_seconds,
        d.recording_interval_seconds,
-       coalesce(u.temperature_unit, 'F') AS temperature_unit, s.state AS detection,
-       p.id AS probe, p.user_id AS probe_user, p.label, p.kind, p.role, p.state, p.state_at, p.last_value, p.last_unit,
-       p.last_measured_at, p.learned_interval_seconds
+       coalesce(u.temperature_unit, 'F') AS temperature_unit,
+       CASE WHEN row_number() OVER (PARTITION BY d.id ORDER BY p.id) = 1 THEN s.state END AS detection,
+       p.id AS probe, p.user_id AS probe_user, p.label, p.kind, p.role, p.state, ${epochMs('p.state_at')} AS state_at,
+       p.last_value, p.last_unit, ${epochMs('p.last_measured_at')} AS last_measured_at, p.learned_interval_seconds
      FROM devices d
      JOIN users u ON u.id = d.user_id
      JOIN probes p ON p.device_id = d.device_id
@@ -64,7 +66,7 @@ export async function loadWorlds(
      WHERE d.id = ANY($1) ORDER BY d.id, p.id`,
     [deviceRows],
   );
-  const groups = [...groupBy(z.array(worldRow).parse(rows), (row) => row.device_row).values()];
+  const groups = [...groupBy(rows, (row) => row.device_row).values()];
   const sessions = groupBy(
     await loadSessions(
       tx,
@@ -148,30 +150,29 @@ export async function saveProbes(
 ): Promise<void> {
   if (probes.length === 0) return;
   const sorted = probes.toSorted((a, b) => a.id - b.id);
+  const column = (valueOf: (probe: ProbeState) => number | string | null) => arrayOf(sorted.map(valueOf));
   const sortedGaps = gaps.toSorted((a, b) => a.probeId - b.probeId || a.startMs - b.startMs);
   await tx.query(
     `WITH gap AS (
        INSERT INTO reading_gaps (probe_id, gap_start, gap_end, cause)
-       SELECT probe_id, timestamptz 'epoch' + make_interval(secs => start_ms / 1000.0),
-         timestamptz 'epoch' + make_interval(secs => end_ms / 1000.0), cause
-       FROM unnest($8::integer[], $9::bigint[], $10::bigint[], $11::varchar[]) AS new (probe_id, start_ms, end_ms, cause)
+       SELECT probe_id, to_timestamp(start_ms / 1000), to_timestamp(end_ms / 1000), cause
+       FROM unnest($8::integer[], $9::float8[], $10::float8[], $11::varchar[]) AS new (probe_id, start_ms, end_ms, cause)
        ON CONFLICT DO NOTHING
      )
-     UPDATE probes SET last_measured_at = timestamptz 'epoch' + make_interval(secs => new.ms / 1000.0),
-       last_value = new.hundredths / 100, last_unit = new.unit, learned_interval_seconds = new.learned,
-       state = new.state, state_at = timestamptz 'epoch' + make_interval(secs => new.state_ms / 1000.0),
-       updated_at = now()
-     FROM unnest($1::integer[], $2::bigint[], $3::double precision[], $4::char(1)[], $5::real[], $6::varchar[], $7::bigint[])
+     UPDATE probes SET last_measured_at = to_timestamp(new.ms / 1000), last_value = new.hundredths / 100,
+       last_unit = new.unit, learned_interval_seconds = new.learned, state = new.state,
+       state_at = to_timestamp(new.state_ms / 1000), updated_at = now()
+     FROM unnest($1::integer[], $2::float8[], $3::float8[], $4::char(1)[], $5::real[], $6::varchar[], $7::float8[])
        AS new (id, ms, hundredths, unit, learned, state, state_ms)
      WHERE probes.id = new.id`,
     [
-      sorted.map(({ id }) => id),
-      sorted.map(({ lastMs }) => lastMs),
-      sorted.map(({ lastHundredths }) => lastHundredths),
-      sorted.map(({ lastUnit }) => lastUnit),
-      sorted.map(({ learnedIntervalSeconds }) => learnedIntervalSeconds),
-      sorted.map(({ condition }) => condition),
-      sorted.map(({ conditionMs }) => conditionMs),
+      column(({ id }) => id),
+      column(({ lastMs }) => lastMs),
+      column(({ lastHundredths }) => lastHundredths),
+      column(({ lastUnit }) => lastUnit),
+      column(({ learnedIntervalSeconds }) => learnedIntervalSeconds),
+      column(({ condition }) => condition),
+      column(({ conditionMs }) => conditionMs),
       sortedGaps.map(({ probeId }) => probeId),
       sortedGaps.map(({ startMs }) => startMs),
       sortedGaps.map(({ endMs }) => endMs),
@@ -188,13 +189,9 @@ export async function saveDetections(tx: EntityManager, worlds: readonly IngestW
     .toSorted((a, b) => a.id - b.id);
   await tx.query(
     `INSERT INTO detection_states (device_id, state, due_at)
-     SELECT id, state, timestamptz 'epoch' + make_interval(secs => due_ms / 1000.0)
-     FROM unnest($1::integer[], $2::jsonb[], $3::bigint[]) AS new (id, state, due_ms)
+     SELECT id, state, to_timestamp("dueMs" / 1000)
+     FROM jsonb_to_recordset($1) AS new (id integer, state jsonb, "dueMs" float8)
      ON CONFLICT (device_id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at`,
-    [
-      rows.map(({ id }) => id),
-      rows.map(({ state }) => JSON.stringify(state)),
-      rows.map(({ dueMs }) => dueMs),
-    ],
+    [JSON.stringify(rows)],
   );
 }

@@ -1,41 +1,39 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
+import { epochMs } from '../array-literal.js';
 import { groupBy } from '../group-by.js';
+import type { ProbeRole } from '../readings/sample.js';
 import { sessionFigures } from './roll-up.js';
+import { saveStats } from './roll-up-store.js';
 import type { ProbeStats, Session } from './types.js';
 
-const instant = z.date().transform((date) => date.getTime());
-const role = z.enum(['pit', 'food', 'storage', 'other']);
-const hundredths = z.number().transform((degrees) => Math.round(degrees * 100));
-
-/** One row per member; a session's own columns repeat. */
-const memberRow = z.object({
-  id: z.number(),
-  public_id: z.string(),
-  user_id: z.number(),
-  device_id: z.string(),
-  session_type: z.enum(['auto', 'manual']),
-  status: z.enum(['active', 'completed', 'cancelled']),
-  phase: z.enum(['active', 'paused', 'ended']),
-  end_reason: z.enum(['cooled', 'unplugged', 'lost_contact', 'manual', 'device_gone', 'too_long']).nullable(),
-  start_time: instant,
-  end_time: instant.nullable(),
-  last_reading_at: instant.nullable(),
-  temperature_unit: z.enum(['F', 'C']),
-  probe_id: z.number().nullable(),
-  role: role.nullable(),
-  member_from: instant.nullable(),
-  member_to: instant.nullable(),
-  reading_count: z.number().nullable(),
-  temperature_sum_hundredths: z.coerce.number().nullable(),
-  min_temperature: hundredths.nullable(),
-  min_at: instant.nullable(),
-  max_temperature: hundredths.nullable(),
-  max_at: instant.nullable(),
-  first_measured_at: instant.nullable(),
-  last_measured_at: instant.nullable(),
-});
-type MemberRow = z.infer<typeof memberRow>;
+/** One row per member, as the columns' types and CHECKs have it; a session's own columns repeat. Times are epoch ms. */
+interface MemberRow {
+  id: number;
+  public_id: string;
+  user_id: number;
+  device_id: string;
+  session_type: Session['sessionType'];
+  status: Session['status'];
+  phase: Session['phase'];
+  end_reason: Session['endReason'];
+  start_time: number;
+  end_time: number | null;
+  last_reading_at: number | null;
+  temperature_unit: Session['temperatureUnit'];
+  probe_id: number | null;
+  role: ProbeRole | null;
+  member_from: number | null;
+  member_to: number | null;
+  reading_count: number | null;
+  sum: number;
+  min: number;
+  min_at: number;
+  max: number;
+  max_at: number;
+  first_at: number;
+  last_at: number;
+}
 
 /** Data that returns within this time after contact was lost reopens the session. */
 const REOPEN_WITHIN = "interval '6 hours'";
@@ -49,11 +47,14 @@ export async function loadSessions(
   deviceIds: readonly string[],
   fromMs: number,
 ): Promise<Session[]> {
-  const rows: unknown = await tx.query(
-    `SELECT s.id, s.public_id, s.user_id, s.device_id, s.session_type, s.status, s.phase, s.end_reason, s.start_time,
-       s.end_time, s.last_reading_at, s.temperature_unit, m.probe_id, m.role, m.member_from, m.member_to,
-       p.reading_count, p.temperature_sum_hundredths, p.min_temperature, p.min_at, p.max_temperature, p.max_at,
-       p.first_measured_at, p.last_measured_at
+  const rows = await tx.query<MemberRow[]>(
+    `SELECT s.id, s.public_id, s.user_id, s.device_id, s.session_type, s.status, s.phase, s.end_reason,
+       ${epochMs('s.start_time')} AS start_time, ${epochMs('s.end_time')} AS end_time,
+       ${epochMs('s.last_reading_at')} AS last_reading_at, s.temperature_unit, m.probe_id, m.role,
+       ${epochMs('m.member_from')} AS member_from, ${epochMs('m.member_to')} AS member_to,
+       p.reading_count, p.temperature_sum_hundredths::float8 AS sum, round(p.min_temperature * 100) AS min,
+       ${epochMs('p.min_at')} AS min_at, round(p.max_temperature * 100) AS max, ${epochMs('p.max_at')} AS max_at,
+       ${epochMs('p.first_measured_at')} AS first_at, ${epochMs('p.last_measured_at')} AS last_at
      FROM grilling_sessions s
      LEFT JOIN session_members m ON m.session_id = s.id
      LEFT JOIN session_probe_stats p ON p.session_id = s.id AND p.probe_id = m.probe_id
@@ -62,7 +63,7 @@ export async function loadSessions(
      ORDER BY s.id, m.probe_id`,
     [deviceIds, new Date(fromMs)],
   );
-  return [...groupBy(z.array(memberRow).parse(rows), ({ id }) => id).values()].map(toSession);
+  return [...groupBy(rows, ({ id }) => id).values()].map(toSession);
 }
 
 function toSession(rows: MemberRow[]): Session {
@@ -96,31 +97,31 @@ function toSession(rows: MemberRow[]): Session {
   };
 }
 
-function toStats(row: MemberRow): ProbeStats | null {
-  const { reading_count: count, temperature_sum_hundredths: sum, min_temperature: min, min_at: minAt } = row;
-  const { max_temperature: max, max_at: maxAt, first_measured_at: first, last_measured_at: last } = row;
-  if (count === null || sum === null || min === null || minAt === null) return null;
-  if (max === null || maxAt === null || first === null || last === null) return null;
+function toStats({ reading_count: count, ...row }: MemberRow): ProbeStats | null {
+  if (count === null) return null;
   return {
     count,
-    sumHundredths: sum,
-    minHundredths: min,
-    minAtMs: minAt,
-    maxHundredths: max,
-    maxAtMs: maxAt,
-    firstMs: first,
-    lastMs: last,
+    sumHundredths: row.sum,
+    minHundredths: row.min,
+    minAtMs: row.min_at,
+    maxHundredths: row.max,
+    maxAtMs: row.max_at,
+    firstMs: row.first_at,
+    lastMs: row.last_at,
   };
 }
 
 /**
- * Stores sessions as the fold left them, with members and roll-ups: one statement per table.
+ * Stores sessions as the fold left them, with members and roll-ups: one statement per table, or none where nothing of
+ * it changed.
  * @param sessions each once
+ * @param before those that were there, as {@link loadSessions} read them in this transaction; of others all is written
  * @returns the row id of each public id
  */
 export async function saveSessions(
   tx: EntityManager,
   sessions: readonly Session[],
+  before: readonly Session[] = [],
 ): Promise<Map<string, number>> {
   if (sessions.length === 0) return new Map();
   const ids = await upsertSessions(tx, sessions);
@@ -129,8 +130,13 @@ export async function saveSessions(
     if (id === undefined) throw new Error(`session ${publicId} was not stored`);
     return id;
   };
-  await upsertMembers(tx, sessions, idOf);
-  await replaceStats(tx, sessions, idOf);
+  const known = new Map(before.map((session) => [session.publicId, session]));
+  const changed = sessions.filter(({ publicId, members }) => known.get(publicId)?.members !== members);
+  await upsertMembers(tx, changed, idOf);
+  await saveStats(
+    tx,
+    sessions.map((session) => ({ session, was: known.get(session.publicId), id: idOf(session) })),
+  );
   return ids;
 }
 
@@ -145,22 +151,24 @@ async function upsertSessions(tx: EntityManager, sessions: readonly Session[]): 
       status: session.status,
       phase: session.phase,
       end_reason: session.endReason,
-      start_time: time(session.startMs),
-      end_time: time(session.endMs),
-      last_reading_at: time(session.lastReadingMs),
+      start_ms: session.startMs,
+      end_ms: session.endMs,
+      last_ms: session.lastReadingMs,
       temperature_unit: session.temperatureUnit,
       reading_count: readingCount,
-      min_temperature: min,
-      max_temperature: max,
-      avg_temperature: avg,
+      min,
+      max,
+      avg,
     };
   });
   const rows: unknown = await tx.query(
     `INSERT INTO grilling_sessions (public_id, user_id, device_id, session_type, status, phase, end_reason, start_time,
        end_time, last_reading_at, temperature_unit, reading_count, min_temperature, max_temperature, avg_temperature)
-     SELECT public_id, user_id, device_id, session_type, status, phase, end_reason, start_time,
-       end_time, last_reading_at, temperature_unit, reading_count, min_temperature, max_temperature, avg_temperature
-     FROM jsonb_populate_recordset(NULL::grilling_sessions, $1)
+     SELECT public_id, user_id, device_id, session_type, status, phase, end_reason, to_timestamp(start_ms / 1000),
+       to_timestamp(end_ms / 1000), to_timestamp(last_ms / 1000), temperature_unit, reading_count, min, max, avg
+     FROM jsonb_to_recordset($1) AS s (public_id uuid, user_id integer, device_id text, session_type text, status text,
+       phase text, end_reason text, start_ms float8, end_ms float8, last_ms float8, temperature_unit text,
+       reading_count integer, min float8, max float8, avg float8)
      ORDER BY public_id
      ON CONFLICT (public_id) DO UPDATE SET session_type = excluded.session_type, status = excluded.status,
        phase = excluded.phase, end_reason = excluded.end_reason, start_time = excluded.start_time,
@@ -181,6 +189,7 @@ async function upsertMembers(
   sessions: readonly Session[],
   idOf: (session: Session) => number,
 ): Promise<void> {
+  if (sessions.length === 0) return;
   const records = sessions.flatMap((session) =>
     session.members.map(({ probeId, role: memberRole, fromMs, toMs }) => ({
       session_id: idOf(session),
@@ -198,42 +207,5 @@ async function upsertMembers(
        SET role = excluded.role, member_from = excluded.member_from, member_to = excluded.member_to,
            updated_at = now()`,
     [JSON.stringify(records)],
-  );
-}
-
-/** A probe whose readings all fell out of a session that was cut loses its row. */
-async function replaceStats(
-  tx: EntityManager,
-  sessions: readonly Session[],
-  idOf: (session: Session) => number,
-): Promise<void> {
-  const records = sessions.flatMap((session) =>
-    [...session.stats].map(([probeId, stats]) => ({
-      session_id: idOf(session),
-      probe_id: probeId,
-      reading_count: stats.count,
-      temperature_sum_hundredths: stats.sumHundredths,
-      min_temperature: stats.minHundredths / 100,
-      min_at: time(stats.minAtMs),
-      max_temperature: stats.maxHundredths / 100,
-      max_at: time(stats.maxAtMs),
-      avg_temperature: stats.sumHundredths / (stats.count * 100),
-      first_measured_at: time(stats.firstMs),
-      last_measured_at: time(stats.lastMs),
-    })),
-  );
-  await tx.query(
-    `WITH new AS (SELECT * FROM jsonb_populate_recordset(NULL::session_probe_stats, $1)),
-     gone AS (
-       DELETE FROM session_probe_stats s WHERE s.session_id = ANY($2)
-         AND NOT EXISTS (SELECT FROM new WHERE new.session_id = s.session_id AND new.probe_id = s.probe_id)
-     )
-     INSERT INTO session_probe_stats SELECT * FROM new ORDER BY session_id, probe_id
-     ON CONFLICT (session_id, probe_id) DO UPDATE SET reading_count = excluded.reading_count,
-       temperature_sum_hundredths = excluded.temperature_sum_hundredths, min_temperature = excluded.min_temperature,
-       min_at = excluded.min_at, max_temperature = excluded.max_temperature, max_at = excluded.max_at,
-       avg_temperature = excluded.avg_temperature, first_measured_at = excluded.first_measured_at,
-       last_measured_at = excluded.last_measured_at`,
-    [JSON.stringify(records), sessions.map(idOf)],
   );
 }
