@@ -32,7 +32,7 @@ interface Staged {
 }
 
 describe('a worker that is killed', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let db: DataSource;
   let url: string;
   let closeDatabase: () => Promise<void>;
