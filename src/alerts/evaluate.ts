@@ -92,18 +92,21 @@ export function evaluate(
     const limit = limits.find(({ side, tier }) => side === was.side && tier === was.tier);
     if (!limit || !isNews(was)) return { was, is: was, change: null };
     const knownMs = knownTimeMs(was, measuredAtMs, expectedIntervalMs);
-    const step = { rule, rearming: limit.rearming, measuredAtMs, value, knownMs, expectedIntervalMs };
+    const { rearming } = limit;
     if (!isSlope(rule.type)) {
       const excess = excessOf(limit, value);
       const isMet = rule.type === 'target' ? excess >= 0 : excess > 0;
-      return { was, is: advance(was, { ...step, excess, isMet }), change: null };
+      const step = { rule, rearming, measuredAtMs, value, knownMs, expectedIntervalMs, excess, isMet };
+      return { was, is: advance(was, step), change: null };
     }
     const { state, change } = follow(rule, was, { measuredAtMs, value, knownMs, isFood });
     // A change that is not known neither begins nor ends anything.
     if (change === null)
       return { was, is: { ...state, isUnknown: false, evaluatedAtMs: measuredAtMs }, change };
     const excess = change - limit.hundredths;
-    return { was, is: advance(state, { ...step, excess, isMet: excess >= 0 }), change };
+    const isMet = excess >= 0;
+    const step = { rule, rearming, measuredAtMs, value, knownMs, expectedIntervalMs, excess, isMet };
+    return { was, is: advance(state, step), change };
   });
   return announce(steps, observation);
 }
@@ -131,7 +134,7 @@ function isFiring({ phase }: AlertState): boolean {
 
 function hold(state: AlertState, step: Step): AlertState {
   const { rule, measuredAtMs } = step;
-  if (!step.isMet || !state.isArmed) return { ...state, ...INACTIVE };
+  if (!step.isMet || !state.isArmed) return isIdle(state) ? state : { ...state, ...INACTIVE };
   const goesOn = state.phase === 'pending';
   const heldMs = goesOn ? state.heldMs + step.knownMs : 0;
   const heldReadings = goesOn ? state.heldReadings + 1 : 1;
@@ -144,6 +147,11 @@ function hold(state: AlertState, step: Step): AlertState {
   if (!isHeld || isCoolingDown) return { ...state, phase: 'pending', heldMs, heldReadings, extreme };
   const isArmed = step.rearming === null;
   return { ...state, ...INACTIVE, phase: 'firing', isArmed, firedAtMs: measuredAtMs, extreme };
+}
+
+/** So most states are at most times, and need no copy to become it. */
+function isIdle({ phase, heldMs, heldReadings, extreme }: AlertState): boolean {
+  return phase === 'inactive' && heldMs === 0 && heldReadings === 0 && extreme === null;
 }
 
 function isDefaultTarget({ type, holdSeconds }: AlertRule): boolean {

@@ -25,7 +25,7 @@ export async function saveStats(tx: EntityManager, sessions: readonly SavedSessi
     `WITH new AS (
        SELECT session_id, probe_id, count, sum, min, to_timestamp(min_ms / 1000), max, to_timestamp(max_ms / 1000), avg,
          to_timestamp(first_ms / 1000), to_timestamp(last_ms / 1000)
-       FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::bigint[], $5::float8[], $6::float8[], $7::float8[],
+       FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
          $8::float8[], $9::float8[], $10::float8[], $11::float8[])
          AS row (session_id, probe_id, count, sum, min, min_ms, max, max_ms, avg, first_ms, last_ms)
      ), gone AS (

@@ -79,20 +79,20 @@ describe('batcher', () => {
     expect(batches).to.have.lengthOf(3);
   });
 
-  it('takes at most 4,000 readings at once, and a job alone however large', async () => {
+  it('takes at most 16,000 readings at once, and a job alone however large', async () => {
     const home = await addHome(db);
     const long = (from: number, length: number) =>
       job(
         home,
         Array.from({ length }, (_, i): [number, number] => [T0 + (from + i) * 1000, 100]),
       );
-    expect(await addAll([long(0, 1500), long(1500, 1500), long(3000, 1500), long(4500, 2000)])).to.deep.equal(
-      Array(4).fill('stored'),
-    );
-    expect(batches.map(({ readings }) => readings)).to.deep.equal([3000, 3500]);
+    expect(
+      await addAll([long(0, 6000), long(6000, 6000), long(12_000, 6000), long(18_000, 8000)]),
+    ).to.deep.equal(Array(4).fill('stored'));
+    expect(batches.map(({ readings }) => readings)).to.deep.equal([12_000, 14_000]);
     batches = [];
-    await addAll([long(10_000, 1), long(10_001, 4_001), long(20_000, 1)]);
-    expect(batches.map(({ readings }) => readings)).to.deep.equal([1, 4001, 1]);
+    await addAll([long(30_000, 1), long(30_001, 16_001), long(50_000, 1)]);
+    expect(batches.map(({ readings }) => readings)).to.deep.equal([1, 16_001, 1]);
   });
 
   it('splits off the jobs whose data PostgreSQL refuses, and commits all others', async () => {
