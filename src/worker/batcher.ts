@@ -18,8 +18,6 @@ interface Waiting {
 
 /** The larger a batch, the less each reading costs: a probe's state is read and written once for all of its readings. */
 const MOST_READINGS = 16_000;
-/** Nor so many that a transaction takes longer: others wait 2 s for a lock. */
-const LONGEST_SECONDS = 1;
 const LEAST_READINGS = 1_000;
 const LANES = 2;
 const MOST_TRIES = 4;
@@ -29,6 +27,8 @@ const COLLISIONS = new Set(['40001', '40P01', '55P03']);
 interface Uses {
   ingest: Ingest;
   onCommit: (outcome: IngestOutcome, figures: { readings: number; seconds: number }) => void;
+  /** Batches become smaller after one that took longer: others wait 2 s for a lock. */
+  longestSeconds?: number;
 }
 
 /**
@@ -41,7 +41,7 @@ export function createBatcher(uses: Uses): Batcher {
   return { add: (job) => (lanes[job.account % LANES] ?? createLane(uses)).add(job) };
 }
 
-function createLane({ ingest, onCommit }: Uses): Batcher {
+function createLane({ ingest, onCommit, longestSeconds = 1 }: Uses): Batcher {
   const queue: Waiting[] = [];
   let busy = false;
   let most = MOST_READINGS;
@@ -60,7 +60,7 @@ function createLane({ ingest, onCommit }: Uses): Batcher {
       const readings = batch.reduce((sum, waiting) => sum + waiting.readings, 0);
       const seconds = (performance.now() - startedAt) / 1000;
       most =
-        seconds > LONGEST_SECONDS ? Math.max(LEAST_READINGS, most / 2) : Math.min(MOST_READINGS, 2 * most);
+        seconds > longestSeconds ? Math.max(LEAST_READINGS, most / 2) : Math.min(MOST_READINGS, 2 * most);
       onCommit(outcome, { readings, seconds });
       for (const { resolve } of batch) resolve();
     } catch (error) {

@@ -43,9 +43,10 @@ describe('batcher', () => {
     await proxy.close();
   });
 
-  const batcher = (dataSource = db) =>
+  const batcher = (dataSource = db, longestSeconds = Number.POSITIVE_INFINITY) =>
     createBatcher({
       ingest: createIngest({ dataSource }),
+      longestSeconds,
       onCommit: ({ stored }, { readings }) => batches.push({ readings, stored: stored.length }),
     });
   const addAll = async (jobs: readonly ReadingsJob[], dataSource = db): Promise<unknown[]> => {
@@ -93,6 +94,45 @@ describe('batcher', () => {
     batches = [];
     await addAll([long(30_000, 1), long(30_001, 16_001), long(50_000, 1)]);
     expect(batches.map(({ readings }) => readings)).to.deep.equal([1, 16_001, 1]);
+  });
+
+  it('takes fewer after a batch that took too long, down to 1,000', async () => {
+    const { add } = batcher(db, 0);
+    const home = await addHome(db);
+    const jobs = Array.from({ length: 24 }, (_, part) =>
+      job(
+        home,
+        Array.from({ length: 1_000 }, (__, i): [number, number] => [T0 + (part * 1_000 + i) * 1000, 100]),
+      ),
+    );
+    await Promise.all(jobs.map((one) => add(one)));
+    expect(batches.map(({ readings }) => readings / 1_000)).to.deep.equal([16, 8]);
+    await Promise.all(minutes(home, 5_000, 1_000).map((one) => add(one)));
+    expect(batches.slice(2).map(({ readings }) => readings)).to.deep.equal([4_000, 1_000]);
+    batches = [];
+    await Promise.all(minutes(home, 2_500, 6_000).map((one) => add(one)));
+    expect(batches.map(({ readings }) => readings)).to.deep.equal([1_000, 1_000, 500]);
+  });
+
+  it('takes two batches at once, of other accounts each', async () => {
+    const under = new Set<number>();
+    const seen: string[] = [];
+    const { add } = createBatcher({
+      ingest: async (jobs) => {
+        const account = jobs[0]?.account ?? 0;
+        under.add(account);
+        seen.push([...under].sort().join(' '));
+        await new Promise((resolve) => setImmediate(resolve));
+        under.delete(account);
+        const nothing = { stored: [], notificationIds: [], transitions: [], sessionEvents: [] };
+        return { ...nothing, conflicts: 0, unknownProbe: 0 };
+      },
+      onCommit: () => undefined,
+    });
+    const [home] = [await addHome(db)];
+    const [one] = minutes(home, 1);
+    if (one) await Promise.all([1, 2, 3].map((account) => add({ ...one, account })));
+    expect(seen).to.deep.equal(['1', '1 2']);
   });
 
   it('splits off the jobs whose data PostgreSQL refuses, and commits all others', async () => {
