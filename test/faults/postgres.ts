@@ -1,0 +1,295 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { Client } from 'pg';
+import { createLogger } from '../../src/logger.js';
+import { openQueues } from '../../src/queues/backend.js';
+import { waitFor } from '../support/wait-for.js';
+import type { Fault } from './define.js';
+import type { Disk } from './disk.js';
+import { goOn } from './oracle.js';
+import type { Supervised } from './processes.js';
+import type { World } from './world.js';
+
+/** How long a noisy machine may take for what is a matter of seconds. */
+const WAIT = { timeoutMs: 120_000, everyMs: 100 };
+/** A sender insists for so long on writing down what was delivered; after it another may send, too. */
+const INSIST_MS = 10_000;
+const TERMINATIONS = 3;
+const KILLS = 3;
+const FULL_FOR_MS = 15_000;
+/** Each of our processes writes fewer lines than this in 30 s without its database. */
+const OUTAGE_LINES = 60;
+const QUEUES = { queuePrefix: 'grill-stats', logger: createLogger({ level: 'error', format: 'pretty' }) };
+
+/** PostgreSQL restarted, killed, silent, locked, cut off and away. */
+export const postgresFaults: readonly Fault[] = [
+  {
+    name: 'PostgreSQL: planned restart',
+    promise: 'G1, G10',
+    quick: true,
+    async run(world) {
+      return outage(world, async () => {
+        await world.postgres.stop();
+        await world.postgres.start();
+      });
+    },
+  },
+  {
+    name: 'PostgreSQL: every connection terminated, three times',
+    promise: 'G1, G10',
+    quick: true,
+    async run(world) {
+      const figures: string[] = [];
+      for (let round = 0; round < TERMINATIONS; round++)
+        figures.push(await outage(world, () => terminateWhenBusy(world)));
+      return figures.join(', ');
+    },
+  },
+  {
+    name: 'PostgreSQL: hard restart, three times',
+    promise: 'G1, G4, G10',
+    async run(world) {
+      const figures: string[] = [];
+      for (let round = 0; round < KILLS; round++)
+        figures.push(
+          await outage(world, async () => {
+            await killServer(world);
+            await world.postgres.start();
+          }),
+        );
+      return figures.join(', ');
+    },
+  },
+  {
+    name: 'PostgreSQL: half-open for 30 s',
+    promise: 'G1, G10',
+    async run(world) {
+      return outage(world, async () => {
+        await world.proxies.postgres.set({ kind: 'swallow' });
+        await Promise.all([sleep(30_000), areUnready(world)]);
+        await world.proxies.postgres.set({ kind: 'pass' });
+      });
+    },
+  },
+  { name: 'PostgreSQL: 20 s exclusive lock on readings', promise: 'G1, G10', run: lockReadings },
+  // The last one: what the cloud overwrote meanwhile is missing from then on.
+  { name: 'PostgreSQL: away for 30 s', promise: 'G3, G10', mayLose: true, run: beAway },
+];
+
+/** For a world of its own, whose server has few connections. */
+export const exhaustionFaults: readonly Fault[] = [
+  {
+    name: 'PostgreSQL: all connections used up by idle transactions, 20 s',
+    promise: 'G1, G10',
+    async run(world) {
+      const sessions: Client[] = [];
+      const figure = await outage(world, async () => {
+        try {
+          await occupyAll(world, sessions);
+          await Promise.all([sleep(20_000), areUnready(world)]);
+        } finally {
+          await Promise.all(sessions.map((session) => session.end()));
+        }
+      });
+      return `${sessions.length} sessions, ${figure}`;
+    },
+  },
+];
+
+/** For a world whose server has its data on `disk`. */
+export const fullDiskFaults = (disk: Disk): readonly Fault[] => [
+  {
+    name: 'PostgreSQL: disk of the data volume full',
+    promise: 'G1, G10',
+    run: (world) =>
+      outage(world, async () => {
+        disk.fill();
+        // Until there is no room for its log either.
+        const isFull = () =>
+          world.db.query(WRITE_LOG).then(
+            () => false,
+            () => true,
+          );
+        await waitFor(isFull, { ...WAIT, everyMs: 1, what: 'writes to fail' });
+        await sleep(FULL_FOR_MS);
+        disk.free();
+        // If it ended by itself, which it does as often as not.
+        const start = () => world.postgres.start().then(() => true);
+        await waitFor(start, { ...WAIT, what: 'the server to start again' });
+      }),
+  },
+];
+
+/** Half a megabyte of write-ahead log, and nothing else. */
+const WRITE_LOG = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 524288))";
+
+/** Everything goes on without its database for 30 s, and what we say of it stays short. */
+async function beAway(world: World): Promise<string> {
+  await isStoring(world);
+  const lines = () => world.processes.map((one) => one.output().split('\n').length);
+  const series = () => Promise.all(world.processes.map(seriesOf));
+  const before = { lines: lines(), series: await series() };
+  world.kills += world.processes.length;
+  await world.postgres.stop();
+  await Promise.all([sleep(30_000), areUnready(world)]);
+  const written = lines().map((count, index) => count - (before.lines[index] ?? 0));
+  await world.postgres.start();
+  for (const count of written) expect(count, 'lines in 30 s').to.be.below(OUTAGE_LINES);
+  await isStoring(world);
+  // The words of labels are few and known beforehand: none tells one error from another.
+  for (const [index, count] of (await series()).entries())
+    expect(count, 'series').to.be.below((before.series[index] ?? 0) + 30);
+  return `at most ${Math.max(...written)} lines per process`;
+}
+
+/**
+ * Something goes wrong with a busy world and is healed; then every process stores readings again. Meanwhile, and until
+ * each account was polled again, the cloud all but stands still: what a poll was shown and could not keep is still
+ * there for the next one, however long that takes on a noisy machine.
+ */
+async function outage(world: World, during: () => Promise<unknown>): Promise<string> {
+  await isStoring(world);
+  const startedAt = performance.now();
+  const calm = Promise.all([world.swings.pause(), world.cloud.post('/_control/clock', { speed: 0.1 })]);
+  await Promise.all([during(), calm]);
+  const healedAt = performance.now();
+  if (healedAt - startedAt > INSIST_MS) world.kills += world.processes.length;
+  const polled: () => Promise<{ at: Date }[]> = () =>
+    world.db.query('SELECT cloud_read_at AS at FROM thermoworks_credentials ORDER BY id');
+  const before = await waitFor(polled, WAIT);
+  await waitFor(
+    async () => (await polled()).every(({ at }, index) => at.getTime() !== before[index]?.at.getTime()),
+    { ...WAIT, what: 'all accounts to be polled again' },
+  );
+  const seconds = (performance.now() - healedAt) / 1000;
+  await goOn(world);
+  await isStoring(world);
+  return `all polled again after ${seconds.toFixed(1)} s`;
+}
+
+/** A figure of a process, over all its labels. */
+async function figureOf(one: Supervised, name: string): Promise<number> {
+  const { text } = await one.get('/metrics');
+  const values = text.split('\n').filter((line) => line.startsWith(`grill_stats_${name}`));
+  return values.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+async function seriesOf(one: Supervised): Promise<number> {
+  const { text } = await one.get('/metrics');
+  return text.split('\n').filter((line) => line.startsWith('grill_stats_')).length;
+}
+
+/** Waits until each process has stored readings that it had not when this was called. */
+async function isStoring(world: World): Promise<void> {
+  await Promise.all(
+    world.processes.map(async (one) => {
+      const stored = () => figureOf(one, 'readings_stored_total');
+      const before = await waitFor(async () => ({ count: await stored() }), WAIT);
+      const isMore = async () => (await stored()) > before.count;
+      await waitFor(isMore, { ...WAIT, what: `${one.name} to store readings` });
+    }),
+  );
+}
+
+/** Waits until every process says of itself that it cannot work. */
+async function areUnready(world: World): Promise<void> {
+  for (const one of world.processes)
+    await waitFor(async () => !(await one.isReady()), {
+      ...WAIT,
+      what: `${one.name} to say that it is not ready`,
+    });
+}
+
+/** All connections but one's own, in the middle of somebody's work. */
+async function terminateWhenBusy({ db }: World): Promise<void> {
+  const others = "backend_type = 'client backend' AND pid <> pg_backend_pid()";
+  const isDone = async () => {
+    const ended = await db.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${others}
+       AND EXISTS (SELECT FROM pg_stat_activity WHERE ${others} AND state <> 'idle')`,
+    );
+    return ended.length > 0;
+  };
+  await waitFor(isDone, { ...WAIT, everyMs: 3, what: 'a connection at work' });
+}
+
+/** SIGKILL of the server and all processes of it, in the middle of somebody's work. */
+async function killServer({ db, postgres }: World): Promise<void> {
+  const { pid } = postgres;
+  const rows = await waitFor(
+    async () => {
+      const all: { pid: number; busy: boolean }[] = await db.query(
+        `SELECT pid, backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid() AS busy
+         FROM pg_stat_activity`,
+      );
+      return all.some(({ busy }) => busy) && all;
+    },
+    { ...WAIT, everyMs: 3, what: 'a connection at work' },
+  );
+  postgres.kill();
+  for (const row of rows) signalled(row.pid, 'SIGKILL');
+  await waitFor(() => !signalled(pid, 0), { what: 'the server to be gone' });
+}
+
+/** @returns whether there is such a process */
+function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+/** Nothing can be stored for 20 s: polls go on, and their jobs wait without using up an attempt. */
+async function lockReadings(world: World): Promise<string> {
+  await isStoring(world);
+  const { queues, close } = await openQueues({ kind: 'redis', url: world.redis.url, ...QUEUES });
+  const client = new Client({ connectionString: world.postgres.url });
+  try {
+    await client.connect();
+    await client.query('BEGIN; LOCK TABLE readings IN ACCESS EXCLUSIVE MODE');
+    const polls = async () => {
+      const counts = world.processes.map((one) => figureOf(one, 'polls_total{outcome="ok"}'));
+      return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+    };
+    const polled = await polls();
+    const others = Promise.all([
+      waitFor(async () => (await polls()) > polled + 10, { ...WAIT, what: 'polls to go on' }),
+      waitFor(async () => (await queues.readings.getDelayedCount()) > 0, {
+        ...WAIT,
+        what: 'jobs to wait',
+      }),
+    ]);
+    await Promise.all([sleep(20_000), others]);
+    const jobs = await queues.readings.getJobs(['waiting', 'active', 'delayed', 'failed']);
+    expect(Math.max(...jobs.map(({ attemptsMade }) => attemptsMade)), 'attempts used up').to.equal(0);
+    await client.query('COMMIT');
+    await isStoring(world);
+    return `${jobs.length} jobs waited, ${(await polls()) - polled} polls`;
+  } finally {
+    await client.end();
+    await close();
+  }
+}
+
+/** Takes every connection that the server has, also those that were ours, and leaves each idle in a transaction. */
+async function occupyAll({ postgres, db }: World, sessions: Client[]): Promise<void> {
+  const [{ most }] = await db.query("SELECT current_setting('max_connections')::integer AS most");
+  const isTaken = async () => {
+    const session = new Client({ connectionString: postgres.url, application_name: 'occupier' });
+    session.on('error', () => undefined);
+    try {
+      await session.connect();
+      sessions.push(session);
+      await session.query('BEGIN; SELECT 1');
+    } catch {
+      await sessions[0]?.query('ROLLBACK; BEGIN'); // it would see the same sessions for ever
+      await sessions[0]?.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE application_name <> 'occupier' AND backend_type = 'client backend'`,
+      );
+    }
+    return sessions.length >= most;
+  };
+  await waitFor(isTaken, { ...WAIT, everyMs: 1, what: 'every connection to be taken' });
+}
