@@ -1,8 +1,9 @@
 import { defineFaults } from './define.js';
 import { kills } from './kills.js';
+import { receiverFaults } from './receivers.js';
 
 /** What of the faults fits into three minutes; `npm run test:faults` runs all. */
 defineFaults(
   'the quick ones',
-  [...kills].filter(({ quick }) => quick),
+  [...kills, ...receiverFaults].filter(({ quick }) => quick),
 );
