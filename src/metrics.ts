@@ -6,6 +6,8 @@ export interface Figures {
   pool: PoolCounts;
   /** Undefined: not known at this moment, so nothing is said of it. */
   queues?: QueueFigures[];
+  /** Of the fullest node; a limit of 0 is none. */
+  redis?: { usedBytes: number; limitBytes: number };
   /** Seconds since the newest reading of all probes was measured. */
   newestReadingLagSeconds?: number;
 }
@@ -102,6 +104,7 @@ function createGauges(
     new Gauge({ ...named(name, help), labelNames });
   const jobs = gauge('queue_jobs', 'Jobs by queue and state', 'queue', 'state');
   const waiting = gauge('queue_oldest_waiting_seconds', 'Age of the job that waits longest', 'queue');
+  const memory = gauge('redis_memory_bytes', 'Memory of the Redis of the queues, used and its limit', 'kind');
   const pool = gauge('db_pool_clients', 'Database connections and those who wait for one', 'state');
   const lag = gauge('newest_reading_lag_seconds', 'Age of the newest reading of all probes');
   return (figures: Figures): void => {
@@ -113,6 +116,11 @@ function createGauges(
     for (const queue of figures.queues ?? []) {
       for (const [state, count] of Object.entries(queue.jobs)) jobs.set({ queue: queue.name, state }, count);
       waiting.set({ queue: queue.name }, queue.oldestWaitingSeconds ?? 0);
+    }
+    memory.reset();
+    if (figures.redis) {
+      memory.set({ kind: 'used' }, figures.redis.usedBytes);
+      memory.set({ kind: 'limit' }, figures.redis.limitBytes);
     }
     lag.remove();
     if (figures.newestReadingLagSeconds !== undefined) lag.set(figures.newestReadingLagSeconds);

@@ -33,6 +33,7 @@ describe('metrics', () => {
       await metrics.text({
         pool: POOL,
         queues: [{ name: 'readings', jobs: { waiting: 7 }, oldestWaitingSeconds: 12.5 }],
+        redis: { usedBytes: 5_000, limitBytes: 0 },
         newestReadingLagSeconds: 4,
       }),
     );
@@ -51,6 +52,8 @@ describe('metrics', () => {
       'grill_stats_db_pool_clients{state="checked_out"}': 2,
       'grill_stats_db_pool_clients{state="idle"}': 1,
       'grill_stats_db_pool_clients{state="waiting"}': 4,
+      'grill_stats_redis_memory_bytes{kind="used"}': 5_000,
+      'grill_stats_redis_memory_bytes{kind="limit"}': 0,
       grill_stats_newest_reading_lag_seconds: 4,
     });
     expect([...samples.keys()]).to.include.members([

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { messageOf } from '../errors.js';
+import { redisStateFrom } from '../queues/redis-state.js';
 import { appliedMigrations } from '../schema-state.js';
 import { answering, type Context } from './context.js';
 
@@ -146,13 +147,10 @@ async function checkRedis(context: Context): Promise<string> {
   redis.on('error', () => undefined); // the call that meets it says so
   try {
     await redis.connect();
-    const info = await redis.info();
-    const value = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? 'unknown';
-    const policy = value('maxmemory_policy');
-    if (policy !== 'noeviction')
-      throw new Error(`eviction policy ${policy} loses jobs: CONFIG SET maxmemory-policy noeviction`);
-    if (value('aof_enabled') !== '1') throw new Error('jobs die with the server: CONFIG SET appendonly yes');
-    return `Redis ${value('redis_version')}, append-only, noeviction`;
+    const { version, flaws } = redisStateFrom(await redis.info());
+    const [flaw] = flaws;
+    if (flaw !== undefined) throw new Error(flaw);
+    return `Redis ${version}, append-only, noeviction`;
   } finally {
     redis.disconnect();
   }

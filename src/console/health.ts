@@ -6,6 +6,7 @@ import { sqlStateOf } from '../errors.js';
 import type { Figures, QueueFigures } from '../metrics.js';
 import type { Queues } from '../queues/backend.js';
 import { QUEUE_NAMES } from '../queues/jobs.js';
+import { type RedisState, redisStateOf } from '../queues/redis-state.js';
 
 /** A server that takes connections and never answers is as good as down after this time. */
 const ANSWER_WITHIN_MS = 2_000;
@@ -25,6 +26,7 @@ export interface Findings extends Figures {
   database?: { latencyMs: number; pendingMigrations: number };
   /** Linked accounts by status. */
   accounts?: Record<string, number>;
+  redis?: RedisState;
 }
 
 /** Ready: whatever this process does, it can do. */
@@ -34,7 +36,7 @@ export function isHealthy({ isReady, database, queues }: Findings): boolean {
 
 /** The document of `GET /health`. */
 export function healthOf(findings: Findings) {
-  const { database, queues, pool, accounts, newestReadingLagSeconds } = findings;
+  const { database, queues, redis, pool, accounts, newestReadingLagSeconds } = findings;
   return {
     status: isHealthy(findings) ? 'ready' : 'unready',
     database: { ok: database !== undefined, latency_ms: database?.latencyMs ?? null },
@@ -47,6 +49,9 @@ export function healthOf(findings: Findings) {
         { ...jobs, oldest_waiting_seconds: oldestWaitingSeconds ?? null },
       ]),
     ),
+    redis: redis
+      ? { used_bytes: redis.usedBytes, limit_bytes: redis.limitBytes || null, flaws: redis.flaws }
+      : null,
     accounts: accounts ?? null,
     newest_reading_lag_seconds: newestReadingLagSeconds ?? null,
   };
@@ -57,13 +62,14 @@ export function createHealthCheck({ dataSource, pool, queues, isReady }: HealthS
   const database = bounded(() => checkDatabase(dataSource));
   const ofQueues = bounded(() => Promise.all(QUEUE_NAMES.map((name) => figuresOf(queues[name]))));
   const rows = bounded(() => countRows(dataSource));
+  const redis = bounded(() => redisStateOf(queues.readings));
   const essentials = async (): Promise<Findings> => {
     const found = await Promise.all([database(), ofQueues()]);
     return { isReady: isReady(), pool: pool(), database: found[0], queues: found[1] };
   };
   const everything = async (): Promise<Findings> => {
-    const [counted, findings] = await Promise.all([rows(), essentials()]);
-    return { ...findings, ...counted };
+    const [counted, state, findings] = await Promise.all([rows(), redis(), essentials()]);
+    return { ...findings, ...counted, redis: state };
   };
   return { essentials, everything };
 }

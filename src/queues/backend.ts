@@ -12,6 +12,7 @@ import { Cluster, Redis } from 'ioredis';
 import type { Pool } from 'pg';
 import type { Logger } from '../logger.js';
 import { type JobData, QUEUE_NAMES, type QueueName } from './jobs.js';
+import { redisStateOf } from './redis-state.js';
 
 /** Where the queues live: a Redis (or the nodes of a cluster), or, as the last rung of `up`, PostgreSQL. */
 export type QueueBackend = { queuePrefix: string; logger: Logger } & (
@@ -22,6 +23,7 @@ export type QueueBackend = { queuePrefix: string; logger: Logger } & (
 export type Queues = { [Name in QueueName]: Queue<JobData[Name]> };
 
 const HOUR_SECONDS = 3600;
+const FULL_REST_MS = 1_000;
 const JOB_DEFAULTS = {
   attempts: 5,
   backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
@@ -94,6 +96,7 @@ export async function openQueues(
     maintenance: createQueue('maintenance', backend, connection),
   };
   for (const name of QUEUE_NAMES) queues[name].on('error', limitedWarning(backend.logger, 'queue failed'));
+  connection?.once('ready', () => void warnOfSettings(queues.readings, backend.logger));
   if (connection) await whenReady(connection);
   return {
     queues,
@@ -103,6 +106,11 @@ export async function openQueues(
       connection?.disconnect();
     },
   };
+}
+
+async function warnOfSettings(queue: Queue, logger: Logger): Promise<void> {
+  const state = await redisStateOf(queue).catch(() => undefined);
+  for (const flaw of state?.flaws ?? []) logger.warn('Redis is not set up to keep jobs', { flaw });
 }
 
 /** Waits for the first connection for up to 5 s; a server that is down then is a fault of later calls. */
@@ -159,7 +167,7 @@ export function createWorker<Name extends QueueName>(
     const connection = connect(backend.url, { blocking: true });
     connection.on('error', limitedWarning(backend.logger, 'worker connection failed'));
     return {
-      worker: new Worker(name, processor, { ...options, connection }),
+      worker: restingWhenFull(new Worker(name, processor, { ...options, connection })),
       isThere: () => connection.status === 'ready',
       disconnect: () => connection.disconnect(),
     };
@@ -170,6 +178,18 @@ export function createWorker<Name extends QueueName>(
     isThere: () => true,
     disconnect: () => undefined,
   };
+}
+
+/** A full server refuses to hand out jobs, and BullMQ asks again at once, thousands of times a second. */
+function restingWhenFull<Data>(worker: Worker<Data, void>): Worker<Data, void> {
+  worker.on('error', ({ message }) => {
+    if (!message.includes('OOM command not allowed') || worker.isPaused()) return;
+    void worker.pause(true);
+    setTimeout(() => {
+      if (!worker.closing) void worker.resume();
+    }, FULL_REST_MS).unref();
+  });
+  return worker;
 }
 
 export type { Job, Queue, Worker };

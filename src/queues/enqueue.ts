@@ -1,19 +1,33 @@
 import type { Logger } from '../logger.js';
 import { limitedWarning, type Queues } from './backend.js';
 import { JOB_SCHEMAS, notificationJobId, type ReadingsJob, readingsJobId } from './jobs.js';
+import { createFullness } from './redis-state.js';
 
 const DEADLINE_MS = 3_000;
+/** A full Redis does not even hand out jobs: above these shares of its memory nothing is added, readings first. */
+const ROOM_FOR = { readings: 0.75, others: 0.9 };
 
 /** Puts jobs into the queues. What is only a shortcut (a row is there, and a sweep) is never an error. */
 export function createEnqueue({ queues, logger }: { queues: Queues; logger: Logger }) {
   const warn = limitedWarning(logger, 'enqueueing failed');
+  const fullness = createFullness(queues.readings, ROOM_FOR.readings);
+
+  /** @throws when there is no room, when it fails and when it takes too long */
+  async function add(job: keyof typeof ROOM_FOR, work: () => Promise<unknown>): Promise<void> {
+    const addIfRoom = async () => {
+      const full = await fullness();
+      if (full >= ROOM_FOR[job]) throw new Error(`Redis has used ${Math.round(full * 100)} % of its memory`);
+      await work();
+    };
+    await inTime(addIfRoom());
+  }
 
   return {
     /** Into the queue, or else by `directly`: both end in the same rows. @throws what `directly` throws */
     async readings(job: ReadingsJob, directly: () => Promise<void>): Promise<void> {
       const data = JOB_SCHEMAS.readings.parse(job);
       try {
-        await inTime(queues.readings.add('readings', data, { jobId: readingsJobId(data) }));
+        await add('readings', () => queues.readings.add('readings', data, { jobId: readingsJobId(data) }));
       } catch (error) {
         warn(error);
         await directly();
@@ -29,13 +43,13 @@ export function createEnqueue({ queues, logger }: { queues: Queues; logger: Logg
         data: { notificationId },
         opts: { jobId: notificationJobId(notificationId, round) },
       }));
-      await inTime(queues.notifications.addBulk(jobs)).catch(warn);
+      await add('others', () => queues.notifications.addBulk(jobs)).catch(warn);
     },
 
     /** The next attempt of a notification. */
     async notification(notificationId: string, { delayMs }: { delayMs: number }): Promise<void> {
       const jobId = notificationJobId(notificationId, Date.now() + delayMs);
-      await inTime(
+      await add('others', () =>
         queues.notifications.add('notification', { notificationId }, { jobId, delay: delayMs }),
       ).catch(warn);
     },
@@ -43,7 +57,7 @@ export function createEnqueue({ queues, logger }: { queues: Queues; logger: Logg
     /** Once per tick, whichever process asks. */
     async maintenance(at: Date): Promise<void> {
       const tick = new Date(Math.floor(at.getTime() / 3_600_000) * 3_600_000).toISOString();
-      await inTime(
+      await add('others', () =>
         queues.maintenance.add('maintenance', { tick }, { jobId: `maintain-${tick.slice(0, 13)}` }),
       ).catch(warn);
     },

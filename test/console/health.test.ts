@@ -118,6 +118,8 @@ describe('health of a process', () => {
     await sources.queues.maintenance.add('new', { tick: new Date().toISOString() });
     const { status, text } = await get('/health');
     const health = JSON.parse(text);
+    expect(health.redis).to.have.all.keys('used_bytes', 'limit_bytes', 'flaws');
+    expect(health.redis.used_bytes).to.be.above(0);
     expect([status, health.status, health.pool.size >= 1, health.pool.waiting]).to.deep.equal([
       200,
       'ready',

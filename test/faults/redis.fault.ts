@@ -1,0 +1,4 @@
+import { defineFaults } from './define.js';
+import { redisFaults } from './redis.js';
+
+defineFaults('Redis', redisFaults);
