@@ -8,7 +8,7 @@ import { startConsole } from './console/server.js';
 import { createDatabase, type Database } from './database.js';
 import { createIngest, type IngestOutcome } from './ingest/ingest.js';
 import { Lifecycle } from './lifecycle.js';
-import type { Logger } from './logger.js';
+import { type Logger, limitedWarning } from './logger.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { CHANNELS } from './notifications/channels.js';
 import { NotificationManager } from './notifications/notification-manager.js';
@@ -132,15 +132,10 @@ function every(
   work: () => Promise<unknown>,
   { lifecycle, logger }: Parts,
 ): void {
+  const warn = limitedWarning(logger.child({ task: name }), 'a scheduled task failed');
   let running: Promise<unknown> = Promise.resolve();
-  const task = cron.schedule(
-    pattern,
-    () => {
-      running = work().catch((err) => logger.warn('a scheduled task failed', { task: name, err }));
-      return running;
-    },
-    { timezone: 'UTC', noOverlap: true, name },
-  );
+  const options = { timezone: 'UTC', noOverlap: true, name };
+  const task = cron.schedule(pattern, () => (running = work().catch(warn)), options);
   lifecycle.onClose(name, async () => {
     await task.destroy();
     await Promise.race([running, after(CLOSE_TASK_MS, undefined, { ref: false })]);

@@ -5,7 +5,7 @@ import { DataSource } from 'typeorm';
 import type { PoolSettings } from './config.js';
 import { createPoolClass, POOL_TIMING, type PoolCounts, type PoolTiming } from './database-pool.js';
 import { ENTITIES } from './entities/index.js';
-import type { Logger } from './logger.js';
+import { type Logger, limitedWarning } from './logger.js';
 
 export type { PoolCounts };
 
@@ -35,6 +35,7 @@ export function createDatabase({
   timing?: PoolTiming;
 }): Database {
   const { Pool, counts } = createPoolClass(settings, logger, timing);
+  const warnLost = logger && limitedWarning(logger, 'idle database connection lost');
   const unbounded = settings.statementTimeoutMs === 0;
   const dataSource = new DataSource({
     type: 'postgres',
@@ -66,7 +67,7 @@ export function createDatabase({
     },
     // Once closed, the server may go before it has heard of it.
     poolErrorHandler: (err) => {
-      if (dataSource.isInitialized) logger?.warn('idle database connection lost', { err });
+      if (dataSource.isInitialized) warnLost?.(err);
     },
   });
   return { dataSource, pool: counts };

@@ -25,3 +25,18 @@ export function createLogger({ level, format: form }: { level: string; format: '
     transports: [new transports.Console({ stderrLevels: LEVELS })],
   });
 }
+
+/** At most one line in ten seconds: an outage raises thousands of errors a second. */
+export function limitedWarning(logger: Logger, message: string): (err: unknown) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  let unsaid = 0;
+  return (err) => {
+    if (performance.now() - last < 10_000) {
+      unsaid += 1;
+      return;
+    }
+    last = performance.now();
+    logger.warn(message, { err, ...(unsaid > 0 && { unsaid }) });
+    unsaid = 0;
+  };
+}

@@ -4,7 +4,7 @@ import { v4 as uuidv4 } from 'uuid';
 import { CredentialManager, type LeasedAccount, type PollResult } from '../accounts/credential-manager.js';
 import { SecretError } from '../accounts/secret-box.js';
 import { messageOf, NotFoundError } from '../errors.js';
-import type { Logger } from '../logger.js';
+import { type Logger, limitedWarning } from '../logger.js';
 import { CloudError } from '../thermoworks/cloud-error.js';
 import { backOffSeconds } from './cadence.js';
 import { type PollDependencies, type PollReport, pollAccount, READ_USER_AGAIN } from './poll-account.js';
@@ -45,12 +45,12 @@ export function createPoller(deps: PollerDependencies): Poller {
   let renewal: NodeJS.Timeout | undefined;
   let closing = false;
   let ticking: Promise<void> | undefined;
+  const warnLeasing = limitedWarning(deps.logger, 'leasing due accounts failed');
+  const warnRenewing = limitedWarning(deps.logger, 'renewing leases failed');
 
   const renew = () => {
     if (running.size === 0) return;
-    accounts
-      .renewLeases(owner, [...running.keys()])
-      .catch((err) => deps.logger.warn('renewing leases failed', { err }));
+    accounts.renewLeases(owner, [...running.keys()]).catch(warnRenewing);
   };
 
   async function tick(): Promise<void> {
@@ -66,9 +66,7 @@ export function createPoller(deps: PollerDependencies): Poller {
 
   const safeTick = () => {
     ticking ??= tick()
-      .catch((err) => {
-        deps.logger.error('leasing due accounts failed', { err });
-      })
+      .catch(warnLeasing)
       .finally(() => {
         ticking = undefined;
       });

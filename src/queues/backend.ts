@@ -10,7 +10,7 @@ import {
 } from 'bullmq';
 import { Cluster, Redis } from 'ioredis';
 import type { Pool } from 'pg';
-import type { Logger } from '../logger.js';
+import { type Logger, limitedWarning } from '../logger.js';
 import { type JobData, QUEUE_NAMES, type QueueName } from './jobs.js';
 import { redisStateOf } from './redis-state.js';
 
@@ -193,18 +193,3 @@ function restingWhenFull<Data>(worker: Worker<Data, void>): Worker<Data, void> {
 }
 
 export type { Job, Queue, Worker };
-
-/** At most one line in ten seconds: an outage raises thousands of errors a second. */
-export function limitedWarning(logger: Logger, message: string): (err: unknown) => void {
-  let last = Number.NEGATIVE_INFINITY;
-  let unsaid = 0;
-  return (err) => {
-    if (performance.now() - last < 10_000) {
-      unsaid += 1;
-      return;
-    }
-    last = performance.now();
-    logger.warn(message, { err, ...(unsaid > 0 && { unsaid }) });
-    unsaid = 0;
-  };
-}

@@ -1,5 +1,5 @@
-import type { Logger } from '../logger.js';
-import { limitedWarning, type Queues } from './backend.js';
+import { type Logger, limitedWarning } from '../logger.js';
+import type { Queues } from './backend.js';
 import { JOB_SCHEMAS, notificationJobId, type ReadingsJob, readingsJobId } from './jobs.js';
 import { createFullness } from './redis-state.js';
 

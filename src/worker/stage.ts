@@ -1,7 +1,7 @@
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
 import { messageOf, PermanentError } from '../errors.js';
-import type { Logger } from '../logger.js';
-import { createWorker, limitedWarning, type QueueBackend } from '../queues/backend.js';
+import { type Logger, limitedWarning } from '../logger.js';
+import { createWorker, type QueueBackend } from '../queues/backend.js';
 import type { Bury } from '../queues/dead-letters.js';
 import { JOB_SCHEMAS, type JobData, type QueueName } from '../queues/jobs.js';
 import { isOutage } from './outage.js';
