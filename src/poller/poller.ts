@@ -101,7 +101,10 @@ export function createPoller(deps: PollerDependencies): Poller {
       await ticking;
       await Promise.allSettled(running.values());
       clearInterval(renewal);
-      await accounts.releaseLeases(owner);
+      // Without the database they end by themselves.
+      await accounts
+        .releaseLeases(owner)
+        .catch((err) => deps.logger.warn('leases could not be given back', { err }));
     },
   };
 }

@@ -105,6 +105,16 @@ describe('leases of polls', () => {
     expect([await leased(), begun]).to.deep.equal([0, []]);
   });
 
+  it('end by themselves where a poller that closes finds no database', async () => {
+    const dataSource = await openDatabase(home.url);
+    const client = clientOf(cloud.simulator.url);
+    const { poller, entries } = pollerOf(pollParts(dataSource, client));
+    await dataSource.destroy();
+    await poller.close();
+    client.close();
+    expect(entries.map(({ message }) => message)).to.deep.equal(['leases could not be given back']);
+  });
+
   it('refuse a poll on demand while another process polls the account', async () => {
     const [first = 0] = accounts;
     await fault({ route: 'query', delay_ms: 500, times: 1 });
