@@ -110,9 +110,9 @@ const inIngest =
     };
   };
 
-const beforeInsert = inIngest('readings', 'INSERT INTO readings%');
+const beforeInsert = inIngest('readings', '%INSERT INTO readings%');
 /** Roll-ups are written after the readings, in the same transaction. */
-const ROLL_UP = 'WITH new AS (SELECT * FROM jsonb_populate_recordset(NULL::session_probe_stats%';
+const ROLL_UP = '%INSERT INTO session_probe_stats%';
 const beforeCommit = inIngest('session_probe_stats', ROLL_UP);
 
 const afterCommit: Stage = async (world) => {

@@ -1,0 +1,177 @@
+import { expect } from 'chai';
+import { freePort } from '../support/servers.js';
+import { waitFor } from '../support/wait-for.js';
+import type { Fault } from './define.js';
+import { type Supervised, supervise } from './processes.js';
+import { leasesOf } from './witness.js';
+import type { World } from './world.js';
+
+const LONG_MS = 60_000;
+
+const fault = (world: World, body: object) => world.cloud.post('/_control/faults', body);
+const calm = (world: World) => world.cloud.request('/_control/faults', { method: 'DELETE' });
+
+/** SIGTERM. @returns seconds until it had exited with 0, which it does within 25 s or not at all */
+async function stops(process: Supervised): Promise<string> {
+  const startMs = performance.now();
+  const end = await process.stop();
+  expect(end, process.output().slice(-3000)).to.equal(0);
+  return `${process.name} in ${((performance.now() - startMs) / 1000).toFixed(1)} s`;
+}
+
+/** Polls, jobs and deliveries are under way all the time. @returns what ends that */
+async function fullLoad(world: World): Promise<() => Promise<void>> {
+  const { receiver } = world;
+  const { answer } = receiver;
+  await fault(world, { route: '*', delay_ms: 250 });
+  receiver.answer = (response, request) => setTimeout(() => answer(response, request), 500);
+  return async () => {
+    receiver.answer = answer;
+    await calm(world);
+  };
+}
+
+/** Waits until it polls and sends, both at this moment. */
+async function untilBusy(world: World, process: Supervised): Promise<void> {
+  await process.ready();
+  const isBusy = async () => {
+    const polls = await leasesOf(world, process, 'thermoworks_credentials');
+    return polls.length > 0 && (await leasesOf(world, process, 'notifications')).length > 0;
+  };
+  await waitFor(isBusy, { timeoutMs: LONG_MS, everyMs: 10, what: `${process.name} to poll and to send` });
+}
+
+async function startsAgain(process: Supervised): Promise<void> {
+  await process.start();
+  await process.ready();
+}
+
+/** Catches it in a delivery and in polls, of which none is ever answered. @returns what ends that */
+async function hang(world: World, process: Supervised): Promise<() => Promise<void>> {
+  const { receiver } = world;
+  const { answer } = receiver;
+  const held: (() => void)[] = [];
+  await process.ready();
+  receiver.answer = (response) => held.push(() => response.writeHead(204).end());
+  const isSending = async () => (await leasesOf(world, process, 'notifications')).length > 0;
+  await waitFor(isSending, { timeoutMs: LONG_MS, everyMs: 10, what: `${process.name} to send` });
+  await fault(world, { route: 'query', delay_ms: 120_000 });
+  await untilBusy(world, process);
+  return async () => {
+    receiver.answer = answer;
+    for (const end of held) end();
+    await calm(world);
+    const degraded = "SELECT FROM thermoworks_credentials WHERE status <> 'active'";
+    const isOver = async () => (await world.db.query(degraded)).length === 0;
+    await waitFor(isOver, { timeoutMs: 2 * LONG_MS, everyMs: 250, what: 'all accounts to be active' });
+  };
+}
+
+/** Stopped while a server cannot be reached: for what is left to others it needs none. */
+function stoppedWithout(server: 'redis' | 'postgres', name: string): Fault {
+  return {
+    name: `SIGTERM with ${name} down`,
+    promise: 'G12',
+    async run(world) {
+      const victim = world.process(0);
+      const ease = await fullLoad(world);
+      await untilBusy(world, victim);
+      await world.proxies[server].set({ kind: 'refuse' });
+      await waitFor(async () => !(await victim.isReady()), { timeoutMs: LONG_MS, what: 'readiness to end' });
+      const figure = await stops(victim);
+      await world.proxies[server].set({ kind: 'pass' });
+      await ease();
+      await startsAgain(victim);
+      return figure;
+    },
+  };
+}
+
+/** Starts and ends of processes: nothing is lost or doubled by them, and each ends within its time. */
+export const lifeCycle: readonly Fault[] = [
+  {
+    name: 'SIGTERM at full load',
+    promise: 'G12',
+    quick: true,
+    async run(world) {
+      const victim = world.process(1);
+      const ease = await fullLoad(world);
+      await untilBusy(world, victim);
+      const figure = await stops(victim);
+      for (const kind of ['thermoworks_credentials', 'notifications'] as const)
+        expect(await leasesOf(world, victim, kind), `leases of ${kind}`).to.deep.equal([]);
+      await ease();
+      await startsAgain(victim);
+      return figure;
+    },
+  },
+  {
+    name: 'SIGTERM with requests that hang',
+    promise: 'G12',
+    retried: true,
+    async run(world) {
+      const victim = world.process(0);
+      const ease = await hang(world, victim);
+      const figure = await stops(victim);
+      await ease();
+      await startsAgain(victim);
+      return figure;
+    },
+  },
+  stoppedWithout('redis', 'Redis'),
+  stoppedWithout('postgres', 'PostgreSQL'),
+  {
+    name: 'SIGTERM twice',
+    promise: 'G12',
+    retried: true,
+    async run(world) {
+      const victim = world.process(0);
+      const ease = await hang(world, victim);
+      const told = (word: string) => victim.output().split(word).length;
+      const before = told('"stopping"');
+      const ended = victim.stop();
+      await waitFor(() => told('"stopping"') > before, { timeoutMs: LONG_MS, what: 'it to stop' });
+      victim.signal('SIGTERM');
+      expect(await ended).to.equal(1);
+      expect(victim.output()).to.include('second signal');
+      world.kills += 1;
+      await ease();
+      await startsAgain(victim);
+      return 'ended at once with 1';
+    },
+  },
+  {
+    name: 'rolling restart under load',
+    promise: 'G12',
+    async run(world) {
+      const ease = await fullLoad(world);
+      const figures: string[] = [];
+      for (const one of world.processes) {
+        await untilBusy(world, one);
+        figures.push(await stops(one));
+        await startsAgain(one);
+      }
+      await ease();
+      return figures.join(', ');
+    },
+  },
+  {
+    name: 'processes started before their servers',
+    promise: 'G12',
+    async run(world) {
+      const { redis, postgres, processes, env } = world;
+      for (const one of processes) await stops(one);
+      await Promise.all([redis.stop(), postgres.stop()]);
+      for (const one of processes) await one.start();
+      const console_ = { ...env, HTTP_PORT: `${await freePort()}` };
+      world.processes.push(await supervise('console', ['--roles', 'console'], console_));
+      const isWaiting = async (one: Supervised) => (await one.get('/health')).status === 503;
+      const waitingAll = async () => (await Promise.all(processes.map(isWaiting))).every(Boolean);
+      await waitFor(waitingAll, { timeoutMs: LONG_MS, what: 'processes that wait' });
+      await postgres.start();
+      await redis.start();
+      for (const one of processes) await one.ready();
+      return undefined;
+    },
+  },
+];
