@@ -6,44 +6,37 @@ import { openQueues } from '../../src/queues/backend.js';
 import { waitFor } from '../support/wait-for.js';
 import type { Fault } from './define.js';
 import type { Disk } from './disk.js';
-import { goOn } from './oracle.js';
+import { areUnready, figureOf, isStoring, outage, WAIT } from './outage.js';
 import type { Supervised } from './processes.js';
 import type { World } from './world.js';
 
-/** How long a noisy machine may take for what is a matter of seconds. */
-const WAIT = { timeoutMs: 120_000, everyMs: 100 };
-/** A sender insists for so long on writing down what was delivered; after it another may send, too. */
-const INSIST_MS = 10_000;
-const TERMINATIONS = 3;
+const TERMINATIONS = 5;
 const KILLS = 3;
 const FULL_FOR_MS = 15_000;
 /** Each of our processes writes fewer lines than this in 30 s without its database. */
-const OUTAGE_LINES = 60;
+const OUTAGE_LINES = 40;
 const QUEUES = { queuePrefix: 'grill-stats', logger: createLogger({ level: 'error', format: 'pretty' }) };
 
 /** PostgreSQL restarted, killed, silent, locked, cut off and away. */
 export const postgresFaults: readonly Fault[] = [
   {
     name: 'PostgreSQL: planned restart',
-    promise: 'G1, G10',
+    promise: 'G1, G6, G10',
     quick: true,
-    async run(world) {
-      return outage(world, async () => {
+    run: (world) =>
+      outage(world, async () => {
         await world.postgres.stop();
         await world.postgres.start();
-      });
-    },
+      }),
   },
   {
-    name: 'PostgreSQL: every connection terminated, three times',
-    promise: 'G1, G10',
+    name: 'PostgreSQL: every connection terminated, five times',
+    promise: 'G1, G6, G10',
     quick: true,
-    async run(world) {
-      const figures: string[] = [];
-      for (let round = 0; round < TERMINATIONS; round++)
-        figures.push(await outage(world, () => terminateWhenBusy(world)));
-      return figures.join(', ');
-    },
+    run: (world) =>
+      outage(world, async () => {
+        for (let round = 0; round < TERMINATIONS; round++) await terminateWhenBusy(world);
+      }),
   },
   {
     name: 'PostgreSQL: hard restart, three times',
@@ -63,13 +56,12 @@ export const postgresFaults: readonly Fault[] = [
   {
     name: 'PostgreSQL: half-open for 30 s',
     promise: 'G1, G10',
-    async run(world) {
-      return outage(world, async () => {
+    run: (world) =>
+      outage(world, async () => {
         await world.proxies.postgres.set({ kind: 'swallow' });
         await Promise.all([sleep(30_000), areUnready(world)]);
         await world.proxies.postgres.set({ kind: 'pass' });
-      });
-    },
+      }),
   },
   { name: 'PostgreSQL: 20 s exclusive lock on readings', promise: 'G1, G10', run: lockReadings },
   // The last one: what the cloud overwrote meanwhile is missing from then on.
@@ -142,62 +134,9 @@ async function beAway(world: World): Promise<string> {
   return `at most ${Math.max(...written)} lines per process`;
 }
 
-/**
- * Something goes wrong with a busy world and is healed; then every process stores readings again. Meanwhile, and until
- * each account was polled again, the cloud all but stands still: what a poll was shown and could not keep is still
- * there for the next one, however long that takes on a noisy machine.
- */
-async function outage(world: World, during: () => Promise<unknown>): Promise<string> {
-  await isStoring(world);
-  const startedAt = performance.now();
-  const calm = Promise.all([world.swings.pause(), world.cloud.post('/_control/clock', { speed: 0.1 })]);
-  await Promise.all([during(), calm]);
-  const healedAt = performance.now();
-  if (healedAt - startedAt > INSIST_MS) world.kills += world.processes.length;
-  const polled: () => Promise<{ at: Date }[]> = () =>
-    world.db.query('SELECT cloud_read_at AS at FROM thermoworks_credentials ORDER BY id');
-  const before = await waitFor(polled, WAIT);
-  await waitFor(
-    async () => (await polled()).every(({ at }, index) => at.getTime() !== before[index]?.at.getTime()),
-    { ...WAIT, what: 'all accounts to be polled again' },
-  );
-  const seconds = (performance.now() - healedAt) / 1000;
-  await goOn(world);
-  await isStoring(world);
-  return `all polled again after ${seconds.toFixed(1)} s`;
-}
-
-/** A figure of a process, over all its labels. */
-async function figureOf(one: Supervised, name: string): Promise<number> {
-  const { text } = await one.get('/metrics');
-  const values = text.split('\n').filter((line) => line.startsWith(`grill_stats_${name}`));
-  return values.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
-}
-
 async function seriesOf(one: Supervised): Promise<number> {
   const { text } = await one.get('/metrics');
   return text.split('\n').filter((line) => line.startsWith('grill_stats_')).length;
-}
-
-/** Waits until each process has stored readings that it had not when this was called. */
-async function isStoring(world: World): Promise<void> {
-  await Promise.all(
-    world.processes.map(async (one) => {
-      const stored = () => figureOf(one, 'readings_stored_total');
-      const before = await waitFor(async () => ({ count: await stored() }), WAIT);
-      const isMore = async () => (await stored()) > before.count;
-      await waitFor(isMore, { ...WAIT, what: `${one.name} to store readings` });
-    }),
-  );
-}
-
-/** Waits until every process says of itself that it cannot work. */
-async function areUnready(world: World): Promise<void> {
-  for (const one of world.processes)
-    await waitFor(async () => !(await one.isReady()), {
-      ...WAIT,
-      what: `${one.name} to say that it is not ready`,
-    });
 }
 
 /** All connections but one's own, in the middle of somebody's work. */

@@ -1,9 +1,10 @@
 import { defineFaults } from './define.js';
 import { kills } from './kills.js';
+import { postgresFaults } from './postgres.js';
 import { receiverFaults } from './receivers.js';
 
 /** What of the faults fits into three minutes; `npm run test:faults` runs all. */
 defineFaults(
   'the quick ones',
-  [...kills, ...receiverFaults].filter(({ quick }) => quick),
+  [...kills, ...receiverFaults, ...postgresFaults].filter(({ quick }) => quick),
 );
