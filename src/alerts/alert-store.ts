@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { arrayOf, epochMs } from '../array-literal.js';
+import { arrayOf, epochMs, numbersOf } from '../array-literal.js';
 import type { ChannelKind } from '../entities/notification-channel.js';
 import { groupBy } from '../group-by.js';
 import type { AlertRule, AlertState, AlertTransition } from './types.js';
@@ -16,28 +16,69 @@ export interface LoadedAlert {
 }
 
 /** An alert, with one of its states where it has any. */
-interface AlertRow extends Omit<AlertRule, 'id'>, Omit<AlertState, 'alertId' | 'side'> {
+interface AlertRow
+  extends Pick<AlertRule, 'id' | 'type' | 'temperatureUnit' | 'direction' | 'severity'>,
+    Pick<AlertState, 'tier' | 'phase' | 'isUnknown' | 'isArmed' | 'isAnnounced' | 'recent'> {
   probeId: number;
   publicId: string;
-  id: number;
   /** Null: it has none. */
   side: AlertState['side'] | null;
+  numbers: Numbers;
 }
+
+/** Of the rule and, where there is one, of the state, in the order of {@link NUMBERS}. */
+type Numbers = [
+  target: number | null,
+  min: number | null,
+  max: number | null,
+  criticalMin: number | null,
+  criticalMax: number | null,
+  threshold: number | null,
+  windowSeconds: number | null,
+  recoverySeconds: number | null,
+  holdSeconds: number,
+  hysteresis: number,
+  cooldownSeconds: number,
+  version: number,
+  heldMs: number,
+  heldReadings: number,
+  rearmMs: number,
+  evaluatedMs: number | null,
+  firedMs: number | null,
+  resolvedMs: number | null,
+  extreme: number | null,
+];
+
+const NUMBERS = numbersOf(
+  'a.target_temperature',
+  'a.min_temperature',
+  'a.max_temperature',
+  'a.critical_min_temperature',
+  'a.critical_max_temperature',
+  'a.threshold_value',
+  'a.window_seconds',
+  'a.recovery_seconds',
+  'a.hold_seconds',
+  'a.hysteresis',
+  'a.cooldown_seconds',
+  's.version',
+  's.held_ms',
+  's.held_readings',
+  's.rearm_ms',
+  epochMs('s.evaluated_at'),
+  epochMs('s.fired_at'),
+  epochMs('s.resolved_at'),
+  's.extreme',
+);
 
 /** The alerts in force on these probes (`probes.id`), in order of their ids. One statement. */
 export async function loadAlerts(tx: EntityManager, probeIds: readonly number[]): Promise<LoadedAlert[]> {
   if (probeIds.length === 0) return [];
   const rows = await tx.query<AlertRow[]>(
     `SELECT p.id AS "probeId", a.public_id AS "publicId", a.id, a.alert_type AS type,
-       a.temperature_unit AS "temperatureUnit", a.target_temperature AS "targetTemperature", a.direction,
-       a.min_temperature AS "minTemperature", a.max_temperature AS "maxTemperature",
-       a.critical_min_temperature AS "criticalMinTemperature", a.critical_max_temperature AS "criticalMaxTemperature",
-       a.threshold_value AS "thresholdValue", a.window_seconds AS "windowSeconds", a.hold_seconds AS "holdSeconds",
-       a.recovery_seconds AS "recoverySeconds", a.hysteresis, a.cooldown_seconds AS "cooldownSeconds", a.severity,
-       s.side, s.tier, s.phase, s.is_unknown AS "isUnknown", s.is_armed AS "isArmed", s.is_announced AS "isAnnounced",
-       s.version, s.held_ms::float8 AS "heldMs", s.held_readings AS "heldReadings", s.rearm_ms::float8 AS "rearmMs",
-       ${epochMs('s.evaluated_at')} AS "evaluatedAtMs", ${epochMs('s.fired_at')} AS "firedAtMs",
-       ${epochMs('s.resolved_at')} AS "resolvedAtMs", s.extreme, s.recent
+       a.temperature_unit AS "temperatureUnit", a.direction, a.severity, s.side, s.tier, s.phase,
+       s.is_unknown AS "isUnknown", s.is_armed AS "isArmed", s.is_announced AS "isAnnounced", s.recent,
+       ${NUMBERS} AS numbers
      FROM probes p
      JOIN temperature_alerts a USING (user_id, device_id, probe_id)
      JOIN users u ON u.id = a.user_id
@@ -52,22 +93,49 @@ export async function loadAlerts(tx: EntityManager, probeIds: readonly number[])
 function toAlert(rows: AlertRow[]): LoadedAlert {
   const [row] = rows;
   if (!row) throw new Error('an alert without rows');
-  const { probeId, publicId, id, type, temperatureUnit, targetTemperature, direction, severity, hysteresis } =
-    row;
-  const { minTemperature, maxTemperature, criticalMinTemperature, criticalMaxTemperature } = row;
-  const { thresholdValue, windowSeconds, holdSeconds, recoverySeconds, cooldownSeconds } = row;
-  const what = { id, type, temperatureUnit, targetTemperature, direction, minTemperature, maxTemperature };
-  const limits = { criticalMinTemperature, criticalMaxTemperature, thresholdValue, windowSeconds };
-  const times = { holdSeconds, recoverySeconds, hysteresis, cooldownSeconds, severity };
-  return { probeId, publicId, rule: { ...what, ...limits, ...times }, states: rows.flatMap(toState) };
+  const { probeId, publicId, numbers } = row;
+  const rule = {
+    id: row.id,
+    type: row.type,
+    temperatureUnit: row.temperatureUnit,
+    direction: row.direction,
+    severity: row.severity,
+    targetTemperature: numbers[0],
+    minTemperature: numbers[1],
+    maxTemperature: numbers[2],
+    criticalMinTemperature: numbers[3],
+    criticalMaxTemperature: numbers[4],
+    thresholdValue: numbers[5],
+    windowSeconds: numbers[6],
+    recoverySeconds: numbers[7],
+    holdSeconds: numbers[8],
+    hysteresis: numbers[9],
+    cooldownSeconds: numbers[10],
+  };
+  return { probeId, publicId, rule, states: rows.flatMap(toState) };
 }
 
-function toState({ id: alertId, side, tier, phase, ...row }: AlertRow): AlertState[] {
+function toState({ side, numbers, ...row }: AlertRow): AlertState[] {
   if (side === null) return [];
-  const { isUnknown, isArmed, isAnnounced, version, heldMs, heldReadings, rearmMs } = row;
-  const { evaluatedAtMs, firedAtMs, resolvedAtMs, extreme, recent } = row;
-  const seen = { isUnknown, isArmed, isAnnounced, version, heldMs, heldReadings, rearmMs };
-  return [{ alertId, side, tier, phase, ...seen, evaluatedAtMs, firedAtMs, resolvedAtMs, extreme, recent }];
+  const state = {
+    alertId: row.id,
+    side,
+    tier: row.tier,
+    phase: row.phase,
+    isUnknown: row.isUnknown,
+    isArmed: row.isArmed,
+    isAnnounced: row.isAnnounced,
+    version: numbers[11],
+    heldMs: numbers[12],
+    heldReadings: numbers[13],
+    rearmMs: numbers[14],
+    evaluatedAtMs: numbers[15],
+    firedAtMs: numbers[16],
+    resolvedAtMs: numbers[17],
+    extreme: numbers[18],
+    recent: row.recent,
+  };
+  return [state];
 }
 
 /** Stores states, by key order. One statement. */

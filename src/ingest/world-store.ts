@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { loadAlerts } from '../alerts/alert-store.js';
-import { arrayOf, epochMs } from '../array-literal.js';
+import { arrayOf, epochMs, numbersOf } from '../array-literal.js';
 import { groupBy } from '../group-by.js';
 import { type ProbeCondition, type ProbeRole, toHundredths, type Unit } from '../readings/sample.js';
 import type { TemperatureUnit } from '../readings/temperature.js';
@@ -16,8 +16,6 @@ interface WorldRow {
   owner_id: number;
   type: string | null;
   model: string | null;
-  transmit_interval_seconds: number | null;
-  recording_interval_seconds: number | null;
   temperature_unit: TemperatureUnit;
   /** Only with the device's first probe. */
   detection: unknown;
@@ -27,11 +25,15 @@ interface WorldRow {
   kind: 'temperature' | 'humidity';
   role: ProbeRole | null;
   state: ProbeCondition;
-  state_at: number | null;
-  last_value: number | null;
   last_unit: Unit | null;
-  last_measured_at: number | null;
   learned_interval_seconds: number | null;
+  numbers: [
+    transmitSeconds: number | null,
+    recordingSeconds: number | null,
+    stateMs: number | null,
+    lastValue: number | null,
+    lastMs: number | null,
+  ];
 }
 
 /**
@@ -41,6 +43,14 @@ interface WorldRow {
 export async function lockDevices(tx: EntityManager, deviceRows: readonly number[]): Promise<void> {
   await tx.query('SELECT id FROM devices WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [deviceRows]);
 }
+
+const NUMBERS = numbersOf(
+  'd.transmit_interval_seconds',
+  'd.recording_interval_seconds',
+  epochMs('p.state_at'),
+  'p.last_value',
+  epochMs('p.last_measured_at'),
+);
 
 /**
  * Loads what readings of these devices, the oldest from `fromMs`, can change; by `devices.id`. Three statements, after
@@ -53,12 +63,11 @@ export async function loadWorlds(
   fromMs: number,
 ): Promise<Map<number, IngestWorld>> {
   const rows = await tx.query<WorldRow[]>(
-    `SELECT d.id AS device_row, d.device_id, d.user_id AS owner_id, d.type, d.model, d.transmit_interval_seconds,
-       d.recording_interval_seconds,
+    `SELECT d.id AS device_row, d.device_id, d.user_id AS owner_id, d.type, d.model,
        coalesce(u.temperature_unit, 'F') AS temperature_unit,
        CASE WHEN row_number() OVER (PARTITION BY d.id ORDER BY p.id) = 1 THEN s.state END AS detection,
-       p.id AS probe, p.user_id AS probe_user, p.label, p.kind, p.role, p.state, ${epochMs('p.state_at')} AS state_at,
-       p.last_value, p.last_unit, ${epochMs('p.last_measured_at')} AS last_measured_at, p.learned_interval_seconds
+       p.id AS probe, p.user_id AS probe_user, p.label, p.kind, p.role, p.state, p.last_unit,
+       p.learned_interval_seconds, ${NUMBERS} AS numbers
      FROM devices d
      JOIN users u ON u.id = d.user_id
      JOIN probes p ON p.device_id = d.device_id
@@ -117,8 +126,8 @@ function toWorld(
       detection: row.detection === null ? emptyDetection() : parseDetection(row.detection),
       sessions,
     },
-    statedIntervalSeconds: row.transmit_interval_seconds,
-    recordingIntervalSeconds: row.recording_interval_seconds,
+    statedIntervalSeconds: row.numbers[0],
+    recordingIntervalSeconds: row.numbers[1],
     reportsOnChange: reportsOnChange(row),
     probes: new Map(rows.map((probe) => [probe.probe, toProbeState(probe)])),
     alerts: new Map(rows.map(({ probe }) => [probe, alerts.get(probe) ?? []])),
@@ -131,13 +140,14 @@ export function reportsOnChange({ type, model }: { type: string | null; model: s
 }
 
 function toProbeState(row: WorldRow): ProbeState {
+  const [, , conditionMs, lastValue, lastMs] = row.numbers;
   return {
     id: row.probe,
-    lastMs: row.last_measured_at,
-    lastHundredths: row.last_value === null ? null : toHundredths(row.last_value),
+    lastMs,
+    lastHundredths: lastValue === null ? null : toHundredths(lastValue),
     lastUnit: row.last_unit,
     condition: row.state,
-    conditionMs: row.state_at,
+    conditionMs,
     learnedIntervalSeconds: row.learned_interval_seconds,
   };
 }

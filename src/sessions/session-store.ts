@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { epochMs } from '../array-literal.js';
+import { epochMs, numbersOf } from '../array-literal.js';
 import { groupBy } from '../group-by.js';
 import type { ProbeRole } from '../readings/sample.js';
 import { sessionFigures } from './roll-up.js';
@@ -17,26 +17,47 @@ interface MemberRow {
   status: Session['status'];
   phase: Session['phase'];
   end_reason: Session['endReason'];
-  start_time: number;
-  end_time: number | null;
-  last_reading_at: number | null;
   temperature_unit: Session['temperatureUnit'];
   probe_id: number | null;
   role: ProbeRole | null;
-  member_from: number | null;
-  member_to: number | null;
-  reading_count: number | null;
-  sum: number;
-  min: number;
-  min_at: number;
-  max: number;
-  max_at: number;
-  first_at: number;
-  last_at: number;
+  times: [
+    startMs: number,
+    endMs: number | null,
+    lastMs: number | null,
+    fromMs: number | null,
+    toMs: number | null,
+  ];
+  /** Null: no reading of the probe is in the session. */
+  stats:
+    | [
+        count: number,
+        sum: number,
+        min: number,
+        minMs: number,
+        max: number,
+        maxMs: number,
+        firstMs: number,
+        lastMs: number,
+      ]
+    | null;
 }
 
 /** Data that returns within this time after contact was lost reopens the session. */
 const REOPEN_WITHIN = "interval '6 hours'";
+
+const TIMES = numbersOf(
+  ...['s.start_time', 's.end_time', 's.last_reading_at', 'm.member_from', 'm.member_to'].map(epochMs),
+);
+const STATS = numbersOf(
+  'p.reading_count',
+  'p.temperature_sum_hundredths',
+  'round(p.min_temperature * 100)',
+  epochMs('p.min_at'),
+  'round(p.max_temperature * 100)',
+  epochMs('p.max_at'),
+  epochMs('p.first_measured_at'),
+  epochMs('p.last_measured_at'),
+);
 
 /**
  * The sessions that readings of these devices from `fromMs` on can touch: those that run, those that ended at or after
@@ -49,12 +70,8 @@ export async function loadSessions(
 ): Promise<Session[]> {
   const rows = await tx.query<MemberRow[]>(
     `SELECT s.id, s.public_id, s.user_id, s.device_id, s.session_type, s.status, s.phase, s.end_reason,
-       ${epochMs('s.start_time')} AS start_time, ${epochMs('s.end_time')} AS end_time,
-       ${epochMs('s.last_reading_at')} AS last_reading_at, s.temperature_unit, m.probe_id, m.role,
-       ${epochMs('m.member_from')} AS member_from, ${epochMs('m.member_to')} AS member_to,
-       p.reading_count, p.temperature_sum_hundredths::float8 AS sum, round(p.min_temperature * 100) AS min,
-       ${epochMs('p.min_at')} AS min_at, round(p.max_temperature * 100) AS max, ${epochMs('p.max_at')} AS max_at,
-       ${epochMs('p.first_measured_at')} AS first_at, ${epochMs('p.last_measured_at')} AS last_at
+       s.temperature_unit, m.probe_id, m.role, ${TIMES} AS times,
+       CASE WHEN p.probe_id IS NOT NULL THEN ${STATS} END AS stats
      FROM grilling_sessions s
      LEFT JOIN session_members m ON m.session_id = s.id
      LEFT JOIN session_probe_stats p ON p.session_id = s.id AND p.probe_id = m.probe_id
@@ -69,6 +86,7 @@ export async function loadSessions(
 function toSession(rows: MemberRow[]): Session {
   const [row] = rows;
   if (!row) throw new Error('a session without rows');
+  const [startMs, endMs, lastReadingMs] = row.times;
   return {
     id: row.id,
     publicId: row.public_id,
@@ -78,37 +96,23 @@ function toSession(rows: MemberRow[]): Session {
     status: row.status,
     phase: row.phase,
     endReason: row.end_reason,
-    startMs: row.start_time,
-    endMs: row.end_time,
-    lastReadingMs: row.last_reading_at,
+    startMs,
+    endMs,
+    lastReadingMs,
     temperatureUnit: row.temperature_unit,
-    members: rows.flatMap(({ probe_id, role, member_from, member_to }) =>
-      probe_id === null || role === null
-        ? []
-        : [{ probeId: probe_id, role, fromMs: member_from, toMs: member_to }],
+    members: rows.flatMap(({ probe_id: probeId, role, times: [, , , fromMs, toMs] }) =>
+      probeId === null || role === null ? [] : [{ probeId, role, fromMs, toMs }],
     ),
-    stats: new Map(
-      rows.flatMap((member) => {
-        const stats = toStats(member);
-        return member.probe_id === null || stats === null ? [] : [[member.probe_id, stats] as const];
-      }),
-    ),
+    stats: new Map(rows.flatMap(toStats)),
     rebuild: false,
   };
 }
 
-function toStats({ reading_count: count, ...row }: MemberRow): ProbeStats | null {
-  if (count === null) return null;
-  return {
-    count,
-    sumHundredths: row.sum,
-    minHundredths: row.min,
-    minAtMs: row.min_at,
-    maxHundredths: row.max,
-    maxAtMs: row.max_at,
-    firstMs: row.first_at,
-    lastMs: row.last_at,
-  };
+function toStats({ probe_id: probeId, stats }: MemberRow): [number, ProbeStats][] {
+  if (probeId === null || stats === null) return [];
+  const [count, sumHundredths, minHundredths, minAtMs, maxHundredths, maxAtMs, firstMs, lastMs] = stats;
+  const extremes = { minHundredths, minAtMs, maxHundredths, maxAtMs };
+  return [[probeId, { count, sumHundredths, ...extremes, firstMs, lastMs }]];
 }
 
 /**
