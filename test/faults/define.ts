@@ -38,8 +38,7 @@ export function defineFaults(title: string, faults: readonly Fault[], options: W
     for (const fault of faults)
       it(fault.name, async () => {
         const figure = await fault.run(world);
-        const seen = await verdict(world, fault);
-        await goOn(world);
+        const seen = await verdict(world, fault).finally(() => goOn(world));
         tell(fault, figure, seen);
       });
   });

@@ -61,13 +61,16 @@ async function hang(world: World, process: Supervised): Promise<() => Promise<vo
     receiver.answer = answer;
     for (const end of held) end();
     await calm(world);
+    // Requests that hang by now would do so for minutes.
+    await world.proxies.cloud.set({ kind: 'reset' });
+    await world.proxies.cloud.set({ kind: 'pass' });
     const degraded = "SELECT FROM thermoworks_credentials WHERE status <> 'active'";
     const isOver = async () => (await world.db.query(degraded)).length === 0;
     await waitFor(isOver, { timeoutMs: 2 * LONG_MS, everyMs: 250, what: 'all accounts to be active' });
   };
 }
 
-/** Stopped while a server cannot be reached: for what is left to others it needs none. */
+/** Stopped while a server cannot be reached: what it cannot write down or give back is done again by others. */
 function stoppedWithout(server: 'redis' | 'postgres', name: string): Fault {
   return {
     name: `SIGTERM with ${name} down`,
@@ -79,6 +82,8 @@ function stoppedWithout(server: 'redis' | 'postgres', name: string): Fault {
       await world.proxies[server].set({ kind: 'refuse' });
       await waitFor(async () => !(await victim.isReady()), { timeoutMs: LONG_MS, what: 'readiness to end' });
       const figure = await stops(victim);
+      // What it sent, and could not write down as sent, is sent again.
+      if (server === 'postgres') world.kills += 1;
       await world.proxies[server].set({ kind: 'pass' });
       await ease();
       await startsAgain(victim);
