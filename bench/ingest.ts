@@ -114,7 +114,10 @@ const countOf = (jobs: readonly ReadingsJob[]): number =>
   jobs.reduce((sum, { probes }) => sum + probes.reduce((count, { samples }) => count + samples.length, 0), 0);
 
 /** Enqueues as the poller does, lets the worker take the jobs, and waits until all are done. @returns readings a second */
-async function drain({ readings: queue, ...others }: Queues, jobs: readonly ReadingsJob[]): Promise<number> {
+export async function drain(
+  { readings: queue, ...others }: Queues,
+  jobs: readonly ReadingsJob[],
+): Promise<number> {
   const enqueue = createEnqueue({
     queues: { readings: queue, ...others },
     logger: createLogger({ level: 'warn', format: 'pretty' }),

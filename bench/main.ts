@@ -2,10 +2,16 @@ import 'reflect-metadata';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchIngest } from './ingest.js';
+import { benchLatency } from './latency.js';
+import { benchMemory } from './memory.js';
+import { benchRequests } from './requests.js';
 import { type Options, type Row, toJson, toText } from './table.js';
 
 const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   ingest: benchIngest,
+  requests: benchRequests,
+  latency: benchLatency,
+  memory: benchMemory,
 };
 
 const { values, positionals } = parseArgs({
