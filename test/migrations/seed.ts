@@ -65,6 +65,8 @@ export const SEEDS: Record<string, string> = {
       FROM temperature_alerts a WHERE a.id = e.alert_id AND a.alert_type IN ('rising', 'falling');`,
   'notification-order': `
     UPDATE notifications n SET alert_id = e.alert_id FROM alert_events e WHERE e.id = n.alert_event_id;`,
+  'room-for-updates': `
+    UPDATE probes SET last_value = last_value + 1;`,
 };
 
 /** `devices` of `Devices1795000000003`, as in the file's name. */
