@@ -96,7 +96,7 @@ const afterEnqueue: Stage = async (world) => {
   };
 };
 
-/** In a transaction that waits for a table to be written. */
+/** In a transaction that waits for a table to be written; the server hears of the death first. */
 const inIngest =
   (table: string, statement: string): Stage =>
   async (world) => {
@@ -106,7 +106,10 @@ const inIngest =
       process: waiter.process,
       wasBusy: async () =>
         (await isStillWaiting(world, statement, waiter)) && (await activeJobs(world)).length > 0,
-      heal: lock.letGo,
+      async heal() {
+        await terminate(world, waiter);
+        await lock.letGo();
+      },
     };
   };
 
