@@ -141,8 +141,7 @@ function toState({ side, numbers, ...row }: AlertRow): AlertState[] {
 /** Stores states, by key order. One statement. */
 export async function saveStates(tx: EntityManager, states: readonly AlertState[]): Promise<void> {
   if (states.length === 0) return;
-  const column = (valueOf: (state: AlertState) => number | boolean | string | null) =>
-    arrayOf(states.map(valueOf));
+  const column = (pick: (state: AlertState) => number | boolean | string | null) => arrayOf(states.map(pick));
   await tx.query(
     `INSERT INTO alert_states (alert_id, side, tier, phase, is_unknown, is_armed, is_announced, version, held_ms,
        held_readings, rearm_ms, evaluated_at, fired_at, resolved_at, extreme, recent)

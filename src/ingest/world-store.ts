@@ -160,7 +160,7 @@ export async function saveProbes(
 ): Promise<void> {
   if (probes.length === 0) return;
   const sorted = probes.toSorted((a, b) => a.id - b.id);
-  const column = (valueOf: (probe: ProbeState) => number | string | null) => arrayOf(sorted.map(valueOf));
+  const column = (pick: (probe: ProbeState) => number | string | null) => arrayOf(sorted.map(pick));
   const sortedGaps = gaps.toSorted((a, b) => a.probeId - b.probeId || a.startMs - b.startMs);
   await tx.query(
     `WITH gap AS (

@@ -20,7 +20,7 @@ export async function saveStats(tx: EntityManager, sessions: readonly SavedSessi
     })
     .sort((a, b) => a.id - b.id || a.probeId - b.probeId);
   if (rows.length === 0 && whole.size === 0) return;
-  const column = (valueOf: (stats: ProbeStats) => number) => arrayOf(rows.map(({ stats }) => valueOf(stats)));
+  const column = (pick: (stats: ProbeStats) => number) => arrayOf(rows.map(({ stats }) => pick(stats)));
   await tx.query(
     `WITH new AS (
        SELECT session_id, probe_id, count, sum, min, to_timestamp(min_ms / 1000), max, to_timestamp(max_ms / 1000), avg,
