@@ -11,6 +11,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '../support/wait-for.js';
+import type { Fault } from './define.js';
+import { isStoring, outage, WAIT } from './outage.js';
+
+const FULL_FOR_MS = 15_000;
 
 /** A small file system of its own, in a file: full when we say so, and nobody else's. */
 export interface Disk {
@@ -51,6 +57,35 @@ export function createDisk(megabytes: number): Disk {
     },
   };
 }
+
+/** For a world whose server has its data on `disk`. */
+export const fullDiskFaults = (disk: Disk): readonly Fault[] => [
+  {
+    name: 'PostgreSQL: disk of the data volume full',
+    promise: 'G1, G10',
+    async run(world) {
+      await isStoring(world);
+      return outage(world, async () => {
+        disk.fill();
+        // Until there is no room for its log either.
+        const isFull = () =>
+          world.db.query(WRITE_LOG).then(
+            () => false,
+            () => true,
+          );
+        await waitFor(isFull, { ...WAIT, everyMs: 1, what: 'writes to fail' });
+        await sleep(FULL_FOR_MS);
+        disk.free();
+        // If it ended by itself, which it does as often as not.
+        const start = () => world.postgres.start().then(() => true);
+        await waitFor(start, { ...WAIT, what: 'the server to start again' });
+      });
+    },
+  },
+];
+
+/** Half a megabyte of write-ahead log, and nothing else. */
+const WRITE_LOG = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 524288))";
 
 /** Why there can be no such file system here; undefined where there can. */
 export function whyNoDisk(): string | undefined {

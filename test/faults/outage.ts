@@ -9,12 +9,11 @@ export const WAIT = { timeoutMs: 120_000, everyMs: 100 };
 const HARMLESS_MS = 5_000;
 
 /**
- * Something goes wrong with a busy world and is healed; then every process stores readings again. Meanwhile, and until
+ * Something goes wrong with a world and is healed; then every process stores readings again. Meanwhile, and until
  * each account was polled again, the cloud all but stands still: what a poll was shown and could not keep is still
  * there for the next one, however long that takes on a noisy machine.
  */
 export async function outage(world: World, during: () => Promise<unknown>): Promise<string> {
-  await isStoring(world);
   const startedAt = performance.now();
   const calm = Promise.all([world.swings.pause(), world.cloud.post('/_control/clock', { speed: 0.1 })]);
   await Promise.all([during(), calm]);

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { waitFor } from '../support/wait-for.js';
 import { defineFaults } from './define.js';
-import { createDisk, whyNoDisk } from './disk.js';
-import { exhaustionFaults, fullDiskFaults, postgresFaults } from './postgres.js';
+import { createDisk, fullDiskFaults, whyNoDisk } from './disk.js';
+import { exhaustionFaults, postgresFaults } from './postgres.js';
 
 defineFaults('PostgreSQL', postgresFaults);
 defineFaults('PostgreSQL with few connections', exhaustionFaults, {

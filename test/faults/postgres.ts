@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Client } from 'pg';
@@ -5,14 +6,11 @@ import { createLogger } from '../../src/logger.js';
 import { openQueues } from '../../src/queues/backend.js';
 import { waitFor } from '../support/wait-for.js';
 import type { Fault } from './define.js';
-import type { Disk } from './disk.js';
 import { areUnready, figureOf, isStoring, outage, WAIT } from './outage.js';
 import type { Supervised } from './processes.js';
 import type { World } from './world.js';
 
-const TERMINATIONS = 5;
-const KILLS = 3;
-const FULL_FOR_MS = 15_000;
+const TIMES = 3;
 /** Each of our processes writes fewer lines than this in 30 s without its database. */
 const OUTAGE_LINES = 40;
 const QUEUES = { queuePrefix: 'grill-stats', logger: createLogger({ level: 'error', format: 'pretty' }) };
@@ -23,19 +21,22 @@ export const postgresFaults: readonly Fault[] = [
     name: 'PostgreSQL: planned restart',
     promise: 'G1, G6, G10',
     quick: true,
-    run: (world) =>
-      outage(world, async () => {
+    async run(world) {
+      const answer = await deliveryUnderWay(world);
+      return outage(world, async () => {
         await world.postgres.stop();
+        answer();
         await world.postgres.start();
-      }),
+      });
+    },
   },
   {
-    name: 'PostgreSQL: every connection terminated, five times',
+    name: 'PostgreSQL: every connection terminated, three times',
     promise: 'G1, G6, G10',
     quick: true,
     run: (world) =>
       outage(world, async () => {
-        for (let round = 0; round < TERMINATIONS; round++) await terminateWhenBusy(world);
+        for (let time = 0; time < TIMES; time++) await terminateAtWork(world);
       }),
   },
   {
@@ -43,7 +44,7 @@ export const postgresFaults: readonly Fault[] = [
     promise: 'G1, G4, G10',
     async run(world) {
       const figures: string[] = [];
-      for (let round = 0; round < KILLS; round++)
+      for (let time = 0; time < TIMES; time++)
         figures.push(
           await outage(world, async () => {
             await killServer(world);
@@ -56,12 +57,14 @@ export const postgresFaults: readonly Fault[] = [
   {
     name: 'PostgreSQL: half-open for 30 s',
     promise: 'G1, G10',
-    run: (world) =>
-      outage(world, async () => {
+    async run(world) {
+      await isStoring(world);
+      return outage(world, async () => {
         await world.proxies.postgres.set({ kind: 'swallow' });
         await Promise.all([sleep(30_000), areUnready(world)]);
         await world.proxies.postgres.set({ kind: 'pass' });
-      }),
+      });
+    },
   },
   { name: 'PostgreSQL: 20 s exclusive lock on readings', promise: 'G1, G10', run: lockReadings },
   // The last one: what the cloud overwrote meanwhile is missing from then on.
@@ -74,6 +77,7 @@ export const exhaustionFaults: readonly Fault[] = [
     name: 'PostgreSQL: all connections used up by idle transactions, 20 s',
     promise: 'G1, G10',
     async run(world) {
+      await isStoring(world);
       const sessions: Client[] = [];
       const figure = await outage(world, async () => {
         try {
@@ -87,33 +91,6 @@ export const exhaustionFaults: readonly Fault[] = [
     },
   },
 ];
-
-/** For a world whose server has its data on `disk`. */
-export const fullDiskFaults = (disk: Disk): readonly Fault[] => [
-  {
-    name: 'PostgreSQL: disk of the data volume full',
-    promise: 'G1, G10',
-    run: (world) =>
-      outage(world, async () => {
-        disk.fill();
-        // Until there is no room for its log either.
-        const isFull = () =>
-          world.db.query(WRITE_LOG).then(
-            () => false,
-            () => true,
-          );
-        await waitFor(isFull, { ...WAIT, everyMs: 1, what: 'writes to fail' });
-        await sleep(FULL_FOR_MS);
-        disk.free();
-        // If it ended by itself, which it does as often as not.
-        const start = () => world.postgres.start().then(() => true);
-        await waitFor(start, { ...WAIT, what: 'the server to start again' });
-      }),
-  },
-];
-
-/** Half a megabyte of write-ahead log, and nothing else. */
-const WRITE_LOG = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 524288))";
 
 /** Everything goes on without its database for 30 s, and what we say of it stays short. */
 async function beAway(world: World): Promise<string> {
@@ -139,17 +116,36 @@ async function seriesOf(one: Supervised): Promise<number> {
   return text.split('\n').filter((line) => line.startsWith('grill_stats_')).length;
 }
 
+/** Waits until a receiver has been told of something. @returns what lets it answer */
+async function deliveryUnderWay({ receiver }: World): Promise<() => void> {
+  const { answer } = receiver;
+  const held: ServerResponse[] = [];
+  receiver.answer = (response) => {
+    receiver.answer = answer;
+    held.push(response);
+  };
+  const [response] = await waitFor(() => held.length > 0 && held, {
+    ...WAIT,
+    everyMs: 3,
+    what: 'a delivery',
+  });
+  return () => response?.writeHead(204).end();
+}
+
+/** A client of the server that has written something, and has not committed it yet. */
+const AT_WORK = "backend_type = 'client backend' AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL";
+
 /** All connections but one's own, in the middle of somebody's work. */
-async function terminateWhenBusy({ db }: World): Promise<void> {
-  const others = "backend_type = 'client backend' AND pid <> pg_backend_pid()";
+async function terminateAtWork({ db }: World): Promise<void> {
   const isDone = async () => {
     const ended = await db.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${others}
-       AND EXISTS (SELECT FROM pg_stat_activity WHERE ${others} AND state <> 'idle')`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+       AND EXISTS (SELECT FROM pg_stat_activity WHERE ${AT_WORK})`,
     );
     return ended.length > 0;
   };
-  await waitFor(isDone, { ...WAIT, everyMs: 3, what: 'a connection at work' });
+  await waitFor(isDone, { ...WAIT, everyMs: 1, what: 'a connection at work' });
 }
 
 /** SIGKILL of the server and all processes of it, in the middle of somebody's work. */
@@ -158,12 +154,11 @@ async function killServer({ db, postgres }: World): Promise<void> {
   const rows = await waitFor(
     async () => {
       const all: { pid: number; busy: boolean }[] = await db.query(
-        `SELECT pid, backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid() AS busy
-         FROM pg_stat_activity`,
+        `SELECT pid, coalesce(${AT_WORK}, false) AS busy FROM pg_stat_activity`,
       );
       return all.some(({ busy }) => busy) && all;
     },
-    { ...WAIT, everyMs: 3, what: 'a connection at work' },
+    { ...WAIT, everyMs: 1, what: 'a connection at work' },
   );
   postgres.kill();
   for (const row of rows) signalled(row.pid, 'SIGKILL');
