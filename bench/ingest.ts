@@ -14,8 +14,8 @@ import { openServers, type Servers, startRoles } from './servers.js';
 import { median, type Options, type Row } from './table.js';
 
 const PROBES = 4_000;
-const ROUNDS = 100;
-const TURNS = 5;
+const ROUNDS = { small: 40, full: 100 };
+const TURNS = { small: 3, full: 5 };
 const USUAL_READINGS = 2_000;
 const AT_LEAST = { 8: 0.1, 40: 0.2 };
 const SIZES = [40, 8] as const;
@@ -32,30 +32,29 @@ interface Turn {
 export async function benchIngest({ isSmall, profileTo, say }: Options): Promise<Row[]> {
   const servers = await openServers();
   try {
-    const bench = await prepare(servers, profileTo);
-    const turns = { 8: [] as Turn[], 40: [] as Turn[] };
-    for (let turn = 0; turn < (isSmall ? 3 : TURNS); turn++)
+    const size = isSmall ? 'small' : 'full';
+    const rounds = ROUNDS[size];
+    const bench = await prepare(servers, { rounds, profileTo });
+    const turns: Record<8 | 40, Turn[]> = { 8: [], 40: [] };
+    for (let turn = 0; turn < TURNS[size]; turn++)
       for (const perJob of SIZES) {
         const figures = await bench.takeTurn(perJob);
         turns[perJob].push(figures);
         say(`ingest, ${perJob} a job: ${JSON.stringify(figures)}`);
       }
-    return SIZES.flatMap((perJob) => toRows(perJob, turns[perJob]));
+    return SIZES.flatMap((perJob) => toRows(perJob, rounds, turns[perJob]));
   } finally {
     await servers.close();
   }
 }
 
-function toRows(perJob: 8 | 40, turns: readonly Turn[]): Row[] {
+function toRows(perJob: 8 | 40, rounds: number, turns: readonly Turn[]): Row[] {
   const middle = (pick: (turn: Turn) => number) => median(turns.map(pick));
   const unit = 'readings/s';
-  const ours = {
-    figure: 'ingest',
-    what: `${perJob} readings a job`,
-    value: middle((turn) => turn.ours),
-    unit,
-  };
-  const note = `${PROBES * ROUNDS} readings of ${PROBES} probes a turn, medians of ${turns.length} turns; ratios ${turns.map((turn) => (turn.ours / turn.copy).toFixed(3)).join(' ')}`;
+  const value = middle((turn) => turn.ours);
+  const ours = { figure: 'ingest', what: `${perJob} readings a job`, value, unit };
+  const ratios = turns.map((turn) => (turn.ours / turn.copy).toFixed(3)).join(' ');
+  const note = `${PROBES * rounds} readings of ${PROBES} probes a turn, medians of the turns; ÷ COPY in each: ${ratios}`;
   return [
     {
       ...ours,
@@ -73,9 +72,8 @@ function toRows(perJob: 8 | 40, turns: readonly Turn[]): Row[] {
   ];
 }
 
-async function prepare(servers: Servers, profileTo: string | undefined) {
-  const { db, env } = servers;
-  const homes = await createHomes(db, PROBES / PROBES_PER_DEVICE);
+/** The queues of these servers, to be filled and drained. */
+export async function openDrain({ env, onClose }: Servers) {
   const logger = createLogger({ level: 'warn', format: 'pretty' });
   const { queues, close } = await openQueues({
     kind: 'redis',
@@ -83,18 +81,25 @@ async function prepare(servers: Servers, profileTo: string | undefined) {
     queuePrefix: env.QUEUE_PREFIX ?? '',
     logger,
   });
-  servers.onClose('queues', close);
+  onClose('queues', close);
+  return (jobs: readonly ReadingsJob[]) => drainBacklog(queues, jobs);
+}
+
+async function prepare(servers: Servers, { rounds, profileTo }: { rounds: number; profileTo?: string }) {
+  const { db } = servers;
+  const homes = await createHomes(db, PROBES / PROBES_PER_DEVICE);
+  const drain = await openDrain(servers);
   startRoles(servers, 'worker', { profileTo });
   const usual = await openUsual(servers);
   await db.query('CREATE TABLE copied (LIKE readings INCLUDING INDEXES)');
   // Every table has been written once before anything is measured.
-  await drain(queues, nextJobs(homes, { rounds: 8, perJob: 40 }));
+  await drain(nextJobs(homes, { rounds: 8, perJob: 40 }));
 
   async function takeTurn(perJob: 8 | 40): Promise<Turn> {
-    const jobs = nextJobs(homes, { rounds: ROUNDS, perJob });
+    const jobs = nextJobs(homes, { rounds, perJob });
     await tidy(servers);
     const copyBefore = await copy(servers, jobs);
-    const ours = await drain(queues, jobs);
+    const ours = await drain(jobs);
     await checkRows(servers);
     await tidy(servers);
     const copyAfter = await copy(servers, jobs);
@@ -114,7 +119,7 @@ const countOf = (jobs: readonly ReadingsJob[]): number =>
   jobs.reduce((sum, { probes }) => sum + probes.reduce((count, { samples }) => count + samples.length, 0), 0);
 
 /** Enqueues as the poller does, lets the worker take the jobs, and waits until all are done. @returns readings a second */
-export async function drain(
+async function drainBacklog(
   { readings: queue, ...others }: Queues,
   jobs: readonly ReadingsJob[],
 ): Promise<number> {

@@ -1,129 +1,100 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../src/embedded/server-process.js';
-import { createLogger } from '../src/logger.js';
-import { openQueues } from '../src/queues/backend.js';
-import { endPrograms, startProgram, untilItSays } from '../test/e2e/program.js';
+import { toolsDir } from '../scripts/tools.js';
+import { startProgram, untilItSays } from '../test/e2e/program.js';
 import { createHomes, nextJobs, PROBES_PER_DEVICE } from './homes.js';
-import { drain } from './ingest.js';
+import { openDrain } from './ingest.js';
 import { openServers, startRoles } from './servers.js';
 import type { Options, Row } from './table.js';
 
 const PROBES = 4_000;
-const READINGS = 1_000_000;
-const SMALL_READINGS = 200_000;
-const PER_JOB = 40;
-/** Jobs that lie in the queue at a time: the backlog is Redis's memory, not the worker's. */
-const ROUNDS_AT_ONCE = 25;
-/** After the greeting: what a start needs and gives back. */
-const UNTIL_IDLE_MS = 20_000;
+const ROUNDS = { small: 50, full: 250 };
+/** After its last delivery `up` does nothing but poll; what it no longer needs has been given back then. */
+const SETTLE_MS = 30_000;
+const MIB = 1024 ** 2;
+const UNIT = 'MiB';
 
-/** The most that a worker ever held while it drained, and what everything of `up` takes when nothing happens. */
-export async function benchMemory({ isSmall, say }: Options): Promise<Row[]> {
-  const bare = await bareNode();
-  return [await workerPeak(isSmall ? SMALL_READINGS : READINGS, bare, say), await idleUp(bare)];
+/** Peak of a worker that drains a backlog, and all that `up` starts while nothing happens. */
+export async function benchMemory(options: Options): Promise<Row[]> {
+  const bare = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)']);
+  try {
+    await sleep(1_000);
+    return [await drained(options, bare.pid ?? 0), await idle(options, bare.pid ?? 0)];
+  } finally {
+    bare.kill();
+  }
 }
 
-async function workerPeak(readings: number, bare: number, say: (line: string) => void): Promise<Row> {
+async function drained({ isSmall, say }: Options, bare: number): Promise<Row> {
+  const rounds = ROUNDS[isSmall ? 'small' : 'full'];
   const servers = await openServers();
   try {
-    const { db, env } = servers;
-    const homes = await createHomes(db, PROBES / PROBES_PER_DEVICE);
-    const logger = createLogger({ level: 'warn', format: 'pretty' });
-    const queuePrefix = env.QUEUE_PREFIX ?? '';
-    const { queues, close } = await openQueues({ kind: 'redis', url: env.REDIS_URL, queuePrefix, logger });
-    servers.onClose('queues', close);
-    const pid = startRoles(servers, 'worker');
-    for (let done = 0; done < readings; done += ROUNDS_AT_ONCE * PROBES) {
-      await drain(queues, nextJobs(homes, { rounds: ROUNDS_AT_ONCE, perJob: PER_JOB }));
-      say(`memory: ${done + ROUNDS_AT_ONCE * PROBES} readings, peak ${mebibytes(peakBytes(pid))} MiB`);
-    }
-    return row(`a worker that drained ${readings.toLocaleString('en')} readings, peak`, peakBytes(pid), bare);
+    const homes = await createHomes(servers.db, PROBES / PROBES_PER_DEVICE);
+    const drain = await openDrain(servers);
+    const worker = startRoles(servers, 'worker');
+    const rate = await drain(nextJobs(homes, { rounds, perJob: 40 }));
+    say(`memory: ${Math.round(rate)} readings/s`);
+    const [value, least] = [peakRss(worker), peakRss(bare)];
+    const anchor = { what: 'a bare node process', value: least, unit: UNIT };
+    const what = `peak of a worker that drains ${(PROBES * rounds) / 1e6} M readings`;
+    return { figure: 'memory', what, value, unit: UNIT, anchor, ratio: value / least, note: 'VmHWM' };
   } finally {
     await servers.close();
   }
 }
 
-async function idleUp(bare: number): Promise<Row> {
+async function idle({ say }: Options, bare: number): Promise<Row> {
   const dataDir = mkdtempSync(join(tmpdir(), 'grill-stats-bench-up-'));
+  symlinkSync(toolsDir(), join(dataDir, 'tools'));
+  const up = startProgram(['up'], { DATA_DIR: dataDir });
   try {
-    const port = await freePort();
-    const up = startProgram(['up'], { DATA_DIR: dataDir, HTTP_PORT: `${port}`, LOG_FORMAT: 'json' });
-    await untilItSays(up, 'webhook delivered and verified', 120_000);
-    await sleep(UNTIL_IDLE_MS);
-    const servers = ['postgres', 'redis'].map((name) => serverOf(dataDir, name));
-    const bytes = [up.pid, ...servers].flatMap(withChildren).reduce((sum, pid) => sum + pssBytes(pid), 0);
-    return row('all processes of `up` with the demo, PSS', bytes, bare);
+    await untilItSays(up, 'delivered', 180_000);
+    await sleep(SETTLE_MS);
+    const parts = treeOf(up.pid).map((pid) => ({ pid, bytes: pss(pid), name: nameOf(pid) }));
+    say(`memory: ${parts.map(({ name, bytes }) => `${name} ${Math.round(bytes)}`).join(', ')} ${UNIT}`);
+    const [value, least] = [parts.reduce((sum, { bytes }) => sum + bytes, 0), pss(bare)];
+    const anchor = { what: 'a bare node process', value: least, unit: UNIT };
+    const note = `PSS of ${parts.length} processes, servers and demo included`;
+    return {
+      figure: 'memory',
+      what: '`up`, idle',
+      value,
+      unit: UNIT,
+      anchor,
+      ratio: value / least,
+      valueAtMost: 350,
+      note,
+    };
   } finally {
-    await endPrograms();
+    await up.stop();
     rmSync(dataDir, { recursive: true, force: true });
   }
 }
 
-function row(what: string, bytes: number, bare: number): Row {
-  const anchor = { what: 'a Node that does nothing, PSS', value: mebibytes(bare), unit: 'MiB' };
-  return { figure: 'memory', what, value: mebibytes(bytes), unit: 'MiB', anchor, ratio: bytes / bare };
+/** A field of a file of /proc that is given in kB, in MiB. */
+function kilobytes(path: string, name: string): number {
+  const line = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync(path, 'utf8'));
+  return (Number(line?.[1]) * 1024) / MIB;
 }
 
-const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
+const peakRss = (pid: number): number => kilobytes(`/proc/${pid}/status`, 'VmHWM');
+const pss = (pid: number): number => kilobytes(`/proc/${pid}/smaps_rollup`, 'Pss');
+const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
 
-async function bareNode(): Promise<number> {
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000); console.log(1)'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await new Promise((resolve) => child.stdout.once('data', resolve));
-  const bytes = pssBytes(child.pid ?? 0);
-  child.kill();
-  return bytes;
-}
-
-/** Of what is shared, each process has its part. */
-function pssBytes(pid: number): number {
-  return kibibytes(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Pss') * 1024;
-}
-
-function peakBytes(pid: number): number {
-  return kibibytes(readFileSync(`/proc/${pid}/status`, 'utf8'), 'VmHWM') * 1024;
-}
-
-function kibibytes(text: string, name: string): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
-}
-
-/** The server whose command line names this data directory. */
-function serverOf(dataDir: string, name: string): number {
-  const found = processes().find((pid) => {
-    const words = read(`/proc/${pid}/cmdline`).split('\0');
-    return words[0]?.includes(name) && (isOf(words, dataDir) || isListening(words, dataDir, name));
-  });
-  if (found === undefined) throw new Error(`no ${name} of ${dataDir}`);
-  return found;
-}
-
-const isOf = (words: readonly string[], dataDir: string) => words.some((word) => word.startsWith(dataDir));
-
-/** Redis shows the address that it listens on. */
-function isListening(words: readonly string[], dataDir: string, name: string): boolean {
-  const port = read(join(dataDir, `${name}-port`)).trim();
-  return port !== '' && words.some((word) => word.endsWith(`:${port}`));
-}
-
-function withChildren(pid: number): number[] {
-  const children = processes().filter(
-    (other) => /\) \S+ (\d+)/.exec(read(`/proc/${other}/stat`))?.[1] === `${pid}`,
-  );
-  return [pid, ...children.flatMap(withChildren)];
-}
-
-const processes = (): number[] => readdirSync('/proc').map(Number).filter(Number.isInteger);
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
+/** The process and all below it. */
+function treeOf(pid: number): number[] {
+  const isChild = (other: number) => {
+    try {
+      return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${other}/status`, 'utf8'))?.[1]) === pid;
+    } catch {
+      return false; // it ended meanwhile
+    }
+  };
+  const others = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+  return [pid, ...others.filter(isChild).flatMap(treeOf)];
 }

@@ -1,77 +1,50 @@
-import { command } from '../test/e2e/program.js';
-import { at, itemsAt, openCloud } from '../test/simulator/cloud.js';
 import { waitFor } from '../test/support/wait-for.js';
-import { openServers, type Servers, startRoles } from './servers.js';
-import type { Row } from './table.js';
+import { COOK, openLinkedCloud } from './cloud.js';
+import { openServers, startRoles } from './servers.js';
+import type { Options, Row } from './table.js';
 
-const DEVICES = [1, 10, 100];
+const SIZES = [1, 10, 100];
+const PROBES = 4;
+const UNSTORED =
+  'SELECT FROM probes WHERE shown_at IS NOT NULL AND last_measured_at IS DISTINCT FROM shown_at';
 
-/** What a poll asks of the cloud, as the cloud counts it, beside a client that reads each document by itself. */
-export async function benchRequests(): Promise<Row[]> {
-  const servers = await openServers();
-  try {
-    startRoles(servers, 'worker');
-    const rows: Row[] = [];
-    for (const devices of DEVICES) rows.push(...(await measure(servers, devices)));
-    return rows;
-  } finally {
-    await servers.close();
+/** Requests of one poll, as the simulator counts them, beside those of the public client: 2 + Σ(channels + 1). */
+export async function benchRequests({ say }: Options): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const size of SIZES) {
+    const { unchanged, changed } = await countRequests(size);
+    const anchor = { what: 'public client', value: 2 + size * (PROBES + 1), unit: 'requests' };
+    const rowOf = (what: string, value: number): Row => {
+      const named = { figure: 'requests', what: `${size} devices, ${what}`, value, unit: 'requests' };
+      return { ...named, anchor, ratio: value / anchor.value };
+    };
+    rows.push(rowOf('unchanged', unchanged), rowOf('all changed', changed));
+    say(`requests, ${size} devices: ${unchanged} unchanged, ${changed} changed`);
   }
+  return rows;
 }
 
-async function measure({ db, env }: Servers, devices: number): Promise<Row[]> {
-  const cloud = await openCloud({ accounts: 1, devices, seed: devices });
-  const email = `requests${devices}@example.com`;
-  const settings = { ...env, THERMOWORKS_BASE_URL: cloud.simulator.url };
-  const cli = async (args: string[], stdin = '') => {
-    const { code, stderr } = await command([...args, '--json'], settings, stdin);
-    if (code !== 0) throw new Error(`grill-stats ${args.join(' ')}: ${stderr}`);
-  };
-  /** One poll, once everything that it brought is stored. @returns what it asked */
-  const poll = async (): Promise<number> => {
-    await cloud.request('/_control/requests', { method: 'DELETE' });
-    await cli(['account', 'poll', '--email', email]);
-    await waitFor(
-      async () => {
-        const { rows } = await db.query(
-          `SELECT count(*)::integer AS stored FROM readings r JOIN probes p ON p.id = r.probe_id JOIN users u ON u.id = p.user_id
-           WHERE u.email = $1`,
-          [email],
-        );
-        return rows[0].stored === cloud.simulator.ledger().length;
-      },
-      { timeoutMs: 60_000, what: 'what the poll brought to be stored' },
-    );
-    const served = itemsAt((await cloud.request('/_control/requests')).json, 'requests');
-    // The command is a process of its own: its start reads the web config, as a poller's does once.
-    return served.filter((one) => !['token', 'webConfig'].includes(String(at(one, 'route')))).length;
-  };
-  const probes = (await cloud.devices()).map(({ id, probes: ids }) => ({ id, ids }));
-  const channels = probes.reduce((sum, { ids }) => sum + ids.length, 0);
+async function countRequests(size: number): Promise<{ unchanged: number; changed: number }> {
+  const servers = await openServers();
   try {
-    await cli(['user', 'create', '--email', email]);
-    await cli(['account', 'link', '--email', email, '--refresh-token-stdin'], cloud.account().refresh_token);
-    for (const { id } of probes) await cloud.post('/_control/readings', { device_id: id, manual: true });
-    await poll();
+    const clock = { now: Date.now() };
+    const cloud = await openLinkedCloud(servers, size, () => clock.now);
+    startRoles(servers, 'worker');
+    const poll = async () => {
+      await cloud.requests();
+      await cloud.run(['account', 'poll', '--email', COOK]);
+      const { count } = await cloud.requests();
+      await waitFor(async () => (await servers.db.query(UNSTORED)).rowCount === 0, { timeoutMs: 60_000 });
+      return count;
+    };
+    await poll(); // signs in, and finds out which channels there are
     const unchanged = await poll();
-    cloud.clock.now += 1_000;
-    for (const { id, ids } of probes)
-      for (const probe_id of ids)
-        await cloud.post('/_control/readings', { device_id: id, probe_id, readings: [{ value: 71.5 }] });
-    const changed = await poll();
-    const each = 2 + channels + devices;
-    const anchor = { what: 'a request for each document', value: each, unit: 'requests' };
-    const row = (what: string, value: number): Row => ({
-      figure: 'requests',
-      what: `${devices} devices, ${what}`,
-      value,
-      unit: 'requests',
-      anchor,
-      ratio: value / each,
-      note: `${channels} channels`,
-    });
-    return [row('unchanged', unchanged), row('all changed', changed)];
+    clock.now += 1_000;
+    for (const { id, probes } of cloud.devices)
+      for (const probe_id of probes)
+        await cloud.post('readings', { device_id: id, probe_id, readings: [{ value: 71.5 }] });
+    return { unchanged, changed: await poll() };
   } finally {
-    await cloud.simulator.close();
+    await servers.close();
   }
 }

@@ -14,7 +14,7 @@ export interface Row extends Measure {
   ratio?: number;
   /** Of the ratio. */
   atLeast?: number;
-  atMost?: number;
+  valueAtMost?: number;
   /** Sizes, and what was checked. */
   note?: string;
 }
@@ -28,9 +28,10 @@ export interface Options {
   say: (line: string) => void;
 }
 
-export function isMet({ ratio, atLeast, atMost }: Row): boolean | undefined {
-  if (ratio === undefined || (atLeast === undefined && atMost === undefined)) return undefined;
-  return ratio >= (atLeast ?? 0) && ratio <= (atMost ?? Number.POSITIVE_INFINITY);
+/** Undefined: nothing is asked of it. */
+function isMet({ value, ratio, atLeast, valueAtMost }: Row): boolean | undefined {
+  if (valueAtMost !== undefined) return value <= valueAtMost;
+  return ratio !== undefined && atLeast !== undefined ? ratio >= atLeast : undefined;
 }
 
 export function toJson(rows: readonly Row[]): string {
@@ -66,8 +67,11 @@ export function toText(rows: readonly Row[]): string {
 }
 
 function verdict(row: Row): string {
-  const limit = row.atLeast === undefined ? row.atMost && `at most ${row.atMost}` : `at least ${row.atLeast}`;
-  return limit ? `${limit}: ${isMet(row) ? 'met' : 'MISSED'}` : '';
+  const isMissed = isMet(row) === false;
+  if (row.atLeast !== undefined) return `at least ${row.atLeast}: ${isMissed ? 'MISSED' : 'met'}`;
+  return row.valueAtMost === undefined
+    ? ''
+    : `at most ${row.valueAtMost} ${row.unit}: ${isMissed ? 'MISSED' : 'met'}`;
 }
 
 const show = ({ value, unit }: Measure): string => `${digits(value)} ${unit}`;
