@@ -1,7 +1,7 @@
 import { waitFor } from '../support/wait-for.js';
 import { goOn } from './oracle.js';
 import type { Supervised } from './processes.js';
-import type { World } from './world.js';
+import { arePolled, type World } from './world.js';
 
 /** How long a noisy machine may take for what is a matter of seconds. */
 export const WAIT = { timeoutMs: 120_000, everyMs: 100 };
@@ -19,13 +19,7 @@ export async function outage(world: World, during: () => Promise<unknown>): Prom
   await Promise.all([during(), calm]);
   const healedAt = performance.now();
   if (healedAt - startedAt > HARMLESS_MS) world.kills += world.processes.length;
-  const polled: () => Promise<{ at: Date }[]> = () =>
-    world.db.query('SELECT cloud_read_at AS at FROM thermoworks_credentials ORDER BY id');
-  const before = await waitFor(polled, WAIT);
-  await waitFor(
-    async () => (await polled()).every(({ at }, index) => at.getTime() !== before[index]?.at.getTime()),
-    { ...WAIT, what: 'all accounts to be polled again' },
-  );
+  await arePolled(world.db);
   const seconds = (performance.now() - healedAt) / 1000;
   await goOn(world);
   await isStoring(world);

@@ -13,6 +13,7 @@ import { type Receiver, startReceiver } from '../notifications/receiver.js';
 import { openDatabase } from '../poller/parts.js';
 import { at, type Cloud, openCloud } from '../simulator/cloud.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { waitFor } from '../support/wait-for.js';
 import { type Supervised, supervise } from './processes.js';
 import { type Swings, startSwings } from './swings.js';
 import { addUserOf, watchLeases } from './witness.js';
@@ -200,12 +201,24 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       running.push(await supervise(`${index} (${roles})`, ['--roles', roles], own));
     }
     for (const one of running) await one.ready();
+    // A first poll takes in all that the cloud still shows, of which some would be gone should it fail.
+    await arePolled(db);
     for (const { deviceId } of world.users) world.swings.add(deviceId);
     return world;
   } catch (error) {
     await world.close();
     throw error;
   }
+}
+
+/** Waits until a poll of each account ended well after this was called. */
+export async function arePolled(db: DataSource): Promise<void> {
+  const slow = { timeoutMs: 120_000, everyMs: 100, what: 'all accounts to be polled' };
+  const read = (): Promise<{ at: Date }[]> =>
+    db.query('SELECT cloud_read_at AS at FROM thermoworks_credentials ORDER BY id');
+  const before = await waitFor(read, slow);
+  const isNew = ({ at }: { at: Date }, index: number) => at.getTime() !== before[index]?.at.getTime();
+  await waitFor(async () => (await read()).every(isNew), slow);
 }
 
 /** A user with a linked account, a channel, and an alert on the first device's first probe that the swings cross. */
