@@ -94,10 +94,12 @@ function advance(probe: ProbeState, observation: Exclude<Input, Moment>): ProbeS
   const current = changed ? { ...probe, condition, conditionMs: measuredAtMs } : probe;
   if (hundredths === null) return current;
   return {
-    ...current,
+    id: probe.id,
     lastMs: measuredAtMs,
     lastHundredths: hundredths,
     lastUnit: unit,
+    condition: current.condition,
+    conditionMs: current.conditionMs,
     learnedIntervalSeconds: learnInterval(probe, measuredAtMs),
   };
 }

@@ -53,6 +53,33 @@ export const JOB_SCHEMAS: { [Name in QueueName]: z.ZodType<JobData[Name]> } = {
   maintenance: maintenanceJob,
 };
 
+/**
+ * Whether the schema surely takes it as it is: the same checks without a copy of every sample, for the one job that comes
+ * by thousands a second. What is not plain is left to the schema.
+ */
+export function isPlainReadingsJob(data: unknown): data is ReadingsJob {
+  const { version, account, previousPollMs, failedBetween, probes } = Object(data);
+  if (version !== 1 || !isId(account) || typeof failedBetween !== 'boolean') return false;
+  if (previousPollMs !== null && !Number.isSafeInteger(previousPollMs)) return false;
+  if (!Array.isArray(probes) || probes.length === 0 || probes.length > 2_000) return false;
+  return probes.every((part) => {
+    const { device, probe, samples } = Object(part);
+    if (!isId(device) || !isId(probe) || !Array.isArray(samples)) return false;
+    return samples.length > 0 && samples.length <= 2_000 && samples.every(isPlainSample);
+  });
+}
+
+const isId = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0;
+
+function isPlainSample(given: unknown): boolean {
+  if (!Array.isArray(given) || given.length !== 4) return false;
+  const [ms, value, unit, flags] = given;
+  if (!Number.isSafeInteger(ms) || ms < 0 || ms > 8.64e15) return false;
+  if (!Number.isFinite(value) || Math.abs(value) > 3.4028235e38) return false;
+  if (unit !== 'F' && unit !== 'C' && unit !== 'H') return false;
+  return Number.isSafeInteger(flags) && flags >= 0 && flags <= 32_767;
+}
+
 /** Names the cause: the same news of the same account get the same id, so that repeats do not pile up. */
 export function readingsJobId(job: ReadingsJob): string {
   const newest = Math.max(...job.probes.map(({ samples }) => samples.at(-1)?.[0] ?? 0));

@@ -53,19 +53,19 @@ export function isBelowEndLimit({ p90 }: PitHeat, baseline: number, value: numbe
 
 /** All pits that show a value, or, where none does, all as they were last seen. */
 function arePitsCold({ pits }: CookTrack, probes: ProbeTracks): boolean {
-  const cold = { shown: 0, known: 0 };
-  const all = { shown: 0, known: 0 };
+  let [known, shown, cold] = [0, 0, 0];
   for (const probeId in pits) {
-    const [heat, track] = [pits[probeId], probes[probeId]];
+    const heat = pits[probeId];
+    const track = probes[probeId];
     const value = track?.value;
     const isCold = heat && track && value !== undefined && isBelowEndLimit(heat, baselineOf(track), value);
     const isShown = track?.absentMs === undefined;
-    all.known += 1;
-    if (isShown) all.shown += 1;
-    if (isCold) cold.known += 1;
-    if (isCold && isShown) cold.shown += 1;
+    if (isShown && !isCold) return false;
+    known += 1;
+    if (isShown) shown += 1;
+    if (isCold) cold += 1;
   }
-  return all.shown > 0 ? cold.shown === all.shown : all.known > 0 && cold.known === all.known;
+  return shown > 0 || (known > 0 && cold === known);
 }
 
 /**

@@ -18,7 +18,7 @@ interface Waiting {
 
 /** The larger a batch, the less each reading costs: a probe's state is read and written once for all of its readings. */
 const MOST_READINGS = 16_000;
-const LEAST_READINGS = 4_000;
+const LEAST_READINGS = 8_000;
 const LANES = 2;
 const MOST_TRIES = 4;
 /** Serialisation failure, deadlock, lock not available: the same batch may well pass when tried again at once. */

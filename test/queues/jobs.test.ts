@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { JOB_SCHEMAS, notificationJobId, readingsJobId } from '../../src/queues/jobs.js';
+import fc from 'fast-check';
+import { isPlainReadingsJob, JOB_SCHEMAS, notificationJobId, readingsJobId } from '../../src/queues/jobs.js';
 import { job, T0 } from '../ingest/household.js';
 
 const HOME = { userId: 1, device: 10, deviceId: 'M1', probes: [100, 101] };
@@ -13,7 +14,12 @@ const JOB = job(
 );
 
 describe('job data', () => {
-  const fits = (change: object) => JOB_SCHEMAS.readings.safeParse({ ...JOB, ...change }).success;
+  const fits = (change: object) => {
+    const data: unknown = { ...JOB, ...change };
+    const { success, data: parsed } = JOB_SCHEMAS.readings.safeParse(data);
+    if (isPlainReadingsJob(data)) expect(parsed, 'taken without the schema').to.deep.equal(data);
+    return success;
+  };
   const sampleFits = (...sample: unknown[]) => fits({ probes: [{ device: 1, probe: 1, samples: [sample] }] });
 
   it('of readings come through JSON as they are', () => {
@@ -44,6 +50,43 @@ describe('job data', () => {
       [T0, 1, 'F'],
     ])
       expect(sampleFits(...sample), JSON.stringify(sample)).to.equal(false);
+  });
+
+  it('of readings are taken without the schema only where it takes them as they are', () => {
+    expect(
+      isPlainReadingsJob({ ...JOB, probes: [{ device: 1, probe: 2, samples: [[T0, 1.5, 'C', 32]] }] }),
+    ).to.equal(true);
+    const odd = fc.oneof(
+      fc.anything(),
+      fc.double(),
+      fc.integer(),
+      fc.constantFrom(0, -0, 2 ** 53, 8.64e15, 3.5e38, 'F'),
+    );
+    const sample = fc.tuple(
+      fc.oneof(fc.nat(), odd),
+      fc.oneof(fc.double(), odd),
+      fc.constantFrom('F', 'C', 'K', 7),
+      fc.nat(40_000),
+    );
+    const part = fc.record({
+      device: fc.oneof(fc.nat(), odd),
+      probe: fc.nat(),
+      samples: fc.array(fc.oneof(sample, odd)),
+    });
+    const change = fc.record(
+      {
+        version: fc.constantFrom(1, 2, '1'),
+        account: fc.oneof(fc.nat(), odd),
+        previousPollMs: fc.oneof(fc.constant(null), fc.integer(), odd),
+        failedBetween: fc.oneof(fc.boolean(), odd),
+        probes: fc.oneof(fc.array(part), odd),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(change, (one) => void fits(one)),
+      { numRuns: 2_000 },
+    );
   });
 
   it('of the other queues are an id and a time', () => {

@@ -96,7 +96,7 @@ describe('batcher', () => {
     expect(batches.map(({ readings }) => readings)).to.deep.equal([1, 16_001, 1]);
   });
 
-  it('takes fewer after a batch that took too long, down to 4,000', async () => {
+  it('takes fewer after a batch that took too long, down to 8,000', async () => {
     const { add } = batcher(db, 0);
     const home = await addHome(db);
     const jobs = Array.from({ length: 24 }, (_, part) =>
@@ -108,7 +108,7 @@ describe('batcher', () => {
     await Promise.all(jobs.map((one) => add(one)));
     expect(batches.map(({ readings }) => readings / 1_000)).to.deep.equal([16, 8]);
     await Promise.all(minutes(home, 9_000, 1_000).map((one) => add(one)));
-    expect(batches.slice(2).map(({ readings }) => readings)).to.deep.equal([4_000, 4_000, 1_000]);
+    expect(batches.slice(2).map(({ readings }) => readings)).to.deep.equal([8_000, 1_000]);
   });
 
   it('takes two batches at once, of other accounts each', async () => {
