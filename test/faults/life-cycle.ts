@@ -64,9 +64,10 @@ async function hang(world: World, process: Supervised): Promise<() => Promise<vo
     // Requests that hang by now would do so for minutes.
     await world.proxies.cloud.set({ kind: 'reset' });
     await world.proxies.cloud.set({ kind: 'pass' });
-    const degraded = "SELECT FROM thermoworks_credentials WHERE status <> 'active'";
-    const isOver = async () => (await world.db.query(degraded)).length === 0;
-    await waitFor(isOver, { timeoutMs: 2 * LONG_MS, everyMs: 250, what: 'all accounts to be active' });
+    const good = 'SELECT FROM thermoworks_credentials WHERE last_error IS NULL AND last_polled_at > $1';
+    const since = new Date();
+    const arePolled = async () => (await world.db.query(good, [since])).length === world.users.length;
+    await waitFor(arePolled, { timeoutMs: 2 * LONG_MS, everyMs: 250, what: 'a good poll of each account' });
   };
 }
 
