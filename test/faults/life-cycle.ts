@@ -98,7 +98,6 @@ export const lifeCycle: readonly Fault[] = [
   {
     name: 'SIGTERM at full load',
     promise: 'G12',
-    quick: true,
     async run(world) {
       const victim = world.process(1);
       const ease = await fullLoad(world);

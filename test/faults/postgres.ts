@@ -20,7 +20,6 @@ export const postgresFaults: readonly Fault[] = [
   {
     name: 'PostgreSQL: planned restart',
     promise: 'G1, G6, G10',
-    quick: true,
     async run(world) {
       const answer = await deliveryUnderWay(world);
       return outage(world, async () => {

@@ -1,6 +1,5 @@
 import { defineFaults } from './define.js';
 import { kills } from './kills.js';
-import { lifeCycle } from './life-cycle.js';
 import { postgresFaults } from './postgres.js';
 import { receiverFaults } from './receivers.js';
 import { redisFaults } from './redis.js';
@@ -8,5 +7,5 @@ import { redisFaults } from './redis.js';
 /** What of the faults fits into three minutes; `npm run test:faults` runs all. */
 defineFaults(
   'the quick ones',
-  [...kills, ...lifeCycle, ...receiverFaults, ...postgresFaults, ...redisFaults].filter(({ quick }) => quick),
+  [...kills, ...receiverFaults, ...postgresFaults, ...redisFaults].filter(({ quick }) => quick),
 );

@@ -244,7 +244,6 @@ export const redisFaults: readonly Fault[] = [
   {
     name: 'Redis near its memory limit, nobody takes jobs',
     promise: 'G10',
-    quick: true,
     run: (world) => fillByBacklog(world, (used) => Math.round(used / 0.85)),
   },
   {
