@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Queue, Worker } from 'bullmq';
 import { createDatabase } from '../src/database.js';
@@ -26,6 +26,8 @@ interface Turn {
   ours: number;
   copy: number;
   usual: number;
+  /** Microseconds of the worker's processor time for a reading: hardly changed by whatever else runs here. */
+  cpu: number;
 }
 
 /** A backlog of jobs through one worker process, beside COPY of the same rows and a job and a `save` for each reading. */
@@ -54,7 +56,7 @@ function toRows(perJob: 8 | 40, rounds: number, turns: readonly Turn[]): Row[] {
   const value = middle((turn) => turn.ours);
   const ours = { figure: 'ingest', what: `${perJob} readings a job`, value, unit };
   const ratios = turns.map((turn) => (turn.ours / turn.copy).toFixed(3)).join(' ');
-  const note = `${PROBES * rounds} readings of ${PROBES} probes a turn, medians of the turns; ÷ COPY in each: ${ratios}`;
+  const note = `${PROBES * rounds} readings of ${PROBES} probes a turn, medians of the turns; ÷ COPY in each: ${ratios}; ${middle(({ cpu }) => cpu).toFixed(1)} µs of the worker's processor for each`;
   return [
     {
       ...ours,
@@ -89,7 +91,7 @@ async function prepare(servers: Servers, { rounds, profileTo }: { rounds: number
   const { db } = servers;
   const homes = await createHomes(db, PROBES / PROBES_PER_DEVICE);
   const drain = await openDrain(servers);
-  startRoles(servers, 'worker', { profileTo });
+  const worker = startRoles(servers, 'worker', { profileTo });
   const usual = await openUsual(servers);
   await db.query('CREATE TABLE copied (LIKE readings INCLUDING INDEXES)');
   // Every table has been written once before anything is measured.
@@ -99,11 +101,13 @@ async function prepare(servers: Servers, { rounds, profileTo }: { rounds: number
     const jobs = nextJobs(homes, { rounds, perJob });
     await tidy(servers);
     const copyBefore = await copy(servers, jobs);
+    const cpuBefore = cpuSeconds(worker);
     const ours = await drain(jobs);
+    const cpu = (1e6 * (cpuSeconds(worker) - cpuBefore)) / countOf(jobs);
     await checkRows(servers);
     await tidy(servers);
     const copyAfter = await copy(servers, jobs);
-    return { ours, copy: (copyBefore + copyAfter) / 2, usual: await usual(jobs) };
+    return { ours, cpu, copy: (copyBefore + copyAfter) / 2, usual: await usual(jobs) };
   }
   return { takeTurn };
 }
@@ -113,6 +117,13 @@ async function tidy({ db }: Servers): Promise<void> {
   await db.query('TRUNCATE readings, copied');
   await db.query('VACUUM (ANALYZE)');
   await db.query('CHECKPOINT');
+}
+
+/** Of the process, as the system counts it in hundredths. */
+function cpuSeconds(pid: number): number {
+  const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+  return ((user ?? 0) + (system ?? 0)) / 100;
 }
 
 const countOf = (jobs: readonly ReadingsJob[]): number =>
