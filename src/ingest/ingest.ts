@@ -182,13 +182,10 @@ function changedProbes({ before, world }: Folded) {
 }
 
 function changedStates({ before, world }: Folded) {
-  return [...world.alerts].flatMap(([probeId, instances]) => {
-    const was = before.alerts.get(probeId);
-    return instances.flatMap(({ states }, index) => {
-      const same = was?.[index]?.states ?? [];
-      return states === same ? [] : states.filter((state) => !same.includes(state));
-    });
-  });
+  const same = new Set([...before.alerts.values()].flat().flatMap(({ states }) => states));
+  return [...world.alerts.values()]
+    .flat()
+    .flatMap(({ states }) => states.filter((state) => !same.has(state)));
 }
 
 function named({ transitions, world }: Folded): IngestOutcome['transitions'] {

@@ -46,7 +46,6 @@ describe('batcher', () => {
   const batcher = (dataSource = db, longestSeconds = Number.POSITIVE_INFINITY) =>
     createBatcher({
       ingest: createIngest({ dataSource }),
-      mostReadings: 4_000,
       longestSeconds,
       onCommit: ({ stored }, { readings }) => batches.push({ readings, stored: stored.length }),
     });
@@ -81,35 +80,35 @@ describe('batcher', () => {
     expect(batches).to.have.lengthOf(3);
   });
 
-  /** So many readings of one home, a second apart. */
-  const long = (home: Home, from: number, length: number) =>
-    job(
-      home,
-      Array.from({ length }, (_, i): [number, number] => [T0 + (from + i) * 1000, 100]),
-    );
-  const sizes = () => batches.map(({ readings }) => readings);
-
-  it('takes at most so many readings at once, and a job alone however large', async () => {
+  it('takes at most 16,000 readings at once, and a job alone however large', async () => {
     const home = await addHome(db);
-    const parts = [
-      [0, 1_500],
-      [1_500, 1_500],
-      [3_000, 1_500],
-      [4_500, 2_000],
-    ] as const;
-    await addAll(parts.map(([from, length]) => long(home, from, length)));
-    expect(sizes()).to.deep.equal([3_000, 3_500]);
+    const long = (from: number, length: number) =>
+      job(
+        home,
+        Array.from({ length }, (_, i): [number, number] => [T0 + (from + i) * 1000, 100]),
+      );
+    expect(
+      await addAll([long(0, 6000), long(6000, 6000), long(12_000, 6000), long(18_000, 8000)]),
+    ).to.deep.equal(Array(4).fill('stored'));
+    expect(batches.map(({ readings }) => readings)).to.deep.equal([12_000, 14_000]);
     batches = [];
-    await addAll([long(home, 10_000, 1), long(home, 10_001, 4_001), long(home, 20_000, 1)]);
-    expect(sizes()).to.deep.equal([1, 4_001, 1]);
+    await addAll([long(30_000, 1), long(30_001, 16_001), long(50_000, 1)]);
+    expect(batches.map(({ readings }) => readings)).to.deep.equal([1, 16_001, 1]);
   });
 
-  it('takes fewer after a batch that took too long, down to a quarter', async () => {
+  it('takes fewer after a batch that took too long, down to 8,000', async () => {
     const { add } = batcher(db, 0);
     const home = await addHome(db);
-    const jobs = Array.from({ length: 9 }, (_, part) => long(home, part * 1_000, 1_000));
+    const jobs = Array.from({ length: 24 }, (_, part) =>
+      job(
+        home,
+        Array.from({ length: 1_000 }, (__, i): [number, number] => [T0 + (part * 1_000 + i) * 1000, 100]),
+      ),
+    );
     await Promise.all(jobs.map((one) => add(one)));
-    expect(sizes()).to.deep.equal([4_000, 2_000, 1_000, 1_000, 1_000]);
+    expect(batches.map(({ readings }) => readings / 1_000)).to.deep.equal([16, 8]);
+    await Promise.all(minutes(home, 9_000, 1_000).map((one) => add(one)));
+    expect(batches.slice(2).map(({ readings }) => readings)).to.deep.equal([8_000, 1_000]);
   });
 
   it('takes two batches at once, of other accounts each', async () => {
