@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -62,6 +62,11 @@ export async function openServers(): Promise<Servers> {
 
 const BINARY = join(import.meta.dirname, '../bin/grill-stats.js');
 
+/** As compose.yaml starts a worker. */
+const NODE_OPTIONS = /^ +NODE_OPTIONS: (.+)$/m.exec(
+  readFileSync(join(import.meta.dirname, '../compose.yaml'), 'utf8'),
+)?.[1];
+
 /** `grill-stats run` with these roles, until the servers close; with its CPU profile in the folder `profileTo`. */
 export function startRoles(
   { env, onClose }: Servers,
@@ -72,7 +77,7 @@ export function startRoles(
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [...flags, BINARY, 'run', '--roles', roles], {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { PATH, HOME, ...env, ...more },
+    env: { PATH, HOME, NODE_OPTIONS, ...env, ...more },
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   onClose(roles, () => {

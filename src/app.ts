@@ -56,7 +56,7 @@ interface Parts extends AppOptions {
   isReady: () => boolean;
 }
 
-const INGEST_CONCURRENCY = 2_000;
+const INGEST_CONCURRENCY = 4_000;
 const DELIVERIES_AT_ONCE = 8;
 /** A task that waits for a server which is down is not waited for longer. */
 const CLOSE_TASK_MS = 3_000;

@@ -3,7 +3,7 @@ import { toHundredths } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
 import { excessOf, hundredthsOf, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
 import { follow, handled } from './slope.js';
-import { type AlertRule, type AlertState, type AlertTransition, INACTIVE } from './types.js';
+import { type AlertRule, type AlertState, type AlertTransition, copyOf, INACTIVE } from './types.js';
 
 const MINUTE_MS = 60_000;
 /** A target's hold as stored by default: two readings, or one that is `CLEARLY_MET_C` beyond. */
@@ -122,9 +122,14 @@ function advance(state: AlertState, step: Step): AlertState {
   const isTarget = step.rule.type === 'target';
   // The first value there ever was crossed nothing: a target that it meets had been met before anybody looked.
   const isArmed = state.isArmed && !(isTarget && state.evaluatedAtMs === null && step.isMet);
-  const seen = { ...state, isArmed, isUnknown: false, evaluatedAtMs: step.measuredAtMs };
-  const next = isFiring(state) ? recover(seen, step) : hold(seen, step);
-  return step.rearming && !next.isArmed ? waitForRearming(next, step, step.rearming) : next;
+  const next = copyOf(state);
+  next.isArmed = isArmed;
+  next.isUnknown = false;
+  next.evaluatedAtMs = step.measuredAtMs;
+  if (isFiring(state)) recover(next, step);
+  else hold(next, step);
+  if (step.rearming && !next.isArmed) waitForRearming(next, step, step.rearming);
+  return next;
 }
 
 /** Firing, or not yet surely over. */
@@ -132,9 +137,13 @@ function isFiring({ phase }: AlertState): boolean {
   return phase === 'firing' || phase === 'recovering';
 }
 
-function hold(state: AlertState, step: Step): AlertState {
+/** Changes `state` in place, as {@link recover} and {@link waitForRearming} do. */
+function hold(state: AlertState, step: Step): void {
   const { rule, measuredAtMs } = step;
-  if (!step.isMet || !state.isArmed) return isIdle(state) ? state : { ...state, ...INACTIVE };
+  if (!step.isMet || !state.isArmed) {
+    Object.assign(state, INACTIVE);
+    return;
+  }
   const goesOn = state.phase === 'pending';
   const heldMs = goesOn ? state.heldMs + step.knownMs : 0;
   const heldReadings = goesOn ? state.heldReadings + 1 : 1;
@@ -144,14 +153,12 @@ function hold(state: AlertState, step: Step): AlertState {
   const isCoolingDown =
     state.resolvedAtMs !== null && measuredAtMs - state.resolvedAtMs < rule.cooldownSeconds * 1000;
   const extreme = worst(state, step);
-  if (!isHeld || isCoolingDown) return { ...state, phase: 'pending', heldMs, heldReadings, extreme };
+  const isPending = !isHeld || isCoolingDown;
   const isArmed = step.rearming === null;
-  return { ...state, ...INACTIVE, phase: 'firing', isArmed, firedAtMs: measuredAtMs, extreme };
-}
-
-/** So most states are at most times, and need no copy to become it. */
-function isIdle({ phase, heldMs, heldReadings, extreme }: AlertState): boolean {
-  return phase === 'inactive' && heldMs === 0 && heldReadings === 0 && extreme === null;
+  const held: Partial<AlertState> = isPending
+    ? { phase: 'pending', heldMs, heldReadings, extreme }
+    : { ...INACTIVE, phase: 'firing', isArmed, firedAtMs: measuredAtMs, extreme };
+  Object.assign(state, held);
 }
 
 function isDefaultTarget({ type, holdSeconds }: AlertRule): boolean {
@@ -162,18 +169,26 @@ function isClearlyMet({ rule, excess }: Step): boolean {
   return excess >= hundredthsOf(CLEARLY_MET_C, rule);
 }
 
-function recover(state: AlertState, step: Step): AlertState {
+function recover(state: AlertState, step: Step): void {
   const { rule, measuredAtMs, expectedIntervalMs } = step;
   const isBack = step.excess < -toHundredths(rule.hysteresis);
-  if (!isBack) return { ...state, ...INACTIVE, phase: 'firing', extreme: worst(state, step) };
+  const extreme = worst(state, step);
+  if (!isBack) {
+    const firing: Partial<AlertState> = { phase: 'firing', heldMs: 0, heldReadings: 0, extreme };
+    Object.assign(state, firing);
+    return;
+  }
   const goesOn = state.phase === 'recovering';
   const heldMs = goesOn ? state.heldMs + step.knownMs : 0;
   const neededMs =
     rule.recoverySeconds === null
       ? Math.max(2 * (expectedIntervalMs ?? 0), MIN_RECOVERY_MS)
       : rule.recoverySeconds * 1000;
-  if (heldMs >= neededMs) return { ...state, ...INACTIVE, resolvedAtMs: measuredAtMs };
-  return { ...state, phase: 'recovering', heldMs, heldReadings: goesOn ? state.heldReadings + 1 : 1 };
+  const recovered: Partial<AlertState> =
+    heldMs >= neededMs
+      ? { ...INACTIVE, resolvedAtMs: measuredAtMs }
+      : { phase: 'recovering', heldMs, heldReadings: goesOn ? state.heldReadings + 1 : 1 };
+  Object.assign(state, recovered);
 }
 
 /** In the rule's unit. */
@@ -187,10 +202,11 @@ function waitForRearming(
   state: AlertState,
   step: Step,
   { difference, ms }: NonNullable<Limit['rearming']>,
-): AlertState {
-  if (step.excess >= -difference) return { ...state, rearmMs: -1 };
-  const rearmMs = state.rearmMs < 0 ? 0 : state.rearmMs + step.knownMs;
-  return { ...state, rearmMs, isArmed: state.phase === 'inactive' && rearmMs >= ms };
+): void {
+  const isAway = step.excess < -difference;
+  const since = state.rearmMs < 0 ? 0 : state.rearmMs + step.knownMs;
+  state.rearmMs = isAway ? since : -1;
+  if (isAway) state.isArmed = state.phase === 'inactive' && state.rearmMs >= ms;
 }
 
 /** Numbers the transitions and tells those that are news: under a firing critical tier a lower one is silent. */

@@ -80,3 +80,25 @@ export interface AlertTransition {
   /** By how much the value rose or fell within the window, in the rule's unit; only on `fired` of such an alert. */
   change: number | null;
 }
+
+/** Field by field: a spread takes twenty times as long, and this is done for every reading. */
+export function copyOf(state: AlertState): AlertState {
+  return {
+    alertId: state.alertId,
+    side: state.side,
+    tier: state.tier,
+    phase: state.phase,
+    isUnknown: state.isUnknown,
+    isArmed: state.isArmed,
+    isAnnounced: state.isAnnounced,
+    version: state.version,
+    heldMs: state.heldMs,
+    heldReadings: state.heldReadings,
+    rearmMs: state.rearmMs,
+    evaluatedAtMs: state.evaluatedAtMs,
+    firedAtMs: state.firedAtMs,
+    resolvedAtMs: state.resolvedAtMs,
+    extreme: state.extreme,
+    recent: state.recent,
+  };
+}

@@ -166,7 +166,7 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
     const { states, transitions } = evaluate(instance.rule, instance.states, observation, context);
     const session = running?.publicId ?? null;
     for (const transition of transitions) progress.transitions.push({ ...transition, session });
-    return states === instance.states ? instance : { ...instance, states };
+    return states === instance.states ? instance : { rule: instance.rule, states };
   });
   progress.alerts.set(probeId, next);
 }

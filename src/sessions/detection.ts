@@ -8,6 +8,7 @@ import {
   hasMember,
   isOpen,
   mapProbes,
+  openCook,
   put,
   replace,
   runningIn,
@@ -64,7 +65,7 @@ export function reduceDevice(
 /** The world opened for many inputs in a row. */
 export function openDraft({ device, detection, sessions }: DeviceWorld): Draft {
   const { probes, cook } = detection;
-  return { device, probes, ownsProbes: false, cook, sessions, events: [] };
+  return { device, probes, ownsProbes: false, cook, ownCook: undefined, sessions, events: [] };
 }
 
 /** {@link reduceDevice} in place. */
@@ -210,12 +211,11 @@ function follow(draft: Draft, sight: Sight, gapMs: number): void {
   resume(draft, probe.id, atMs);
   const session = runningIn(draft);
   const member = session?.members.find(({ probeId }) => probeId === probe.id);
-  const { cook } = draft;
-  if (!session || !member || !cook) return;
-  const hot = value > cook.peak ? { ...cook, peak: value } : cook;
-  const heat = member.role === 'pit' && addHeat(cook.pits[probe.id], before, track);
-  const seen = heat ? { ...hot, pits: { ...cook.pits, [probe.id]: heat } } : hot;
-  draft.cook = cool(seen, draft.probes, member, { atMs, value, gapMs });
+  if (!session || !member || !draft.cook) return;
+  const cook = openCook(draft, draft.cook);
+  cook.peak = Math.max(cook.peak, value);
+  if (member.role === 'pit') cook.pits[probe.id] = addHeat(cook.pits[probe.id], before, track);
+  draft.cook = cool(cook, draft.probes, member, { atMs, value, gapMs });
   if (session.sessionType === 'auto' && isCooled(draft.cook, atMs)) finish(draft, session, 'cooled', atMs);
 }
 

@@ -15,6 +15,8 @@ export interface Draft {
   /** `probes` is a copy of its own. */
   ownsProbes: boolean;
   cook: CookTrack | undefined;
+  /** `cook`, if it is a copy of its own. */
+  ownCook: CookTrack | undefined;
   sessions: Session[];
   readonly events: SessionEvent[];
 }
@@ -44,6 +46,13 @@ export function setTrack(draft: Draft, probeId: number, track: ProbeTrack): void
   if (!draft.ownsProbes) draft.probes = { ...draft.probes };
   draft.ownsProbes = true;
   draft.probes[probeId] = track;
+}
+
+/** The cook, to be changed in place. */
+export function openCook(draft: Draft, cook: CookTrack): CookTrack {
+  if (cook === draft.ownCook) return cook;
+  draft.ownCook = { ...cook, pits: { ...cook.pits } };
+  return draft.ownCook;
 }
 
 export function mapProbes(draft: Draft, change: (track: ProbeTrack) => ProbeTrack): void {

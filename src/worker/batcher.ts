@@ -16,9 +16,6 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** The larger a batch, the less each reading costs: a probe's state is read and written once for all of its readings. */
-const MOST_READINGS = 16_000;
-const LEAST_READINGS = 8_000;
 const LANES = 2;
 const MOST_TRIES = 4;
 /** Serialisation failure, deadlock, lock not available: the same batch may well pass when tried again at once. */
@@ -27,24 +24,26 @@ const COLLISIONS = new Set(['40001', '40P01', '55P03']);
 interface Uses {
   ingest: Ingest;
   onCommit: (outcome: IngestOutcome, figures: { readings: number; seconds: number }) => void;
-  /** Batches become smaller after one that took longer: others wait 2 s for a lock. */
+  /** In a batch. The more, the less each costs: a probe's state is read and written once for all of its readings. */
+  mostReadings?: number;
+  /** A batch that took longer makes the next ones smaller, down to a quarter: others wait 2 s for a lock. */
   longestSeconds?: number;
 }
 
 /**
  * Two transactions at a time per process, so that one is worked out while the server works on the other; an account's
  * jobs are always in the same one of two lanes, one after the other. What arrives meanwhile is the lane's next batch (at
- * most 16,000 readings). A batch that fails, but for an outage, is halved until the job that is to blame stands alone.
+ * most 32,000 readings). A batch that fails, but for an outage, is halved until the job that is to blame stands alone.
  */
 export function createBatcher(uses: Uses): Batcher {
   const lanes = Array.from({ length: LANES }, () => createLane(uses));
   return { add: (job) => (lanes[job.account % LANES] ?? createLane(uses)).add(job) };
 }
 
-function createLane({ ingest, onCommit, longestSeconds = 1 }: Uses): Batcher {
+function createLane({ ingest, onCommit, mostReadings = 32_000, longestSeconds = 1 }: Uses): Batcher {
   const queue: Waiting[] = [];
   let busy = false;
-  let most = MOST_READINGS;
+  let most = mostReadings;
 
   async function drain(): Promise<void> {
     // One turn of the event loop: jobs that were taken together arrive together.
@@ -60,7 +59,7 @@ function createLane({ ingest, onCommit, longestSeconds = 1 }: Uses): Batcher {
       const readings = batch.reduce((sum, waiting) => sum + waiting.readings, 0);
       const seconds = (performance.now() - startedAt) / 1000;
       most =
-        seconds > longestSeconds ? Math.max(LEAST_READINGS, most / 2) : Math.min(MOST_READINGS, 2 * most);
+        seconds > longestSeconds ? Math.max(mostReadings / 4, most / 2) : Math.min(mostReadings, 2 * most);
       onCommit(outcome, { readings, seconds });
       for (const { resolve } of batch) resolve();
     } catch (error) {

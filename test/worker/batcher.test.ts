@@ -46,6 +46,7 @@ describe('batcher', () => {
   const batcher = (dataSource = db, longestSeconds = Number.POSITIVE_INFINITY) =>
     createBatcher({
       ingest: createIngest({ dataSource }),
+      mostReadings: 16_000,
       longestSeconds,
       onCommit: ({ stored }, { readings }) => batches.push({ readings, stored: stored.length }),
     });
@@ -80,7 +81,7 @@ describe('batcher', () => {
     expect(batches).to.have.lengthOf(3);
   });
 
-  it('takes at most 16,000 readings at once, and a job alone however large', async () => {
+  it('takes at most so many readings at once, and a job alone however large', async () => {
     const home = await addHome(db);
     const long = (from: number, length: number) =>
       job(
@@ -96,7 +97,7 @@ describe('batcher', () => {
     expect(batches.map(({ readings }) => readings)).to.deep.equal([1, 16_001, 1]);
   });
 
-  it('takes fewer after a batch that took too long, down to 8,000', async () => {
+  it('takes fewer after a batch that took too long, down to a quarter', async () => {
     const { add } = batcher(db, 0);
     const home = await addHome(db);
     const jobs = Array.from({ length: 24 }, (_, part) =>
@@ -108,7 +109,7 @@ describe('batcher', () => {
     await Promise.all(jobs.map((one) => add(one)));
     expect(batches.map(({ readings }) => readings / 1_000)).to.deep.equal([16, 8]);
     await Promise.all(minutes(home, 9_000, 1_000).map((one) => add(one)));
-    expect(batches.slice(2).map(({ readings }) => readings)).to.deep.equal([8_000, 1_000]);
+    expect(batches.slice(2).map(({ readings }) => readings)).to.deep.equal([4_000, 4_000, 1_000]);
   });
 
   it('takes two batches at once, of other accounts each', async () => {
