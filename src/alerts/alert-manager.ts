@@ -7,6 +7,7 @@ import { TemperatureAlert } from '../entities/temperature-alert.js';
 import { User } from '../entities/user.js';
 import { InputError, NotFoundError } from '../errors.js';
 import { type ProbeRole, toHundredths } from '../readings/sample.js';
+import { emptyDetection } from '../sessions/detection-state.js';
 import { effectiveRole } from '../sessions/roles.js';
 import { loadAlerts, saveStates } from './alert-store.js';
 import { withDefaults } from './defaults.js';
@@ -32,15 +33,19 @@ export class AlertManager {
     userId: number,
     { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
   ): Promise<{ alert: TemperatureAlert; alreadyMet: boolean }> {
-    const { probe, intervalSeconds, ...facts } = await this.getProbe(userId, deviceId, probeId);
+    const { probe, ...facts } = await this.getProbe(userId, deviceId, probeId);
     const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
     const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
-    const settings = { ...given, recoverySeconds: given.recoverySeconds ?? defaultRecovery(intervalSeconds) };
+    const settings = {
+      ...given,
+      recoverySeconds: given.recoverySeconds ?? defaultRecovery(facts.intervalSeconds),
+    };
     const publicId = uuidv7();
     const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
     await this.db.insert(TemperatureAlert, { ...owned, ...settings });
     const alert = await this.getByPublicId(publicId);
     const isMet = await this.seedStates({ ...settings, type, id: alert.id }, probe);
+    if (type === 'no_data') await this.look(probe);
     return { alert, alreadyMet: isMet };
   }
 
@@ -125,6 +130,15 @@ export class AlertManager {
     const { transmitIntervalSeconds } = device;
     const intervalSeconds = transmitIntervalSeconds ?? probe.learnedIntervalSeconds;
     return { probe, role: effectiveRole(device, probe), transmitIntervalSeconds, intervalSeconds };
+  }
+
+  /** The device's timers look at once, and set the time of their next look. */
+  private async look({ deviceId }: Probe): Promise<void> {
+    await this.db.query(
+      `INSERT INTO detection_states (device_id, state, due_at) SELECT id, $2, to_timestamp(0) FROM devices WHERE device_id = $1
+       ON CONFLICT (device_id) DO UPDATE SET due_at = least(detection_states.due_at, excluded.due_at)`,
+      [deviceId, emptyDetection()],
+    );
   }
 
   /**

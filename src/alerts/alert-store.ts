@@ -47,6 +47,8 @@ type Numbers = [
   firedMs: number | null,
   resolvedMs: number | null,
   extreme: number | null,
+  silenceMinutes: number | null,
+  criticalSilenceMinutes: number | null,
 ];
 
 const NUMBERS = numbersOf(
@@ -69,6 +71,8 @@ const NUMBERS = numbersOf(
   epochMs('s.fired_at'),
   epochMs('s.resolved_at'),
   's.extreme',
+  'a.silence_minutes',
+  'a.critical_silence_minutes',
 );
 
 /** The alerts in force on these probes (`probes.id`), in order of their ids. One statement. */
@@ -111,6 +115,8 @@ function toAlert(rows: AlertRow[]): LoadedAlert {
     holdSeconds: numbers[8],
     hysteresis: numbers[9],
     cooldownSeconds: numbers[10],
+    silenceMinutes: numbers[19],
+    criticalSilenceMinutes: numbers[20],
   };
   return { probeId, publicId, rule, states: rows.flatMap(toState) };
 }

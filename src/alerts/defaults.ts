@@ -3,7 +3,7 @@ import { InputError } from '../errors.js';
 import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { convertDifference, type TemperatureUnit, toCelsius } from '../readings/temperature.js';
 import { DEFAULT_TARGET_HOLD_SECONDS } from './evaluate.js';
-import { isSlope } from './limits.js';
+import { isPresence, isSlope } from './limits.js';
 import type { AlertRule } from './types.js';
 
 /** What a user sets, complete: the rule and what it is called. */
@@ -28,7 +28,7 @@ const STORAGE = {
   slope: STORAGE_SLOPE,
 };
 const DEFAULTS = { pit: PIT, food: FOOD, storage: STORAGE, other: FOOD };
-const TYPES = 'target, range, rising or falling';
+const TYPES = 'target, range, rising, falling, no_data or probe_removed';
 const MAX_CELSIUS = 1000;
 const MAX_SECONDS = 86_400;
 
@@ -43,12 +43,17 @@ const secondsFrom = (least: number) => {
   return number.pipe(z.int(message).min(least, message).max(MAX_SECONDS, message));
 };
 const seconds = secondsFrom(0);
+const MINUTES = 'must be a whole number of minutes from 1 to 10080';
+const minutes = number.pipe(z.int(MINUTES).min(1, MINUTES).max(10_080, MINUTES));
 const oneOf = <const T extends readonly string[]>(words: T) =>
   z.enum(words, `must be one of ${words.join(', ')}`);
 const text = (length: number) =>
   z.string().max(length, `must not be longer than ${length} characters`).nullable().default(null);
 const alertInput = z.strictObject({
-  type: z.enum(['target', 'range', 'rising', 'falling'], `is not supported yet: use ${TYPES}`),
+  type: z.enum(
+    ['target', 'range', 'rising', 'falling', 'no_data', 'probe_removed'],
+    `is not supported yet: use ${TYPES}`,
+  ),
   name: text(100),
   description: text(2000),
   targetTemperature: limit,
@@ -62,6 +67,8 @@ const alertInput = z.strictObject({
     .nullable()
     .default(null),
   windowSeconds: secondsFrom(60).nullable().default(null),
+  silenceMinutes: minutes.nullable().default(null),
+  criticalSilenceMinutes: minutes.nullable().default(null),
   temperatureUnit: oneOf(['F', 'C']).optional(),
   holdSeconds: seconds.optional(),
   recoverySeconds: seconds.nullable().optional(),
@@ -80,6 +87,8 @@ interface Place {
   temperatureUnit: TemperatureUnit | null;
   /** As the device states it; null: it does not. */
   transmitIntervalSeconds: number | null;
+  /** The same, or as learned from its readings; null: not known yet. */
+  intervalSeconds: number | null;
 }
 
 /**
@@ -101,10 +110,11 @@ export function withDefaults(input: Record<string, unknown>, place: Place): Aler
     hysteresis: byRole.hysteresis[temperatureUnit],
     ...given,
     ...(isSlope(given.type) && slopeOf(given, { ...place, temperatureUnit })),
+    ...(isPresence(given.type) && presenceOf(given, place)),
     temperatureUnit,
     direction: isTarget ? (given.direction ?? 'up') : null,
   };
-  if (!isSlope(given.type)) checkLimits(given.type, settings);
+  if (given.type === 'target' || given.type === 'range') checkLimits(given.type, settings);
   return settings;
 }
 
@@ -130,6 +140,29 @@ function slopeOf(
   return { thresholdValue: change / 100, windowSeconds: window, hysteresis: calm / 100, holdSeconds };
 }
 
+/** By default silence is a warning after three intervals and critical after six, at least 10 and 30 minutes. */
+function presenceOf({ type, silenceMinutes, criticalSilenceMinutes, severity }: Given, place: Place) {
+  const plain = { hysteresis: 0, holdSeconds: 0, recoverySeconds: 0 };
+  if (type === 'probe_removed') return plain;
+  const interval = place.intervalSeconds ?? 0;
+  const isGiven = silenceMinutes !== null || criticalSilenceMinutes !== null;
+  const warning = isGiven ? silenceMinutes : Math.max(10, Math.ceil((3 * interval) / 60));
+  const usual = severity === 'critical' ? null : Math.max(30, Math.ceil((6 * interval) / 60));
+  const critical = isGiven ? criticalSilenceMinutes : usual;
+  const least = Math.ceil((2 * (place.transmitIntervalSeconds ?? 0)) / 60);
+  if ((warning ?? critical ?? 0) < least)
+    throw new InputError(
+      `--silence-minutes must be at least ${least}: the device sends a reading every ${place.transmitIntervalSeconds} s`,
+    );
+  if (warning !== null && critical !== null && critical <= warning)
+    throw new InputError('--critical-silence-minutes must be above --silence-minutes');
+  if (critical !== null && warning !== null && severity === 'critical')
+    throw new InputError(
+      '--severity critical leaves room for one of --silence-minutes and --critical-silence-minutes',
+    );
+  return { ...plain, silenceMinutes: warning, criticalSilenceMinutes: critical };
+}
+
 function parse(input: Record<string, unknown>): Given {
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   const { data, error } = alertInput.safeParse(given);
@@ -145,19 +178,34 @@ function option(key: PropertyKey | undefined): string {
   return `--${String(key).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-const NAMES = { target: 'a target', range: 'a range', rising: 'a rising alert', falling: 'a falling alert' };
+const NAMES = {
+  target: 'a target',
+  range: 'a range',
+  rising: 'a rising alert',
+  falling: 'a falling alert',
+  no_data: 'a no-data alert',
+  probe_removed: 'a probe-removed alert',
+};
 /** By type, from the coldest to the hottest. */
 const LIMITS = {
   target: ['targetTemperature'],
   range: ['criticalMinTemperature', 'minTemperature', 'maxTemperature', 'criticalMaxTemperature'],
 } as const;
 const SLOPE = ['thresholdValue', 'windowSeconds'] as const;
+const SILENCE = ['silenceMinutes', 'criticalSilenceMinutes'] as const;
+const HOLDS = ['holdSeconds', 'recoverySeconds', 'hysteresis'] as const;
+/** What a type has no use for. */
+const FOREIGN = {
+  target: [...LIMITS.range, ...SLOPE, ...SILENCE],
+  range: [...LIMITS.target, ...SLOPE, ...SILENCE],
+  rising: [...LIMITS.target, ...LIMITS.range, ...SILENCE],
+  falling: [...LIMITS.target, ...LIMITS.range, ...SILENCE],
+  no_data: [...LIMITS.target, ...LIMITS.range, ...SLOPE, ...HOLDS],
+  probe_removed: [...LIMITS.target, ...LIMITS.range, ...SLOPE, ...SILENCE, ...HOLDS],
+};
 
 function foreignOf(given: Given): string | undefined {
-  const foreign = isSlope(given.type)
-    ? [...LIMITS.target, ...LIMITS.range]
-    : [...SLOPE, ...LIMITS[given.type === 'target' ? 'range' : 'target']];
-  return foreign.find((key) => given[key] !== null);
+  return FOREIGN[given.type].find((key) => given[key] !== null && given[key] !== undefined);
 }
 
 function checkLimits(type: keyof typeof LIMITS, settings: AlertSettings): void {

@@ -1,5 +1,5 @@
 import type { Observation } from '../readings/observation.js';
-import { toHundredths } from '../readings/sample.js';
+import { toHundredths, type Unit } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
 import { excessOf, hundredthsOf, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
 import { follow, handled } from './slope.js';
@@ -133,7 +133,7 @@ function advance(state: AlertState, step: Step): AlertState {
 }
 
 /** Firing, or not yet surely over. */
-function isFiring({ phase }: AlertState): boolean {
+export function isFiring({ phase }: AlertState): boolean {
   return phase === 'firing' || phase === 'recovering';
 }
 
@@ -209,10 +209,13 @@ function waitForRearming(
   if (isAway) state.isArmed = state.phase === 'inactive' && state.rearmMs >= ms;
 }
 
-/** Numbers the transitions and tells those that are news: under a firing critical tier a lower one is silent. */
-function announce(
+/**
+ * Numbers the transitions and tells those that are news: under a firing critical tier a lower one is silent.
+ * @param shown what the probe shows now
+ */
+export function announce(
   steps: { was: AlertState; is: AlertState; change: number | null }[],
-  { measuredAtMs, hundredths, unit }: Observation,
+  { hundredths, unit }: { hundredths: number | null; unit: Unit | null },
 ): { states: AlertState[]; transitions: AlertTransition[] } {
   const transitions: AlertTransition[] = [];
   const states = steps.map(({ was, is, change: hundredthsChanged }) => {
@@ -224,6 +227,7 @@ function announce(
       tier !== 'critical' && critical !== undefined && (isFiring(critical.was) || isFiring(critical.is));
     if (fires ? isSuperseded : !was.isAnnounced) return is;
     const version = is.version + 1;
+    const measuredAtMs = (fires ? is.firedAtMs : is.resolvedAtMs) ?? 0;
     const value = hundredths === null ? null : hundredths / 100;
     const ended =
       fires || was.firedAtMs === null

@@ -12,7 +12,12 @@ export function isSlope(type: AlertType): type is 'rising' | 'falling' {
   return type === 'rising' || type === 'falling';
 }
 
-/** What one state watches, in hundredths of the rule's unit. */
+/** Whether it watches that a probe shows something, not what. */
+export function isPresence(type: AlertType): type is 'no_data' | 'probe_removed' {
+  return type === 'no_data' || type === 'probe_removed';
+}
+
+/** What one state watches, in hundredths of the rule's unit (of a minute, for silence). */
 export interface Limit {
   side: AlertSide;
   tier: Severity;
@@ -38,6 +43,12 @@ function readLimits(rule: AlertRule): Limit[] {
   if (rule.type === 'target') return limit(rule.direction ?? 'up', rule.severity, rule.targetTemperature);
   if (isSlope(rule.type))
     return limit(rule.type === 'rising' ? 'up' : 'down', rule.severity, rule.thresholdValue);
+  if (rule.type === 'no_data')
+    return [
+      ...limit('high', rule.severity, rule.silenceMinutes),
+      ...limit('high', 'critical', rule.criticalSilenceMinutes),
+    ];
+  if (rule.type === 'probe_removed') return limit('high', rule.severity, 0);
   if (rule.type !== 'range') return [];
   return [
     ...limit('low', rule.severity, rule.minTemperature),

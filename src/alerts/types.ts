@@ -18,6 +18,9 @@ export interface AlertRule {
   /** Of a rising or falling alert: the change within `windowSeconds` that it tells. */
   thresholdValue: number | null;
   windowSeconds: number | null;
+  /** Of a no-data alert: for how long the probe may be silent. */
+  silenceMinutes: number | null;
+  criticalSilenceMinutes: number | null;
   holdSeconds: number;
   /** Null: 2 × EI, at least 2 min (storage: 10 min, stored as a number when the alert is created). */
   recoverySeconds: number | null;

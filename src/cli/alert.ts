@@ -22,6 +22,7 @@ const COLUMNS = [
   'max_temperature',
   'threshold_value',
   'window_seconds',
+  'silence_minutes',
   'temperature_unit',
   'last_triggered',
 ];
@@ -29,7 +30,7 @@ const COLUMNS = [
 export function alertCommand(program: Command, context: Context): void {
   const alert = program
     .command('alert')
-    .description('rules that tell when a probe reaches or leaves a temperature, or changes fast');
+    .description('rules that tell when a probe reaches or leaves a temperature, changes fast, or is missed');
   withRule(answering(alert, 'create', 'watch a probe; what is left out is the default of its role')).action(
     async ({ email, device: deviceId, probe: probeId, json: _, ...options }: CreateOptions) =>
       context.transaction(async (tx) => {
@@ -67,7 +68,7 @@ function withRule(command: Command): Command {
     .requiredOption('--email <e>', 'of the user')
     .requiredOption('--device <d>', 'serial of the device')
     .option('--probe <p>', 'of the device')
-    .requiredOption('--type <type>', 'target, range, rising or falling')
+    .requiredOption('--type <type>', 'target, range, rising, falling, no_data or probe_removed')
     .option('--name <n>', 'what to call it')
     .option('--description <d>', 'for whoever gets the message')
     .option('--target-temperature <t>', 'target: the temperature to reach')
@@ -78,6 +79,8 @@ function withRule(command: Command): Command {
     .option('--critical-max-temperature <t>', 'range: upper limit of the critical tier')
     .option('--threshold-value <t>', 'rising, falling: by how much')
     .option('--window-seconds <s>', 'rising, falling: within how long')
+    .option('--silence-minutes <m>', 'no_data: for how long nothing is heard')
+    .option('--critical-silence-minutes <m>', 'no_data: the same of the critical tier')
     .addOption(new Option('--temperature-unit <u>', 'of these temperatures').choices(['F', 'C']))
     .option('--hold-seconds <s>', 'for how long before it fires (0: the first reading)')
     .option('--recovery-seconds <s>', 'for how long before it resolves')

@@ -1,12 +1,14 @@
 import { evaluate, rearm } from '../alerts/evaluate.js';
+import { isPresence } from '../alerts/limits.js';
+import { evaluatePresence, type Presence } from '../alerts/presence.js';
 import type { Observation } from '../readings/observation.js';
 import { FLAG, storedCondition, UNTRUSTED } from '../readings/sample.js';
 import { closeDraft, openDraft, step } from '../sessions/detection.js';
 import type { Draft } from '../sessions/draft.js';
-import { effectiveRole } from '../sessions/roles.js';
 import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
 import { gapBefore } from './gap.js';
+import { isMissed, roleOf, runningSession } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeState } from './types.js';
 
 const MIN_LEARNED_SECONDS = 1;
@@ -41,8 +43,10 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
     gaps: [],
   };
   for (const input of inputs) {
-    if ('nowMs' in input) detect(progress, input, newId);
-    else observe(progress, input, newId);
+    if ('nowMs' in input) {
+      detect(progress, input, newId);
+      for (const probeId of world.probes.keys()) miss(progress, probeId, 'silence', input.nowMs);
+    } else observe(progress, input, newId);
   }
   const { draft, probes, alerts, transitions, gaps } = progress;
   const sessions = closeDraft(draft, world.sessions);
@@ -64,6 +68,9 @@ function observe(progress: Progress, observation: Exclude<Input, Moment>, newId:
       // Nobody heard of a probe that is stale or offline: that is lost contact, which has timers of its own.
       if (!['stale', 'offline'].includes(observation.condition)) detect(progress, observation, newId);
       alert(progress, observation, intervalMs);
+      if (observation.hundredths !== null) miss(progress, probe.id, 'value', observation.measuredAtMs);
+      else if (observation.condition === 'absent')
+        miss(progress, probe.id, 'nothing', observation.measuredAtMs);
       const { condition, conditionMs } = next;
       // A value from before the probe fell silent, come after the news of that: it is still silent.
       if (observation.hundredths !== null && condition !== 'ok' && conditionMs !== null)
@@ -160,27 +167,42 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
   const { probeId } = observation;
   const instances = progress.alerts.get(probeId);
   if (!instances) return;
-  const running = runningSession(progress, probeId);
-  const context = { expectedIntervalMs: intervalMs, isFood: isFood(progress, probeId, running) };
+  const running = runningSession(progress.draft.sessions, probeId);
+  const context = {
+    expectedIntervalMs: intervalMs,
+    isFood: roleOf(progress.world, probeId, running) === 'food',
+  };
+  const next = instances.map((instance) =>
+    isPresence(instance.rule.type)
+      ? instance
+      : tell(progress, instance, running, evaluate(instance.rule, instance.states, observation, context)),
+  );
+  progress.alerts.set(probeId, next);
+}
+
+/** What the alerts that miss a probe make of its being there, or not. */
+function miss(progress: Progress, probeId: number, shows: Presence['shows'], atMs: number): void {
+  const instances = progress.alerts.get(probeId) ?? [];
+  if (!instances.some(({ rule }) => isPresence(rule.type))) return;
+  const running = runningSession(progress.draft.sessions, probeId);
+  const lastMs = progress.probes.get(probeId)?.lastMs ?? null;
   const next = instances.map((instance) => {
-    const { states, transitions } = evaluate(instance.rule, instance.states, observation, context);
-    const session = running?.publicId ?? null;
-    for (const transition of transitions) progress.transitions.push({ ...transition, session });
-    return states === instance.states ? instance : { rule: instance.rule, states };
+    const { rule, states } = instance;
+    if (!isPresence(rule.type)) return instance;
+    const isWatched = isMissed(progress.world, { probeId, rule, running, instances });
+    const outcome = evaluatePresence(rule, states, { atMs, shows, lastMs, isWatched });
+    return tell(progress, instance, running, outcome);
   });
   progress.alerts.set(probeId, next);
 }
 
-function runningSession({ draft }: Progress, probeId: number): Session | undefined {
-  return draft.sessions.find(
-    ({ status, members }) => status === 'active' && members.some((member) => member.probeId === probeId),
-  );
-}
-
-/** By its role in the session that runs, else by what is known of it. */
-function isFood({ world }: Progress, probeId: number, running: Session | undefined): boolean {
-  const { device } = world.sessions;
-  const member = running?.members.find((one) => one.probeId === probeId);
-  const probe = device.probes.find(({ id }) => id === probeId);
-  return (member?.role ?? (probe && effectiveRole(device, probe))) === 'food';
+function tell(
+  progress: Progress,
+  instance: AlertInstance,
+  running: Session | undefined,
+  { states, transitions }: ReturnType<typeof evaluate>,
+): AlertInstance {
+  const session = running?.publicId ?? null;
+  for (const transition of transitions) progress.transitions.push({ ...transition, session });
+  return states === instance.states ? instance : { rule: instance.rule, states };
 }

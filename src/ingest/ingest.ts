@@ -24,6 +24,7 @@ import {
   keyOf,
   toReadings,
 } from './gather.js';
+import { silenceDueMs } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
 
@@ -152,7 +153,10 @@ async function store(
     tx,
     folded
       .filter(
-        ({ before, world }) => before.sessions !== world.sessions || moved.has(world.sessions.device.id),
+        ({ before, world }) =>
+          before.sessions !== world.sessions ||
+          moved.has(world.sessions.device.id) ||
+          silenceDueMs(world) !== null,
       )
       .map(({ world }) => world),
   );
@@ -182,10 +186,13 @@ function changedProbes({ before, world }: Folded) {
 }
 
 function changedStates({ before, world }: Folded) {
-  const same = new Set([...before.alerts.values()].flat().flatMap(({ states }) => states));
-  return [...world.alerts.values()]
-    .flat()
-    .flatMap(({ states }) => states.filter((state) => !same.has(state)));
+  return [...world.alerts].flatMap(([probeId, instances]) => {
+    const known = before.alerts.get(probeId) ?? [];
+    return instances.flatMap(({ states }, index) => {
+      const same = known[index]?.states ?? [];
+      return states === same ? [] : states.filter((state) => !same.includes(state));
+    });
+  });
 }
 
 function named({ transitions, world }: Folded): IngestOutcome['transitions'] {

@@ -7,6 +7,7 @@ import type { TemperatureUnit } from '../readings/temperature.js';
 import { dueAtMs } from '../sessions/detection.js';
 import { emptyDetection, parseDetection } from '../sessions/detection-state.js';
 import { loadSessions } from '../sessions/session-store.js';
+import { silenceDueMs } from './missed.js';
 import type { AlertInstance, Gap, IngestWorld, ProbeState } from './types.js';
 
 /** A probe with its device, as the columns' types and CHECKs have it; times are epoch ms. */
@@ -191,11 +192,19 @@ export async function saveProbes(
   );
 }
 
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
+}
+
 /** Stores what detection remembers of these devices and when it must look again, one statement. */
 export async function saveDetections(tx: EntityManager, worlds: readonly IngestWorld[]): Promise<void> {
   if (worlds.length === 0) return;
   const rows = worlds
-    .map(({ sessions }) => ({ id: sessions.device.id, state: sessions.detection, dueMs: dueAtMs(sessions) }))
+    .map((world) => ({
+      id: world.sessions.device.id,
+      state: world.sessions.detection,
+      dueMs: earlier(dueAtMs(world.sessions), silenceDueMs(world)),
+    }))
     .toSorted((a, b) => a.id - b.id);
   await tx.query(
     `INSERT INTO detection_states (device_id, state, due_at)

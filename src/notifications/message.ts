@@ -87,6 +87,8 @@ function limitsOf(alert: TemperatureAlert): Record<string, unknown> {
     critical_max_temperature: alert.criticalMaxTemperature,
     threshold_value: alert.thresholdValue,
     window_seconds: alert.windowSeconds,
+    silence_minutes: alert.silenceMinutes,
+    critical_silence_minutes: alert.criticalSilenceMinutes,
   };
   const given = Object.entries(numbers).filter(([, value]) => value !== null);
   return { ...Object.fromEntries(given), temperature_unit: alert.temperatureUnit };
@@ -102,12 +104,24 @@ function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): 
     const moved = `${verb} ${quantity(change, alert.temperatureUnit)} in ${duration(alert.windowSeconds ?? 0)}`;
     return `${subject} ${moved}, to ${value} at ${at}; the limit is ${quantity(alert.thresholdValue ?? 0, alert.temperatureUnit)}`;
   }
+  if (alert.alertType === 'no_data' || alert.alertType === 'probe_removed') {
+    const since = `${at}${durationSeconds === null ? '' : `, after ${duration(durationSeconds)}`}`;
+    if (kind === 'resolved') return `${subject} is there again since ${since}`;
+    return alert.alertType === 'no_data'
+      ? `nothing was heard of ${subject} for ${duration(60 * silenceOf(event, alert))}, at ${at}`
+      : `${subject} is no longer plugged in since ${at}`;
+  }
   if (kind !== 'resolved') {
     return `${subject} is ${kind === 'repeated' ? 'still ' : ''}${value}, ${limit} ${kind === 'repeated' ? 'at' : 'since'} ${at}`;
   }
   const lasted = durationSeconds === null ? '' : `, which lasted ${duration(durationSeconds)}`;
   const worst = extreme === null ? '' : ` with an extreme of ${quantity(extreme, alert.temperatureUnit)}`;
   return `${subject} is ${value} at ${at}, no longer ${limit}${lasted}${worst}`;
+}
+
+function silenceOf({ tier }: AlertEvent, alert: TemperatureAlert): number {
+  const critical = tier === 'critical' ? alert.criticalSilenceMinutes : null;
+  return critical ?? alert.silenceMinutes ?? 0;
 }
 
 function limitOf({ side, tier }: AlertEvent, alert: TemperatureAlert): string {

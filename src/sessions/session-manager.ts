@@ -127,12 +127,16 @@ export class SessionManager {
     const sessions = stored.filter(({ userId }) => userId === device.userId);
     // A moment long ago lets no timer run out: it only makes detection take up what was done by hand.
     const { world } = reduceDevice({ device, detection, sessions }, { nowMs: 0 }, uuidv7);
-    const dueMs = dueAtMs(world);
+    // Alerts have timers there too. One that comes too early finds nothing to do and sets the right one.
+    const dueMs = Math.min(
+      dueAtMs(world) ?? Number.POSITIVE_INFINITY,
+      row?.dueAt?.getTime() ?? Number.POSITIVE_INFINITY,
+    );
     await this.db.save(
       Object.assign(new DetectionState(), {
         deviceId: device.id,
         state: world.detection,
-        dueAt: dueMs === null ? null : new Date(dueMs),
+        dueAt: Number.isFinite(dueMs) ? new Date(dueMs) : null,
       }),
     );
   }

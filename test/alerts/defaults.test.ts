@@ -8,7 +8,10 @@ const defaults = (
   input: Record<string, unknown>,
   role: ProbeRole = 'food',
   temperatureUnit: TemperatureUnit | null = null,
-) => withDefaults(input, { role, temperatureUnit, transmitIntervalSeconds: null });
+) => withDefaults(input, { role, temperatureUnit, transmitIntervalSeconds: null, intervalSeconds: null });
+
+const TYPES = 'target, range, rising, falling, no_data or probe_removed';
+const MINUTES = 'must be a whole number of minutes from 1 to 10080';
 
 describe('withDefaults', () => {
   it('makes a whole alert of a type and a number', () => {
@@ -24,6 +27,8 @@ describe('withDefaults', () => {
       criticalMaxTemperature: null,
       thresholdValue: null,
       windowSeconds: null,
+      silenceMinutes: null,
+      criticalSilenceMinutes: null,
       temperatureUnit: 'F',
       holdSeconds: 1,
       recoverySeconds: null,
@@ -88,10 +93,37 @@ describe('withDefaults', () => {
   ) => {
     const given = { type: 'rising', ...input };
     const { thresholdValue, windowSeconds, hysteresis, holdSeconds, recoverySeconds } = withDefaults(given, {
-      ...{ role, temperatureUnit, transmitIntervalSeconds },
+      ...{ role, temperatureUnit, transmitIntervalSeconds, intervalSeconds: transmitIntervalSeconds },
     });
     return [thresholdValue, windowSeconds, hysteresis, holdSeconds, recoverySeconds];
   };
+
+  it('needs no number for silence: three intervals and six, at least 10 and 30 minutes', () => {
+    const silence = (
+      input: Record<string, unknown>,
+      intervalSeconds: number | null,
+      stated = intervalSeconds,
+    ) => {
+      const given = { type: 'no_data', ...input };
+      const place = { role: 'storage', temperatureUnit: 'C', transmitIntervalSeconds: stated } as const;
+      const settings = withDefaults(given, { ...place, intervalSeconds });
+      expect(settings).to.include({ holdSeconds: 0, recoverySeconds: 0, hysteresis: 0 });
+      return [settings.silenceMinutes, settings.criticalSilenceMinutes];
+    };
+    expect(silence({}, null)).to.deep.equal([10, 30]);
+    expect(silence({}, 200)).to.deep.equal([10, 30]);
+    expect(silence({}, 300)).to.deep.equal([15, 30]);
+    expect(silence({}, 301)).to.deep.equal([16, 31]);
+    expect(silence({}, 7200, null)).to.deep.equal([360, 720]);
+    expect(silence({ severity: 'critical' }, null)).to.deep.equal([10, null]);
+    expect(silence({ silenceMinutes: '5' }, null)).to.deep.equal([5, null]);
+    expect(silence({ criticalSilenceMinutes: 60 }, null)).to.deep.equal([null, 60]);
+    expect(silence({ silenceMinutes: 20 }, 600)).to.deep.equal([20, null]);
+    expect(() => silence({ silenceMinutes: 19 }, 600)).to.throw(
+      '--silence-minutes must be at least 20: the device sends a reading every 600 s',
+    );
+    expect(defaults({ type: 'probe_removed' })).to.include({ holdSeconds: 0, recoverySeconds: 0 });
+  });
 
   it('needs no number for a rising or falling alert', () => {
     for (const role of ['pit', 'food', 'other'] as const) {
@@ -150,8 +182,14 @@ describe('withDefaults', () => {
   for (const input of good) it(`takes ${JSON.stringify(input).slice(0, 90)}`, () => void defaults(input));
 
   const bad: [Record<string, unknown>, string][] = [
-    [{ type: 'battery' }, '--type is not supported yet: use target, range, rising or falling'],
-    [{ targetTemperature: 203 }, '--type is not supported yet: use target, range, rising or falling'],
+    [
+      { type: 'battery' },
+      '--type is not supported yet: use target, range, rising, falling, no_data or probe_removed',
+    ],
+    [
+      { targetTemperature: 203 },
+      '--type is not supported yet: use target, range, rising, falling, no_data or probe_removed',
+    ],
     [{ type: 'target' }, 'a target needs --target-temperature'],
     [{ type: 'range' }, 'a range needs --critical-min-temperature or --min-temperature or --max-temperature'],
     [{ ...target, targetTemperature: 'warm' }, '--target-temperature must be a number'],
@@ -203,10 +241,25 @@ describe('withDefaults', () => {
     [{ ...target, severity: 'high' }, '--severity must be one of info, warning, critical'],
     [{ ...target, direction: 'left' }, '--direction must be one of up, down'],
     [{ ...target, name: 'x'.repeat(101) }, '--name must not be longer than 100 characters'],
+    [{ ...target, silenceMinutes: 5 }, '--silence-minutes is not for a target'],
+    [{ ...target, batteryPercent: 5 }, `--battery-percent is not an option of a ${TYPES} alert`],
+    [{ type: 'no_data', silenceMinutes: 0 }, `--silence-minutes ${MINUTES}`],
+    [{ type: 'no_data', silenceMinutes: 10_081 }, `--silence-minutes ${MINUTES}`],
+    [{ type: 'no_data', silenceMinutes: 1.5 }, `--silence-minutes ${MINUTES}`],
+    [{ type: 'no_data', silenceMinutes: 'long' }, '--silence-minutes must be a number'],
     [
-      { ...target, silenceMinutes: 5 },
-      '--silence-minutes is not an option of a target, range, rising or falling alert',
+      { type: 'no_data', silenceMinutes: 30, criticalSilenceMinutes: 30 },
+      '--critical-silence-minutes must be above --silence-minutes',
     ],
+    [
+      { type: 'no_data', silenceMinutes: 30, criticalSilenceMinutes: 60, severity: 'critical' },
+      '--severity critical leaves room for one of --silence-minutes and --critical-silence-minutes',
+    ],
+    [{ type: 'no_data', targetTemperature: 5 }, '--target-temperature is not for a no-data alert'],
+    [{ type: 'no_data', holdSeconds: 0 }, '--hold-seconds is not for a no-data alert'],
+    [{ type: 'no_data', direction: 'up' }, '--direction is not for a no-data alert'],
+    [{ type: 'probe_removed', silenceMinutes: 5 }, '--silence-minutes is not for a probe-removed alert'],
+    [{ type: 'probe_removed', hysteresis: 1 }, '--hysteresis is not for a probe-removed alert'],
   ];
   for (const [input, message] of bad) {
     it(`refuses ${JSON.stringify(input).slice(0, 90)}`, () => {

@@ -18,6 +18,8 @@ const NONE = {
   criticalMaxTemperature: null,
   thresholdValue: null,
   windowSeconds: null,
+  silenceMinutes: null,
+  criticalSilenceMinutes: null,
 };
 const BASE = {
   ...NONE,

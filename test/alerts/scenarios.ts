@@ -21,6 +21,8 @@ const BASE = {
   criticalMaxTemperature: null,
   thresholdValue: null,
   windowSeconds: null,
+  silenceMinutes: null,
+  criticalSilenceMinutes: null,
   holdSeconds: 0,
   recoverySeconds: 0,
   hysteresis: 2,

@@ -20,6 +20,8 @@ const slope = (given: Partial<AlertRule> = {}): AlertRule => ({
   criticalMaxTemperature: null,
   thresholdValue: 15,
   windowSeconds: 600,
+  silenceMinutes: null,
+  criticalSilenceMinutes: null,
   holdSeconds: 0,
   recoverySeconds: 0,
   hysteresis: 7.5,

@@ -89,7 +89,8 @@ describe('grill-stats alert', () => {
       [['--type', 'rising', '--threshold-value', 'fast'], '--threshold-value'],
       [['--type', 'falling', '--window-seconds', '10'], '--window-seconds'],
       [['--type', 'rising', '--target-temperature', '90'], '--target-temperature'],
-      [['--type', 'no_data'], '--type'],
+      [['--type', 'no_data', '--silence-minutes', '0'], '--silence-minutes'],
+      [['--type', 'battery'], '--type'],
     ] as const;
     for (const [options, name] of wrong) {
       const { code, stderr } = await cli.run([...create, ...options]);

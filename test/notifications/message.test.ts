@@ -28,6 +28,8 @@ const ALERT = {
   criticalMaxTemperature: null,
   thresholdValue: null,
   windowSeconds: null,
+  silenceMinutes: null,
+  criticalSilenceMinutes: null,
   temperatureUnit: 'F' as const,
 };
 const EVENT = {
@@ -189,6 +191,30 @@ describe('createMessage', () => {
     );
     expect(createMessage(about()).body).to.not.have.any.keys('change');
     expect(createMessage(about()).body.alert).to.not.have.any.keys('threshold_value', 'window_seconds');
+  });
+
+  it('says of what nothing is heard, what was pulled, and that it is back', () => {
+    const limits = { targetTemperature: null, silenceMinutes: 15, criticalSilenceMinutes: 180 };
+    const silent = { alert: { ...limits, alertType: 'no_data' as const } };
+    const nothing = { value: null, unit: null, side: 'high' as const };
+    const { text, body } = createMessage(about({ ...silent, event: nothing }));
+    expect(text).to.equal('nothing was heard of Point for 15 min, at 2026-11-21 20:59 UTC');
+    expect(body.alert).to.deep.include({
+      type: 'no_data',
+      silence_minutes: 15,
+      critical_silence_minutes: 180,
+    });
+    const worse = createMessage(about({ ...silent, event: { ...nothing, tier: 'critical' } }));
+    expect(worse.text).to.include('nothing was heard of Point for 3 h 0 min');
+    const pulled = { alert: { ...limits, silenceMinutes: null, alertType: 'probe_removed' as const } };
+    expect(createMessage(about({ ...pulled, event: nothing })).text).to.equal(
+      'Point is no longer plugged in since 2026-11-21 20:59 UTC',
+    );
+    const back = { ...nothing, kind: 'resolved' as const, durationSeconds: 660 };
+    for (const about_ of [silent, pulled])
+      expect(createMessage(about({ ...about_, event: back })).text).to.equal(
+        'Point is there again since 2026-11-21 20:59 UTC, after 11 min',
+      );
   });
 
   it('says what a value no longer does, and still does', () => {

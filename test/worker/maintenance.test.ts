@@ -5,10 +5,29 @@ import { ThermoworksCredential } from '../../src/entities/thermoworks-credential
 import { createIngest, type Ingest, type IngestOutcome } from '../../src/ingest/ingest.js';
 import { SessionManager } from '../../src/sessions/session-manager.js';
 import { createMaintenance, createTimers, isBehind } from '../../src/worker/maintenance.js';
-import { addHome, addSession, HOUR, type Home, job, MINUTE, openDatabase, T0 } from '../ingest/household.js';
+import {
+  addAlert,
+  addChannel,
+  addHome,
+  addSession,
+  HOUR,
+  type Home,
+  job,
+  MINUTE,
+  openDatabase,
+  T0,
+} from '../ingest/household.js';
 import { openTestQueues } from '../queues/queues.js';
 
 const at = (minutes: number) => T0 + minutes * MINUTE;
+
+/** A home with a linked account. */
+async function kept(db: DataSource, given: Parameters<typeof addHome>[1]): Promise<Home> {
+  const home = await addHome(db, given);
+  const named = { publicId: uuidv7(), userId: home.userId, provider: 'simulator' as const };
+  await db.manager.save(ThermoworksCredential, { ...named, thermoworksUid: 'u', refreshToken: 't' });
+  return home;
+}
 
 describe('maintenance', () => {
   let db: DataSource;
@@ -31,9 +50,7 @@ describe('maintenance', () => {
   describe('session timers', () => {
     /** A home with a linked account and a cook that began by itself at minute 2 and was last heard of at minute 8. */
     async function cook(): Promise<Home> {
-      const home = await addHome(db, { probes: [{ label: 'Pit' }, { label: 'Meat' }] });
-      const named = { publicId: uuidv7(), userId: home.userId, provider: 'simulator' as const };
-      await db.manager.save(ThermoworksCredential, { ...named, thermoworksUid: 'u', refreshToken: 't' });
+      const home = await kept(db, { probes: [{ label: 'Pit' }, { label: 'Meat' }] });
       for (let minute = 0; minute <= 8; minute++) {
         await ingest([
           job(home, [[at(minute), minute < 2 ? 20 : 110, 'C']], [[at(minute), 5 + minute, 'C']]),
@@ -56,6 +73,97 @@ describe('maintenance', () => {
       return rows.map(({ line }) => line);
     };
     const ran = () => outcomes.flatMap(({ sessionEvents }) => sessionEvents.map(({ kind }) => kind));
+
+    describe('of alerts', () => {
+      const fired = () =>
+        outcomes.flatMap(({ transitions }) =>
+          transitions.map(
+            ({ type, kind, measuredAtMs }) => `${type} ${kind} ${(measuredAtMs - T0) / MINUTE}`,
+          ),
+        );
+      const store = (): Promise<Home> => kept(db, { probes: [{ role: 'storage' }] });
+
+      it('tell of a store that is silent, at the moment its limit ends, and of its return', async () => {
+        const home = await store();
+        const alertId = await addAlert(db, home, { type: 'no_data', silenceMinutes: 15 });
+        await addChannel(db, home.userId, 'webhook');
+        await ingest([job(home, [[at(0), 4, 'C']])]);
+        for (const minutes of [14.99, 15, 15.2]) {
+          await polled(home, minutes);
+          await timers();
+          await timers();
+        }
+        expect(fired()).to.deep.equal(['no_data fired 15']);
+        await timers();
+        expect(outcomes).to.have.lengthOf(2); // nothing is due: nothing is loaded
+        outcomes.push(await ingest([job(home, [[at(21), 4, 'C']])]));
+        expect(fired()).to.deep.equal(['no_data fired 15', 'no_data resolved 21']);
+        expect(outcomes.flatMap(({ notificationIds }) => notificationIds)).to.have.lengthOf(2);
+        await polled(home, 36);
+        await timers();
+        await timers();
+        expect(fired().at(-1)).to.equal('no_data fired 36');
+        const [row] = await db.query<unknown[]>(
+          'SELECT last_triggered FROM temperature_alerts WHERE id = $1',
+          [alertId],
+        );
+        expect(row).to.deep.equal({ last_triggered: new Date(at(36)) });
+      });
+
+      it('tell of one that was silent already, but of none while its account cannot be polled', async () => {
+        const home = await store();
+        await ingest([job(home, [[at(0), 4, 'C']])]);
+        await polled(home, 5);
+        await addAlert(db, home, { type: 'no_data' });
+        await timers();
+        await timers();
+        expect(fired()).to.deep.equal([]);
+        await polled(home, 25);
+        await timers();
+        expect(fired()).to.deep.equal([]); // the poll's readings may be on their way
+        await timers();
+        expect(fired()).to.deep.equal(['no_data fired 10']);
+      });
+
+      it('miss the probe of a cook only while it goes on', async () => {
+        const home = await cook();
+        await addAlert(db, home, { type: 'no_data' });
+        await polled(home, 20);
+        await timers();
+        await timers();
+        expect(fired()).to.deep.equal(['no_data fired 18']);
+        await polled(home, 200);
+        await timers(); // two hours after the last reading the cook is over, and nobody waits any more
+        await timers();
+        outcomes.push(await ingest([job(home, [[at(300), 20, 'C']])]));
+        await polled(home, 400);
+        await timers();
+        await timers();
+        expect(fired()).to.deep.equal(['no_data fired 18']);
+      });
+
+      it('leave an unplugged probe to its own alert, which is told once and not after the target was met', async () => {
+        const home = await cook();
+        for (const type of ['no_data', 'probe_removed'])
+          for (const probeId of ['1', '2']) await addAlert(db, home, { type, probeId });
+        await addAlert(db, home, {
+          type: 'target',
+          targetTemperature: 20,
+          temperatureUnit: 'C',
+          probeId: '2',
+        });
+        outcomes.push(
+          await ingest([job(home, [[at(9), 'absent']], [[at(9), 21, 'C']])]),
+          await ingest([job(home, [[at(10), 'absent']], [[at(10), 'absent']])]),
+        );
+        expect(fired()).to.deep.equal(['probe_removed fired 9', 'target fired 9']);
+        await polled(home, 30);
+        await timers();
+        await timers();
+        outcomes.push(await ingest([job(home, [[at(31), 110, 'C']], [[at(31), 22, 'C']])]));
+        expect(fired().slice(2)).to.deep.equal(['probe_removed resolved 31']);
+      });
+    });
 
     it('stand still while polled readings wait to be stored', async () => {
       const home = await cook();

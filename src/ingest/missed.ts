@@ -1,0 +1,55 @@
+import { silenceEndsMs } from '../alerts/presence.js';
+import type { AlertRule } from '../alerts/types.js';
+import type { ProbeRole } from '../readings/sample.js';
+import { effectiveRole } from '../sessions/roles.js';
+import type { Session } from '../sessions/types.js';
+import type { AlertInstance, IngestWorld } from './types.js';
+
+/** The session that runs with this probe (`probes.id`) in it. */
+export function runningSession(sessions: readonly Session[], probeId: number): Session | undefined {
+  return sessions.find(
+    ({ status, members }) => status === 'active' && members.some((member) => member.probeId === probeId),
+  );
+}
+
+/** By its role in the session that runs, else by what is known of it. */
+export function roleOf(
+  { sessions: { device } }: IngestWorld,
+  probeId: number,
+  running: Session | undefined,
+): ProbeRole | undefined {
+  const member = running?.members.find((one) => one.probeId === probeId);
+  const probe = device.probes.find(({ id }) => id === probeId);
+  return member?.role ?? (probe && effectiveRole(device, probe));
+}
+
+/** Whether anybody should miss it: a store always, a cook's probe while it goes on, but not pulled after its target was met. */
+export function isMissed(
+  world: IngestWorld,
+  {
+    probeId,
+    rule,
+    running,
+    instances,
+  }: { probeId: number; rule: AlertRule; running: Session | undefined; instances: readonly AlertInstance[] },
+): boolean {
+  if (roleOf(world, probeId, running) === 'storage') return true;
+  if (!running) return false;
+  const targets = instances.filter((one) => one.rule.type === 'target');
+  return rule.type === 'no_data' || !targets.some(({ states }) => states.some(({ isArmed }) => !isArmed));
+}
+
+/** When silence that goes on becomes news at this device (epoch ms); null: nobody would miss anything. */
+export function silenceDueMs(world: IngestWorld): number | null {
+  let dueMs: number | null = null;
+  for (const [probeId, instances] of world.alerts) {
+    const lastMs = world.probes.get(probeId)?.lastMs ?? null;
+    for (const { rule, states } of instances) {
+      const endsMs = silenceEndsMs(rule, states, lastMs);
+      if (endsMs === null) continue;
+      const running = runningSession(world.sessions.sessions, probeId);
+      if (isMissed(world, { probeId, rule, running, instances })) dueMs = Math.min(dueMs ?? endsMs, endsMs);
+    }
+  }
+  return dueMs;
+}
