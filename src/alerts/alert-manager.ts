@@ -10,14 +10,27 @@ import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { emptyDetection } from '../sessions/detection-state.js';
 import { effectiveRole } from '../sessions/roles.js';
 import { loadAlerts, saveStates } from './alert-store.js';
-import { withDefaults } from './defaults.js';
+import { HOLDS, OPTIONS, withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
+import { isPresence } from './limits.js';
 import type { AlertRule } from './types.js';
 
 const MIN_RECOVERY_SECONDS = 120;
 
 /** Columns that do not leave the service. */
-const INTERNAL = new Set(['id', 'public_id', 'user_id', 'alert_id', 'deleted_at', 'recent']);
+const INTERNAL = new Set([
+  'id',
+  'public_id',
+  'user_id',
+  'alert_id',
+  'deleted_at',
+  'recent',
+  'told_at',
+  'is_muted',
+]);
+
+/** What can be changed without closing what fires. */
+const DESCRIBING = new Set(['name', 'description', 'cooldownSeconds', 'repeatSeconds']);
 
 /** The alerts users set: reads and writes of `temperature_alerts` and of their states. */
 export class AlertManager {
@@ -45,8 +58,44 @@ export class AlertManager {
     await this.db.insert(TemperatureAlert, { ...owned, ...settings });
     const alert = await this.getByPublicId(publicId);
     const isMet = await this.seedStates({ ...settings, type, id: alert.id }, probe);
-    if (type === 'no_data') await this.look(probe);
+    if (type === 'no_data') await this.lookSoon(deviceId);
     return { alert, alreadyMet: isMet };
+  }
+
+  /**
+   * Changes what is given and leaves the rest. Under another name, or with other repeats, it goes on as it stands; a
+   * changed condition closes what fires without a message, and is judged from the next reading on.
+   * @throws NotFoundError, InputError
+   */
+  async set(publicId: string, given: Record<string, unknown>): Promise<TemperatureAlert> {
+    const alert = await this.getByPublicId(publicId);
+    const { userId, deviceId, probeId, alertType: type } = alert;
+    if (given.type !== undefined) throw new InputError('--type cannot be changed: create another alert');
+    const { probe, ...facts } = await this.getProbe(userId, deviceId, probeId ?? undefined);
+    const stored = Object.fromEntries(OPTIONS.map((key) => [key, key === 'type' ? type : alert[key]]));
+    const isUseless = (key: string) => isPresence(type) && HOLDS.some((hold) => hold === key);
+    const known = Object.fromEntries(
+      Object.entries(stored).filter(([key, value]) => value !== null && !isUseless(key)),
+    );
+    const { type: _, ...settings } = withDefaults(
+      { ...known, ...given },
+      { ...facts, temperatureUnit: null },
+    );
+    await this.db.update(TemperatureAlert, { id: alert.id }, settings);
+    const isSame = Object.entries(settings).every(
+      ([key, value]) => DESCRIBING.has(key) || stored[key] === value,
+    );
+    if (isSame) return this.getByPublicId(publicId);
+    await this.db.delete(AlertState, { alertId: alert.id });
+    await this.seedStates({ ...settings, type, id: alert.id }, probe);
+    await this.db.query(
+      `UPDATE alert_states s SET version = e.version
+       FROM (SELECT side, tier, max(version) AS version FROM alert_events WHERE alert_id = $1 GROUP BY side, tier) e
+       WHERE s.alert_id = $1 AND s.side = e.side AND s.tier = e.tier`,
+      [alert.id],
+    );
+    await this.lookSoon(deviceId);
+    return this.getByPublicId(publicId);
   }
 
   /** The user's alerts, the oldest first. */
@@ -100,7 +149,8 @@ export class AlertManager {
     );
   }
 
-  private async lockDevice(deviceId: string): Promise<Device | null> {
+  /** What {@link AlertFlags} do holds it too. */
+  async lockDevice(deviceId: string): Promise<Device | null> {
     const where = { deviceId, deletedAt: IsNull() };
     return this.db.findOne(Device, { where, lock: { mode: 'for_no_key_update' } });
   }
@@ -132,8 +182,8 @@ export class AlertManager {
     return { probe, role: effectiveRole(device, probe), transmitIntervalSeconds, intervalSeconds };
   }
 
-  /** The device's timers look at once, and set the time of their next look. */
-  private async look({ deviceId }: Probe): Promise<void> {
+  /** The device's timers look at the next tick, and set the time of their next look. */
+  async lookSoon(deviceId: string): Promise<void> {
     await this.db.query(
       `INSERT INTO detection_states (device_id, state, due_at) SELECT id, $2, to_timestamp(0) FROM devices WHERE device_id = $1
        ON CONFLICT (device_id) DO UPDATE SET due_at = least(detection_states.due_at, excluded.due_at)`,

@@ -18,7 +18,7 @@ export interface LoadedAlert {
 /** An alert, with one of its states where it has any. */
 interface AlertRow
   extends Pick<AlertRule, 'id' | 'type' | 'temperatureUnit' | 'direction' | 'severity'>,
-    Pick<AlertState, 'tier' | 'phase' | 'isUnknown' | 'isArmed' | 'isAnnounced' | 'recent'> {
+    Pick<AlertState, 'tier' | 'phase' | 'isUnknown' | 'isArmed' | 'isAnnounced' | 'isMuted' | 'recent'> {
   probeId: number;
   publicId: string;
   /** Null: it has none. */
@@ -49,6 +49,10 @@ type Numbers = [
   extreme: number | null,
   silenceMinutes: number | null,
   criticalSilenceMinutes: number | null,
+  repeatSeconds: number,
+  acknowledgedMs: number | null,
+  snoozedUntilMs: number | null,
+  toldMs: number | null,
 ];
 
 const NUMBERS = numbersOf(
@@ -73,6 +77,10 @@ const NUMBERS = numbersOf(
   's.extreme',
   'a.silence_minutes',
   'a.critical_silence_minutes',
+  'a.repeat_seconds',
+  epochMs('s.acknowledged_at'),
+  epochMs('s.snoozed_until'),
+  epochMs('s.told_at'),
 );
 
 /** The alerts in force on these probes (`probes.id`), in order of their ids. One statement. */
@@ -81,7 +89,8 @@ export async function loadAlerts(tx: EntityManager, probeIds: readonly number[])
   const rows = await tx.query<AlertRow[]>(
     `SELECT p.id AS "probeId", a.public_id AS "publicId", a.id, a.alert_type AS type,
        a.temperature_unit AS "temperatureUnit", a.direction, a.severity, s.side, s.tier, s.phase,
-       s.is_unknown AS "isUnknown", s.is_armed AS "isArmed", s.is_announced AS "isAnnounced", s.recent,
+       s.is_unknown AS "isUnknown", s.is_armed AS "isArmed", s.is_announced AS "isAnnounced",
+       s.is_muted AS "isMuted", s.recent,
        ${NUMBERS} AS numbers
      FROM probes p
      JOIN temperature_alerts a USING (user_id, device_id, probe_id)
@@ -117,6 +126,7 @@ function toAlert(rows: AlertRow[]): LoadedAlert {
     cooldownSeconds: numbers[10],
     silenceMinutes: numbers[19],
     criticalSilenceMinutes: numbers[20],
+    repeatSeconds: numbers[21],
   };
   return { probeId, publicId, rule, states: rows.flatMap(toState) };
 }
@@ -140,6 +150,10 @@ function toState({ side, numbers, ...row }: AlertRow): AlertState[] {
     resolvedAtMs: numbers[17],
     extreme: numbers[18],
     recent: row.recent,
+    acknowledgedAtMs: numbers[22],
+    snoozedUntilMs: numbers[23],
+    toldAtMs: numbers[24],
+    isMuted: row.isMuted,
   };
   return [state];
 }
@@ -150,20 +164,23 @@ export async function saveStates(tx: EntityManager, states: readonly AlertState[
   const column = (pick: (state: AlertState) => number | boolean | string | null) => arrayOf(states.map(pick));
   await tx.query(
     `INSERT INTO alert_states (alert_id, side, tier, phase, is_unknown, is_armed, is_announced, version, held_ms,
-       held_readings, rearm_ms, evaluated_at, fired_at, resolved_at, extreme, recent)
+       held_readings, rearm_ms, evaluated_at, fired_at, resolved_at, extreme, recent, acknowledged_at, snoozed_until, told_at,
+       is_muted)
      SELECT alert_id, side, tier, phase, is_unknown, is_armed, is_announced, version, held_ms, held_readings, rearm_ms,
-       to_timestamp(evaluated_ms / 1000), to_timestamp(fired_ms / 1000), to_timestamp(resolved_ms / 1000), extreme, recent
+       to_timestamp(evaluated_ms / 1000), to_timestamp(fired_ms / 1000), to_timestamp(resolved_ms / 1000), extreme, recent,
+       to_timestamp(acknowledged_ms / 1000), to_timestamp(snoozed_ms / 1000), to_timestamp(told_ms / 1000), is_muted
      FROM unnest($1::integer[], $2::varchar[], $3::varchar[], $4::varchar[], $5::boolean[], $6::boolean[], $7::boolean[],
        $8::integer[], $9::bigint[], $10::integer[], $11::bigint[], $12::float8[], $13::float8[], $14::float8[],
-       $15::float8[], $16::jsonb[])
+       $15::float8[], $16::jsonb[], $17::float8[], $18::float8[], $19::float8[], $20::boolean[])
        AS s (alert_id, side, tier, phase, is_unknown, is_armed, is_announced, version, held_ms, held_readings, rearm_ms,
-         evaluated_ms, fired_ms, resolved_ms, extreme, recent)
+         evaluated_ms, fired_ms, resolved_ms, extreme, recent, acknowledged_ms, snoozed_ms, told_ms, is_muted)
      ORDER BY alert_id, side, tier
      ON CONFLICT (alert_id, side, tier) DO UPDATE SET phase = excluded.phase, is_unknown = excluded.is_unknown,
        is_armed = excluded.is_armed, is_announced = excluded.is_announced, version = excluded.version,
        held_ms = excluded.held_ms, held_readings = excluded.held_readings, rearm_ms = excluded.rearm_ms,
        evaluated_at = excluded.evaluated_at, fired_at = excluded.fired_at, resolved_at = excluded.resolved_at,
-       extreme = excluded.extreme, recent = excluded.recent`,
+       extreme = excluded.extreme, recent = excluded.recent, acknowledged_at = excluded.acknowledged_at,
+       snoozed_until = excluded.snoozed_until, told_at = excluded.told_at, is_muted = excluded.is_muted`,
     [
       column(({ alertId }) => alertId),
       column(({ side }) => side),
@@ -181,6 +198,10 @@ export async function saveStates(tx: EntityManager, states: readonly AlertState[
       column(({ resolvedAtMs }) => resolvedAtMs),
       column(({ extreme }) => extreme),
       states.map(({ recent }) => recent && JSON.stringify(recent)),
+      column(({ acknowledgedAtMs }) => acknowledgedAtMs),
+      column(({ snoozedUntilMs }) => snoozedUntilMs),
+      column(({ toldAtMs }) => toldAtMs),
+      column(({ isMuted }) => isMuted),
     ],
   );
 }
@@ -205,14 +226,15 @@ export async function insertEvents(
   return tx.query<{ id: string; channelId: number }[]>(
     `WITH event AS (
        INSERT INTO alert_events (public_id, alert_id, session_id, kind, side, tier, version, value, unit, measured_at,
-         duration_seconds, extreme, change, detected_late)
+         duration_seconds, extreme, change, detected_late, is_muted)
        SELECT "publicId", "alertId", "sessionId", kind, side, tier, version, value, unit,
-         to_timestamp("measuredAtMs" / 1000), "durationSeconds", extreme, change, "detectedLate"
+         to_timestamp("measuredAtMs" / 1000), "durationSeconds", extreme, change, "detectedLate", "isMuted"
        FROM ROWS FROM (jsonb_to_recordset($1) AS ("publicId" uuid, "alertId" integer, "sessionId" integer, kind text,
          side text, tier text, version integer, value float8, unit text, "measuredAtMs" float8,
-         "durationSeconds" integer, extreme float8, change float8, "detectedLate" boolean)) WITH ORDINALITY AS e
+         "durationSeconds" integer, extreme float8, change float8, "detectedLate" boolean,
+         "isMuted" boolean)) WITH ORDINALITY AS e
        ORDER BY "alertId", ordinality
-       RETURNING id, alert_id, kind, measured_at
+       RETURNING id, alert_id, kind, measured_at, is_muted
      ), triggered AS (
        UPDATE temperature_alerts a SET last_triggered = greatest(a.last_triggered, f.measured_at), updated_at = now()
        FROM (SELECT alert_id, max(measured_at) AS measured_at FROM event WHERE kind = 'fired' GROUP BY alert_id) f
@@ -225,7 +247,7 @@ export async function insertEvents(
      FROM event
      JOIN temperature_alerts a ON a.id = event.alert_id
      JOIN notification_channels c ON c.user_id = a.user_id AND c.is_active
-     WHERE event.kind IN ('fired', 'resolved', 'repeated')
+     WHERE event.kind IN ('fired', 'resolved', 'repeated') AND NOT event.is_muted
      ORDER BY event.id, c.id
      RETURNING id, channel_id AS "channelId"`,
     [JSON.stringify(events), PHONE_KINDS],

@@ -45,6 +45,11 @@ const secondsFrom = (least: number) => {
 const seconds = secondsFrom(0);
 const MINUTES = 'must be a whole number of minutes from 1 to 10080';
 const minutes = number.pipe(z.int(MINUTES).min(1, MINUTES).max(10_080, MINUTES));
+const REPEAT = `must be 0 (never) or a whole number of seconds from 60 to ${MAX_SECONDS}`;
+const repeat = z
+  .int(REPEAT)
+  .max(MAX_SECONDS, REPEAT)
+  .refine((value) => value === 0 || value >= 60, REPEAT);
 const oneOf = <const T extends readonly string[]>(words: T) =>
   z.enum(words, `must be one of ${words.join(', ')}`);
 const text = (length: number) =>
@@ -76,10 +81,14 @@ const alertInput = z.strictObject({
     .pipe(z.number().min(0, 'must be at least 0').max(1000, 'must be at most 1000'))
     .optional(),
   cooldownSeconds: seconds.default(0),
+  repeatSeconds: number.pipe(repeat).default(0),
   severity: oneOf(['info', 'warning', 'critical']).default('warning'),
 });
 
 type Given = z.infer<typeof alertInput>;
+
+/** What is given to {@link withDefaults} by name. */
+export const OPTIONS = alertInput.keyof().options;
 
 /** What is known of the probe and of its owner. */
 interface Place {
@@ -193,7 +202,8 @@ const LIMITS = {
 } as const;
 const SLOPE = ['thresholdValue', 'windowSeconds'] as const;
 const SILENCE = ['silenceMinutes', 'criticalSilenceMinutes'] as const;
-const HOLDS = ['holdSeconds', 'recoverySeconds', 'hysteresis'] as const;
+/** What an alert on a probe's presence has no use for. */
+export const HOLDS = ['holdSeconds', 'recoverySeconds', 'hysteresis'] as const;
 /** What a type has no use for. */
 const FOREIGN = {
   target: [...LIMITS.range, ...SLOPE, ...SILENCE],

@@ -45,6 +45,10 @@ export function initialStates(rule: AlertRule): AlertState[] {
     resolvedAtMs: null,
     extreme: null,
     recent: isSlope(rule.type) ? [] : null,
+    acknowledgedAtMs: null,
+    snoozedUntilMs: null,
+    toldAtMs: null,
+    isMuted: false,
   }));
 }
 
@@ -235,8 +239,11 @@ export function announce(
         : { durationSeconds: Math.round((measuredAtMs - was.firedAtMs) / 1000), extreme: was.extreme };
     const kind = fires ? 'fired' : 'resolved';
     const change = fires && hundredthsChanged !== null ? hundredthsChanged / 100 : null;
-    transitions.push({ alertId, kind, side, tier, version, value, unit, measuredAtMs, ...ended, change });
-    return { ...is, isAnnounced: fires, version };
+    // Of what began while it was snoozed nobody needs to hear that it is over.
+    const isMuted = fires ? is.snoozedUntilMs !== null && measuredAtMs < is.snoozedUntilMs : was.isMuted;
+    const news = { value, unit, measuredAtMs, ...ended, change, isMuted };
+    transitions.push({ alertId, kind, side, tier, version, ...news });
+    return { ...is, isAnnounced: fires, version, isMuted: fires && isMuted };
   });
   return { states, transitions };
 }

@@ -26,6 +26,8 @@ export interface AlertRule {
   recoverySeconds: number | null;
   hysteresis: number;
   cooldownSeconds: number;
+  /** What goes on firing is told again after so long, until it is acknowledged; 0: never. */
+  repeatSeconds: number;
   severity: Severity;
 }
 
@@ -60,10 +62,26 @@ export interface AlertState {
   extreme: number | null;
   /** The window of a rising or falling alert, oldest first; null: an alert of another type. */
   recent: RecentReading[] | null;
+  /** Of the present firing. */
+  acknowledgedAtMs: number | null;
+  /** Nothing is told until then, by the cloud's clock. */
+  snoozedUntilMs: number | null;
+  /** When the present firing was told last; null: when it fired, or never. */
+  toldAtMs: number | null;
+  /** The present firing was recorded but not told: it is snoozed. */
+  isMuted: boolean;
 }
 
 /** Nothing held, nothing fires. */
-export const INACTIVE = { phase: 'inactive', heldMs: 0, heldReadings: 0, extreme: null } as const;
+export const INACTIVE = {
+  phase: 'inactive',
+  heldMs: 0,
+  heldReadings: 0,
+  extreme: null,
+  acknowledgedAtMs: null,
+  toldAtMs: null,
+  isMuted: false,
+} as const;
 
 /** A transition worth a row (and, for fired and resolved, a message). */
 export interface AlertTransition {
@@ -82,6 +100,8 @@ export interface AlertTransition {
   extreme: number | null;
   /** By how much the value rose or fell within the window, in the rule's unit; only on `fired` of such an alert. */
   change: number | null;
+  /** Recorded but not told: the alert is snoozed. */
+  isMuted: boolean;
 }
 
 /** Field by field: a spread takes twenty times as long, and this is done for every reading. */
@@ -103,5 +123,9 @@ export function copyOf(state: AlertState): AlertState {
     resolvedAtMs: state.resolvedAtMs,
     extreme: state.extreme,
     recent: state.recent,
+    acknowledgedAtMs: state.acknowledgedAtMs,
+    snoozedUntilMs: state.snoozedUntilMs,
+    toldAtMs: state.toldAtMs,
+    isMuted: state.isMuted,
   };
 }

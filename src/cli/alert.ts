@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
 import { UserManager } from '../accounts/user-manager.js';
+import { AlertFlags } from '../alerts/alert-flags.js';
 import { AlertManager } from '../alerts/alert-manager.js';
+import { InputError } from '../errors.js';
 import { answering, type Context, publicId } from './context.js';
 
 interface CreateOptions {
@@ -54,6 +56,36 @@ export function alertCommand(program: Command, context: Context): void {
       const alerts = new AlertManager(await context.manager());
       context.show(await alerts.toJson(await alerts.getByPublicId(id)));
     });
+  withNumbers(
+    answering(alert, 'set', 'change what is given; another condition closes what fires, without a message'),
+  )
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string, { json: _, ...options }: { json?: true; [option: string]: unknown }) => {
+      if (Object.keys(options).length === 0) throw new InputError('nothing to change: name what to set');
+      await context.transaction(async (tx) => {
+        const alerts = new AlertManager(tx);
+        context.show(await alerts.toJson(await alerts.set(id, options)));
+      });
+    });
+  answering(alert, 'ack', 'seen: repeat it no more while it fires')
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string) => {
+      await context.transaction((tx) => new AlertFlags(tx).acknowledge(id));
+      context.done(`acknowledged ${id}`, { id, acknowledged: true });
+    });
+  answering(alert, 'unack', 'take that back')
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string) => {
+      await context.transaction((tx) => new AlertFlags(tx).unacknowledge(id));
+      context.done(`no longer acknowledged ${id}`, { id, acknowledged: false });
+    });
+  answering(alert, 'snooze', 'tell nothing of it for a while; what fires then is told at the end')
+    .argument('<id>', 'its id', publicId)
+    .requiredOption('--minutes <n>', 'for how long, at most a week', Number)
+    .action(async (id: string, { minutes }: { minutes: number }) => {
+      const { snoozedUntil } = await context.transaction((tx) => new AlertFlags(tx).snooze(id, minutes));
+      context.done(`snoozed ${id} until ${snoozedUntil.toISOString()}`, { id, snoozed_until: snoozedUntil });
+    });
   answering(alert, 'delete', 'stop watching')
     .argument('<id>', 'its id', publicId)
     .action(async (id: string) => {
@@ -62,13 +94,17 @@ export function alertCommand(program: Command, context: Context): void {
     });
 }
 
-/** Named after the columns; AlertManager knows what goes together. */
 function withRule(command: Command): Command {
-  return command
+  return withNumbers(command)
     .requiredOption('--email <e>', 'of the user')
     .requiredOption('--device <d>', 'serial of the device')
     .option('--probe <p>', 'of the device')
-    .requiredOption('--type <type>', 'target, range, rising, falling, no_data or probe_removed')
+    .requiredOption('--type <type>', 'target, range, rising, falling, no_data or probe_removed');
+}
+
+/** Named after the columns; AlertManager knows what goes together. */
+function withNumbers(command: Command): Command {
+  return command
     .option('--name <n>', 'what to call it')
     .option('--description <d>', 'for whoever gets the message')
     .option('--target-temperature <t>', 'target: the temperature to reach')
@@ -86,5 +122,6 @@ function withRule(command: Command): Command {
     .option('--recovery-seconds <s>', 'for how long before it resolves')
     .option('--hysteresis <t>', 'how far back before it resolves')
     .option('--cooldown-seconds <s>', 'after it resolved, silence of the same side')
+    .option('--repeat-seconds <s>', 'tell again after so long while it fires, until acknowledged (0: never)')
     .addOption(new Option('--severity <s>', 'how bad it is').choices(['info', 'warning', 'critical']));
 }

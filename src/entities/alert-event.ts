@@ -4,14 +4,23 @@ import type { AlertSide } from './alert-state.js';
 import type { GrillingSession } from './grilling-session.js';
 import type { Severity, TemperatureAlert } from './temperature-alert.js';
 
-export type AlertEventKind = 'fired' | 'resolved' | 'repeated' | 'acknowledged' | 'snoozed';
+export type AlertEventKind =
+  | 'fired'
+  | 'resolved'
+  | 'repeated'
+  | 'acknowledged'
+  | 'unacknowledged'
+  | 'snoozed';
 
 /** A transition of an alert. Append-only; `version` numbers an alert side's transitions without a hole. */
 @Entity('alert_events')
 @Unique('alert_events_public_id_key', ['publicId'])
 @Unique('alert_events_alert_id_side_tier_version_key', ['alertId', 'side', 'tier', 'version'])
 @Index('alert_events_session_id_idx', ['sessionId'])
-@Check('alert_events_kind_check', "kind IN ('fired', 'resolved', 'repeated', 'acknowledged', 'snoozed')")
+@Check(
+  'alert_events_kind_check',
+  "kind IN ('fired', 'resolved', 'repeated', 'acknowledged', 'unacknowledged', 'snoozed')",
+)
 @Check('alert_events_side_check', "side IN ('up', 'down', 'low', 'high')")
 @Check('alert_events_tier_check', "tier IN ('info', 'warning', 'critical')")
 @Check('alert_events_unit_check', "unit IN ('F', 'C', 'H')")
@@ -31,6 +40,7 @@ export class AlertEvent {
   @Column({ type: 'double precision', name: 'extreme', nullable: true }) extreme!: number | null;
   @Column({ type: 'double precision', name: 'change', nullable: true }) change!: number | null;
   @Column({ type: 'boolean', name: 'detected_late', default: false }) detectedLate!: boolean;
+  @Column({ type: 'boolean', name: 'is_muted', default: false }) isMuted!: boolean;
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' }) createdAt!: Date;
   @ManyToOne('TemperatureAlert', { onDelete: 'CASCADE' })
   @JoinColumn({

@@ -32,6 +32,12 @@ export class AlertState {
   resolvedAt!: Date | null;
   @Column({ type: 'double precision', name: 'extreme', nullable: true }) extreme!: number | null;
   @Column({ type: 'jsonb', name: 'recent', nullable: true }) recent!: RecentReading[] | null;
+  @Column({ type: 'timestamptz', name: 'acknowledged_at', precision: 3, nullable: true })
+  acknowledgedAt!: Date | null;
+  @Column({ type: 'timestamptz', name: 'snoozed_until', precision: 3, nullable: true })
+  snoozedUntil!: Date | null;
+  @Column({ type: 'timestamptz', name: 'told_at', precision: 3, nullable: true }) toldAt!: Date | null;
+  @Column({ type: 'boolean', name: 'is_muted', default: false }) isMuted!: boolean;
   @ManyToOne('TemperatureAlert', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'alert_id',

@@ -1,6 +1,7 @@
 import { evaluate, rearm } from '../alerts/evaluate.js';
 import { isPresence } from '../alerts/limits.js';
 import { evaluatePresence, type Presence } from '../alerts/presence.js';
+import { remind } from '../alerts/reminders.js';
 import type { Observation } from '../readings/observation.js';
 import { FLAG, storedCondition, UNTRUSTED } from '../readings/sample.js';
 import { closeDraft, openDraft, step } from '../sessions/detection.js';
@@ -45,7 +46,10 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
   for (const input of inputs) {
     if ('nowMs' in input) {
       detect(progress, input, newId);
-      for (const probeId of world.probes.keys()) miss(progress, probeId, 'silence', input.nowMs);
+      for (const probeId of world.probes.keys()) {
+        miss(progress, probeId, 'silence', input.nowMs);
+        tellAgain(progress, probeId, input.nowMs);
+      }
     } else observe(progress, input, newId);
   }
   const { draft, probes, alerts, transitions, gaps } = progress;
@@ -193,6 +197,17 @@ function miss(progress: Progress, probeId: number, shows: Presence['shows'], atM
     const outcome = evaluatePresence(rule, states, { atMs, shows, lastMs, isWatched });
     return tell(progress, instance, running, outcome);
   });
+  progress.alerts.set(probeId, next);
+}
+
+function tellAgain(progress: Progress, probeId: number, nowMs: number): void {
+  const instances = progress.alerts.get(probeId) ?? [];
+  const { lastMs = null, lastHundredths = null, lastUnit = null } = progress.probes.get(probeId) ?? {};
+  const shown = { measuredAtMs: lastMs, hundredths: lastHundredths, unit: lastUnit };
+  const running = runningSession(progress.draft.sessions, probeId);
+  const next = instances.map((instance) =>
+    tell(progress, instance, running, remind(instance.rule, instance.states, nowMs, shown)),
+  );
   progress.alerts.set(probeId, next);
 }
 

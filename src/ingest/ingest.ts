@@ -24,7 +24,7 @@ import {
   keyOf,
   toReadings,
 } from './gather.js';
-import { silenceDueMs } from './missed.js';
+import { alertsDueMs } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
 
@@ -156,7 +156,7 @@ async function store(
         ({ before, world }) =>
           before.sessions !== world.sessions ||
           moved.has(world.sessions.device.id) ||
-          silenceDueMs(world) !== null,
+          alertsDueMs(world) !== null,
       )
       .map(({ world }) => world),
   );

@@ -1,4 +1,5 @@
 import { silenceEndsMs } from '../alerts/presence.js';
+import { reminderMs } from '../alerts/reminders.js';
 import type { AlertRule } from '../alerts/types.js';
 import type { ProbeRole } from '../readings/sample.js';
 import { effectiveRole } from '../sessions/roles.js';
@@ -39,16 +40,20 @@ export function isMissed(
   return rule.type === 'no_data' || !targets.some(({ states }) => states.some(({ isArmed }) => !isArmed));
 }
 
-/** When silence that goes on becomes news at this device (epoch ms); null: nobody would miss anything. */
-export function silenceDueMs(world: IngestWorld): number | null {
+/** When time alone makes an alert of this device news (epoch ms): silence, or what has to be told again. Null: never. */
+export function alertsDueMs(world: IngestWorld): number | null {
   let dueMs: number | null = null;
+  const take = (ms: number | null) => {
+    if (ms !== null) dueMs = Math.min(dueMs ?? ms, ms);
+  };
   for (const [probeId, instances] of world.alerts) {
     const lastMs = world.probes.get(probeId)?.lastMs ?? null;
     for (const { rule, states } of instances) {
+      for (const state of states) take(reminderMs(rule, state));
       const endsMs = silenceEndsMs(rule, states, lastMs);
       if (endsMs === null) continue;
       const running = runningSession(world.sessions.sessions, probeId);
-      if (isMissed(world, { probeId, rule, running, instances })) dueMs = Math.min(dueMs ?? endsMs, endsMs);
+      if (isMissed(world, { probeId, rule, running, instances })) take(endsMs);
     }
   }
   return dueMs;

@@ -7,7 +7,7 @@ import type { TemperatureUnit } from '../readings/temperature.js';
 import { dueAtMs } from '../sessions/detection.js';
 import { emptyDetection, parseDetection } from '../sessions/detection-state.js';
 import { loadSessions } from '../sessions/session-store.js';
-import { silenceDueMs } from './missed.js';
+import { alertsDueMs } from './missed.js';
 import type { AlertInstance, Gap, IngestWorld, ProbeState } from './types.js';
 
 /** A probe with its device, as the columns' types and CHECKs have it; times are epoch ms. */
@@ -203,7 +203,7 @@ export async function saveDetections(tx: EntityManager, worlds: readonly IngestW
     .map((world) => ({
       id: world.sessions.device.id,
       state: world.sessions.detection,
-      dueMs: earlier(dueAtMs(world.sessions), silenceDueMs(world)),
+      dueMs: earlier(dueAtMs(world.sessions), alertsDueMs(world)),
     }))
     .toSorted((a, b) => a.id - b.id);
   await tx.query(

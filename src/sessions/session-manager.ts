@@ -1,6 +1,6 @@
 import { type EntityManager, IsNull, Not } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { z } from 'zod';
+import { cloudNowMs } from '../accounts/cloud-clock.js';
 import { DeviceManager, getProbe, type OwnedDevice } from '../accounts/device-manager.js';
 import { DetectionState } from '../entities/detection-state.js';
 import { GrillingSession } from '../entities/grilling-session.js';
@@ -19,8 +19,6 @@ export interface SessionView {
   session: GrillingSession;
   probes: { member: MemberRow; stats: SessionProbeStats | undefined }[];
 }
-
-const clockRows = z.array(z.object({ at: z.date() }));
 
 /** Cooks that people begin, end and look at: reads and writes of `grilling_sessions` beside those of ingest. */
 export class SessionManager {
@@ -41,7 +39,7 @@ export class SessionManager {
       throw new InputError('--name must not be longer than 100 characters');
     const device = await new DeviceManager(this.db).lock(deviceId, userId);
     const chosen = chooseProbes(device, probeIds);
-    const nowMs = await this.cloudNowMs(userId);
+    const nowMs = await cloudNowMs(this.db, userId);
     const running = (await loadSessions(this.db, [deviceId], nowMs)).find(
       (session) => session.status === 'active' && session.userId === userId,
     );
@@ -68,7 +66,7 @@ export class SessionManager {
   async end(publicId: string): Promise<void> {
     const { userId, deviceId } = await this.getRow(publicId);
     const device = await new DeviceManager(this.db).lock(deviceId, userId);
-    const nowMs = await this.cloudNowMs(userId);
+    const nowMs = await cloudNowMs(this.db, userId);
     const session = (await loadSessions(this.db, [deviceId], nowMs)).find((one) => one.publicId === publicId);
     if (session?.status !== 'active') throw new InputError(`the session ${publicId} has ended already`);
     const endMs = Math.max(nowMs, session.startMs, session.lastReadingMs ?? nowMs);
@@ -105,16 +103,6 @@ export class SessionManager {
     });
     if (!session) throw new NotFoundError(`no session ${publicId}: session list shows those there are`);
     return session;
-  }
-
-  /** The cloud's clock, as the last poll told it; ours where there was none or it failed. */
-  private async cloudNowMs(userId: number): Promise<number> {
-    const rows: unknown = await this.db.query(
-      `SELECT coalesce((SELECT cloud_read_at + (now() - last_polled_at) FROM thermoworks_credentials
-         WHERE user_id = $1 AND last_error IS NULL), now()) AS at`,
-      [userId],
-    );
-    return clockRows.parse(rows)[0]?.at.getTime() ?? Date.now();
   }
 
   /** With roll-ups computed anew, and detection told of it: so its timers run though no reading may ever come. */

@@ -141,6 +141,8 @@ describe('alerts in PostgreSQL', () => {
           rearm_ms: -1,
           evaluated_at: null,
           fired_at: null,
+          acknowledged_at: null,
+          snoozed_until: null,
           resolved_at: null,
           extreme: null,
         },
@@ -242,6 +244,10 @@ describe('alerts in PostgreSQL', () => {
         resolvedAtMs: Date.parse('2015-01-01T00:00:00.003Z'),
         extreme: 203.45,
         recent: null,
+        acknowledgedAtMs: 1_795_262_400_003,
+        snoozedUntilMs: 1_795_262_400_005,
+        toldAtMs: 1_795_262_400_007,
+        isMuted: true,
       };
       await db.transaction((tx) => saveStates(tx, [state]));
       expect((await load(place.probe))[0]?.states).to.deep.equal([state]);
@@ -260,6 +266,7 @@ describe('alerts in PostgreSQL', () => {
         ...{ alertId: alert.id, side: 'up', tier: 'warning', phase: 'inactive', version: 4 },
         ...{ isUnknown: false, isArmed: true, isAnnounced: false, heldMs: 1, heldReadings: 1, rearmMs: 2 },
         ...{ evaluatedAtMs: null, firedAtMs: null, resolvedAtMs: null, extreme: null, recent: null },
+        ...{ acknowledgedAtMs: null, snoozedUntilMs: null, toldAtMs: null, isMuted: false },
       };
       await db.transaction((tx) => saveStates(tx, [changed]));
       expect((await load(place.probe))[0]?.states).to.deep.equal([changed]);
@@ -302,6 +309,7 @@ describe('alerts in PostgreSQL', () => {
       publicId: uuidv7(),
       sessionId: null,
       detectedLate: false,
+      isMuted: false,
       ...given,
     });
 

@@ -34,6 +34,7 @@ describe('withDefaults', () => {
       recoverySeconds: null,
       hysteresis: 1.8,
       cooldownSeconds: 0,
+      repeatSeconds: 0,
       severity: 'warning',
     });
   });

@@ -28,6 +28,7 @@ const BASE = {
   hysteresis: 2,
   recoverySeconds: 0,
   cooldownSeconds: 0,
+  repeatSeconds: 0,
   severity: 'warning',
 } as const;
 /** Over or under at once, back at once. */
@@ -174,6 +175,7 @@ describe('evaluate: a range', () => {
         durationSeconds: null,
         extreme: null,
         change: null,
+        isMuted: false,
       },
       {
         alertId: 7,
@@ -187,6 +189,7 @@ describe('evaluate: a range', () => {
         durationSeconds: 120,
         extreme: 140,
         change: null,
+        isMuted: false,
       },
     ]);
   });

@@ -23,6 +23,7 @@ const NO_DATA: AlertRule = {
   recoverySeconds: 0,
   hysteresis: 0,
   cooldownSeconds: 0,
+  repeatSeconds: 0,
   severity: 'warning',
 };
 const REMOVED: AlertRule = {

@@ -27,6 +27,7 @@ const BASE = {
   recoverySeconds: 0,
   hysteresis: 2,
   cooldownSeconds: 0,
+  repeatSeconds: 0,
   severity: 'warning',
 } as const;
 

@@ -26,6 +26,7 @@ const slope = (given: Partial<AlertRule> = {}): AlertRule => ({
   recoverySeconds: 0,
   hysteresis: 7.5,
   cooldownSeconds: 0,
+  repeatSeconds: 0,
   severity: 'warning',
   ...given,
 });

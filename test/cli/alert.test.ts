@@ -80,6 +80,29 @@ describe('grill-stats alert', () => {
     for (const made of [rising, falling]) await cli.json(['alert', 'delete', String(at(made, 'id'))]);
   });
 
+  it('changes, snoozes and acknowledges', async () => {
+    const made = await cli.json([...create, '--type', 'no_data', '--silence-minutes', '20']);
+    const id = String(at(made, 'id'));
+    expect(made).to.include({ alert_type: 'no_data', silence_minutes: 20, critical_silence_minutes: null });
+    const set = ['alert', 'set', id, '--critical-silence-minutes', '60', '--repeat-seconds', '3600'];
+    const changed = await cli.json(set);
+    expect(changed).to.include({ silence_minutes: 20, critical_silence_minutes: 60, repeat_seconds: 3600 });
+    const snoozed = await cli.json(['alert', 'snooze', id, '--minutes', '30']);
+    expect(snoozed).to.have.keys('id', 'snoozed_until');
+    for (const [args, message] of [
+      [['ack', id], /does not fire, or is acknowledged already/],
+      [['unack', id], /is not acknowledged/],
+      [['set', id], /nothing to change/],
+      [['set', id, '--silence-minutes', '60'], /--critical-silence-minutes must be above/],
+      [['snooze', id, '--minutes', '0'], /--minutes must be a whole number from 1 to 10080/],
+      [['snooze', id, '--minutes', 'long'], /--minutes must be a whole number from 1 to 10080/],
+    ] as const) {
+      const { code, stderr } = await cli.run(['alert', ...args]);
+      expect(code).to.equal(1);
+      expect(stderr).to.match(message);
+    }
+  });
+
   it('names the option that is wrong', async () => {
     const wrong = [
       [['--type', 'target'], '--target-temperature'],

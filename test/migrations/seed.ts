@@ -67,6 +67,9 @@ export const SEEDS: Record<string, string> = {
     UPDATE notifications n SET alert_id = e.alert_id FROM alert_events e WHERE e.id = n.alert_event_id;`,
   'room-for-updates': `
     UPDATE probes SET last_value = last_value + 1;`,
+  'alert-flags': `
+    UPDATE alert_states SET acknowledged_at = now(), snoozed_until = now(), told_at = now(), is_muted = true;
+    UPDATE alert_events SET is_muted = true;`,
 };
 
 /** `devices` of `Devices1795000000003`, as in the file's name. */

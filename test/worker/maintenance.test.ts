@@ -1,33 +1,13 @@
 import { expect } from 'chai';
 import type { DataSource } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
-import { ThermoworksCredential } from '../../src/entities/thermoworks-credential.js';
 import { createIngest, type Ingest, type IngestOutcome } from '../../src/ingest/ingest.js';
 import { SessionManager } from '../../src/sessions/session-manager.js';
 import { createMaintenance, createTimers, isBehind } from '../../src/worker/maintenance.js';
-import {
-  addAlert,
-  addChannel,
-  addHome,
-  addSession,
-  HOUR,
-  type Home,
-  job,
-  MINUTE,
-  openDatabase,
-  T0,
-} from '../ingest/household.js';
+import { addHome, addSession, HOUR, type Home, job, MINUTE, openDatabase, T0 } from '../ingest/household.js';
 import { openTestQueues } from '../queues/queues.js';
+import { cook, polledAt } from './linked-home.js';
 
 const at = (minutes: number) => T0 + minutes * MINUTE;
-
-/** A home with a linked account. */
-async function kept(db: DataSource, given: Parameters<typeof addHome>[1]): Promise<Home> {
-  const home = await addHome(db, given);
-  const named = { publicId: uuidv7(), userId: home.userId, provider: 'simulator' as const };
-  await db.manager.save(ThermoworksCredential, { ...named, thermoworksUid: 'u', refreshToken: 't' });
-  return home;
-}
 
 describe('maintenance', () => {
   let db: DataSource;
@@ -48,22 +28,7 @@ describe('maintenance', () => {
   after(() => close());
 
   describe('session timers', () => {
-    /** A home with a linked account and a cook that began by itself at minute 2 and was last heard of at minute 8. */
-    async function cook(): Promise<Home> {
-      const home = await kept(db, { probes: [{ label: 'Pit' }, { label: 'Meat' }] });
-      for (let minute = 0; minute <= 8; minute++) {
-        await ingest([
-          job(home, [[at(minute), minute < 2 ? 20 : 110, 'C']], [[at(minute), 5 + minute, 'C']]),
-        ]);
-      }
-      return home;
-    }
-    /** The account's last good poll, by the cloud's clock. */
-    const polled = ({ userId }: Home, minutes: number) =>
-      db.query('UPDATE thermoworks_credentials SET cloud_read_at = $2 WHERE user_id = $1', [
-        userId,
-        new Date(at(minutes)),
-      ]);
+    const polled = (home: Home, minutes: number) => polledAt(db, home, at(minutes));
     const sessions = async (): Promise<string[]> => {
       const rows = await db.query<{ line: string }[]>(
         `SELECT concat_ws(' ', phase, end_reason, extract(epoch FROM end_time - $1)::integer / 60) AS line
@@ -74,99 +39,8 @@ describe('maintenance', () => {
     };
     const ran = () => outcomes.flatMap(({ sessionEvents }) => sessionEvents.map(({ kind }) => kind));
 
-    describe('of alerts', () => {
-      const fired = () =>
-        outcomes.flatMap(({ transitions }) =>
-          transitions.map(
-            ({ type, kind, measuredAtMs }) => `${type} ${kind} ${(measuredAtMs - T0) / MINUTE}`,
-          ),
-        );
-      const store = (): Promise<Home> => kept(db, { probes: [{ role: 'storage' }] });
-
-      it('tell of a store that is silent, at the moment its limit ends, and of its return', async () => {
-        const home = await store();
-        const alertId = await addAlert(db, home, { type: 'no_data', silenceMinutes: 15 });
-        await addChannel(db, home.userId, 'webhook');
-        await ingest([job(home, [[at(0), 4, 'C']])]);
-        for (const minutes of [14.99, 15, 15.2]) {
-          await polled(home, minutes);
-          await timers();
-          await timers();
-        }
-        expect(fired()).to.deep.equal(['no_data fired 15']);
-        await timers();
-        expect(outcomes).to.have.lengthOf(2); // nothing is due: nothing is loaded
-        outcomes.push(await ingest([job(home, [[at(21), 4, 'C']])]));
-        expect(fired()).to.deep.equal(['no_data fired 15', 'no_data resolved 21']);
-        expect(outcomes.flatMap(({ notificationIds }) => notificationIds)).to.have.lengthOf(2);
-        await polled(home, 36);
-        await timers();
-        await timers();
-        expect(fired().at(-1)).to.equal('no_data fired 36');
-        const [row] = await db.query<unknown[]>(
-          'SELECT last_triggered FROM temperature_alerts WHERE id = $1',
-          [alertId],
-        );
-        expect(row).to.deep.equal({ last_triggered: new Date(at(36)) });
-      });
-
-      it('tell of one that was silent already, but of none while its account cannot be polled', async () => {
-        const home = await store();
-        await ingest([job(home, [[at(0), 4, 'C']])]);
-        await polled(home, 5);
-        await addAlert(db, home, { type: 'no_data' });
-        await timers();
-        await timers();
-        expect(fired()).to.deep.equal([]);
-        await polled(home, 25);
-        await timers();
-        expect(fired()).to.deep.equal([]); // the poll's readings may be on their way
-        await timers();
-        expect(fired()).to.deep.equal(['no_data fired 10']);
-      });
-
-      it('miss the probe of a cook only while it goes on', async () => {
-        const home = await cook();
-        await addAlert(db, home, { type: 'no_data' });
-        await polled(home, 20);
-        await timers();
-        await timers();
-        expect(fired()).to.deep.equal(['no_data fired 18']);
-        await polled(home, 200);
-        await timers(); // two hours after the last reading the cook is over, and nobody waits any more
-        await timers();
-        outcomes.push(await ingest([job(home, [[at(300), 20, 'C']])]));
-        await polled(home, 400);
-        await timers();
-        await timers();
-        expect(fired()).to.deep.equal(['no_data fired 18']);
-      });
-
-      it('leave an unplugged probe to its own alert, which is told once and not after the target was met', async () => {
-        const home = await cook();
-        for (const type of ['no_data', 'probe_removed'])
-          for (const probeId of ['1', '2']) await addAlert(db, home, { type, probeId });
-        await addAlert(db, home, {
-          type: 'target',
-          targetTemperature: 20,
-          temperatureUnit: 'C',
-          probeId: '2',
-        });
-        outcomes.push(
-          await ingest([job(home, [[at(9), 'absent']], [[at(9), 21, 'C']])]),
-          await ingest([job(home, [[at(10), 'absent']], [[at(10), 'absent']])]),
-        );
-        expect(fired()).to.deep.equal(['probe_removed fired 9', 'target fired 9']);
-        await polled(home, 30);
-        await timers();
-        await timers();
-        outcomes.push(await ingest([job(home, [[at(31), 110, 'C']], [[at(31), 22, 'C']])]));
-        expect(fired().slice(2)).to.deep.equal(['probe_removed resolved 31']);
-      });
-    });
-
     it('stand still while polled readings wait to be stored', async () => {
-      const home = await cook();
+      const home = await cook(db, ingest);
       await polled(home, 60);
       const { queues, close: closeQueues } = await openTestQueues();
       try {
@@ -193,7 +67,7 @@ describe('maintenance', () => {
     });
 
     it('pause after ten minutes and end after two hours of silence, at the last reading', async () => {
-      const home = await cook();
+      const home = await cook(db, ingest);
       for (const [minutes, expected] of [
         [17.99, 'active'],
         [18, 'paused'],
@@ -211,7 +85,7 @@ describe('maintenance', () => {
     });
 
     it('end a cook whose probes are all unplugged, after half an hour', async () => {
-      const home = await cook();
+      const home = await cook(db, ingest);
       await ingest([job(home, [[at(9), 'absent']], [[at(10), 'absent']])]);
       await polled(home, 39.99);
       await timers();
@@ -224,7 +98,7 @@ describe('maintenance', () => {
     });
 
     it('go by the cloud as the last good poll saw it, not by our clock: an outage ends nothing', async () => {
-      const home = await cook();
+      const home = await cook(db, ingest);
       await timers(); // never polled
       await polled(home, 9);
       await timers(); // by our clock, months ago or ahead
@@ -233,7 +107,7 @@ describe('maintenance', () => {
     });
 
     it('run for each owner by that account only, and for a cook begun by hand that never has a reading', async () => {
-      const [home, other] = [await cook(), await cook()];
+      const [home, other] = [await cook(db, ingest), await cook(db, ingest)];
       await polled(other, 500);
       await timers();
       expect(await sessions()).to.deep.equal(['active', 'ended lost_contact 8']);
@@ -252,7 +126,7 @@ describe('maintenance', () => {
     });
 
     it('run out for others though one device cannot be made sense of', async () => {
-      const [broken, home] = [await cook(), await cook()];
+      const [broken, home] = [await cook(db, ingest), await cook(db, ingest)];
       await db.query(`UPDATE detection_states SET state = '{"probes": 7}' WHERE device_id = $1`, [
         broken.device,
       ]);

@@ -1,0 +1,88 @@
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { cloudNowMs } from '../accounts/cloud-clock.js';
+import type { AlertEventKind } from '../entities/alert-event.js';
+import { Probe } from '../entities/probe.js';
+import { InputError } from '../errors.js';
+import { AlertManager } from './alert-manager.js';
+import { insertEvents, loadAlerts, saveStates } from './alert-store.js';
+import { isFiring } from './evaluate.js';
+import type { AlertState } from './types.js';
+
+const MOST_MINUTES = 7 * 24 * 60;
+
+/** What people say about an alert that fires: seen, not now. Each is an event; none changes whether it fires. */
+export class AlertFlags {
+  /** @param db a transaction's manager: the device is locked, as ingest does */
+  constructor(private readonly db: EntityManager) {}
+
+  /** Ends the repeats of what fires now, until it is over. A tier that fires later is told. @throws NotFoundError, InputError */
+  async acknowledge(publicId: string): Promise<void> {
+    await this.flag(publicId, 'acknowledged', (state, nowMs) =>
+      isTold(state) && state.acknowledgedAtMs === null ? { acknowledgedAtMs: nowMs } : null,
+    );
+  }
+
+  /** Takes that back. @throws NotFoundError, InputError */
+  async unacknowledge(publicId: string): Promise<void> {
+    await this.flag(publicId, 'unacknowledged', ({ acknowledgedAtMs }) =>
+      acknowledgedAtMs === null ? null : { acknowledgedAtMs: null },
+    );
+  }
+
+  /**
+   * Tells nothing of it for so long, whatever it does; what then fires is told at the end. A critical tier is covered
+   * only if it fires already. @throws NotFoundError, InputError
+   */
+  async snooze(publicId: string, minutes: number): Promise<{ snoozedUntil: Date }> {
+    if (!Number.isInteger(minutes) || minutes < 1 || minutes > MOST_MINUTES)
+      throw new InputError(`--minutes must be a whole number from 1 to ${MOST_MINUTES}`);
+    const until = (nowMs: number) => nowMs + minutes * 60_000;
+    const nowMs = await this.flag(publicId, 'snoozed', (state, now, tiers) =>
+      state.tier !== 'critical' || isFiring(state) || tiers === 1 ? { snoozedUntilMs: until(now) } : null,
+    );
+    return { snoozedUntil: new Date(until(nowMs)) };
+  }
+
+  private async flag(
+    publicId: string,
+    kind: Extract<AlertEventKind, 'acknowledged' | 'unacknowledged' | 'snoozed'>,
+    change: (state: AlertState, nowMs: number, tiers: number) => Partial<AlertState> | null,
+  ): Promise<number> {
+    const alerts = new AlertManager(this.db);
+    const { id, userId, deviceId, probeId } = await alerts.getByPublicId(publicId);
+    await alerts.lockDevice(deviceId);
+    const nowMs = await cloudNowMs(this.db, userId);
+    const probes = await this.db.findBy(Probe, { userId, deviceId, probeId: probeId ?? undefined });
+    const loaded = await loadAlerts(
+      this.db,
+      probes.map((probe) => probe.id),
+    );
+    const states = loaded.find(({ rule }) => rule.id === id)?.states ?? [];
+    const tiers = new Set(states.map(({ tier }) => tier)).size;
+    const changed = states.flatMap((state) => {
+      const flags = change(state, nowMs, tiers);
+      return flags ? [{ ...state, ...flags, version: state.version + 1 }] : [];
+    });
+    if (changed.length === 0) throw new InputError(`alert ${publicId} ${NOTHING[kind]}`);
+    await saveStates(this.db, changed);
+    const news = { value: null, unit: null, durationSeconds: null, extreme: null, change: null };
+    await insertEvents(
+      this.db,
+      changed.map(({ alertId, side, tier, version }) => ({
+        ...{ ...news, alertId, kind, side, tier, version, measuredAtMs: nowMs, isMuted: false },
+        ...{ publicId: uuidv7(), sessionId: null, detectedLate: false },
+      })),
+    );
+    await alerts.lookSoon(deviceId);
+    return nowMs;
+  }
+}
+
+const NOTHING = {
+  acknowledged: 'does not fire, or is acknowledged already',
+  unacknowledged: 'is not acknowledged',
+  snoozed: 'watches nothing now: its probe is gone, or it is switched off',
+};
+
+const isTold = (state: AlertState): boolean => isFiring(state) && state.isAnnounced;

@@ -1,0 +1,47 @@
+import type { Unit } from '../readings/sample.js';
+import { isFiring } from './evaluate.js';
+import { type AlertRule, type AlertState, type AlertTransition, copyOf } from './types.js';
+
+/** What the probe showed last, in hundredths of `unit`; `measuredAtMs` null: it never showed anything. */
+export interface LastShown {
+  measuredAtMs: number | null;
+  hundredths: number | null;
+  unit: Unit | null;
+}
+
+/**
+ * When a state that goes on as it is has to be told again (epoch ms): at the end of a snooze, else after every
+ * `repeatSeconds`. Null: never. Acknowledging ends both.
+ */
+export function reminderMs({ repeatSeconds }: AlertRule, state: AlertState): number | null {
+  const { isAnnounced, isUnknown, isMuted, acknowledgedAtMs, snoozedUntilMs } = state;
+  if (!isFiring(state) || !isAnnounced || isUnknown || acknowledgedAtMs !== null) return null;
+  const toldAtMs = state.toldAtMs ?? state.firedAtMs ?? 0;
+  if (snoozedUntilMs !== null && (isMuted || toldAtMs < snoozedUntilMs)) return snoozedUntilMs;
+  return repeatSeconds > 0 ? toldAtMs + repeatSeconds * 1000 : null;
+}
+
+/**
+ * The states of a rule at a moment by the cloud's clock, and which are told again: once, however many were missed.
+ * @returns `states` itself if nothing changed
+ */
+export function remind(
+  rule: AlertRule,
+  states: AlertState[],
+  nowMs: number,
+  { measuredAtMs, hundredths, unit }: LastShown,
+): { states: AlertState[]; transitions: AlertTransition[] } {
+  const transitions: AlertTransition[] = [];
+  const next = states.map((state) => {
+    const dueMs = reminderMs(rule, state);
+    if (dueMs === null || nowMs < dueMs) return state;
+    const { alertId, side, tier } = state;
+    const version = state.version + 1;
+    const value = hundredths === null ? null : hundredths / 100;
+    const shown = { value, unit, measuredAtMs: measuredAtMs ?? state.firedAtMs ?? nowMs };
+    const nothing = { durationSeconds: null, extreme: null, change: null, isMuted: false };
+    transitions.push({ alertId, kind: 'repeated', side, tier, version, ...shown, ...nothing });
+    return { ...copyOf(state), version, toldAtMs: nowMs, isMuted: false };
+  });
+  return transitions.length === 0 ? { states, transitions } : { states: next, transitions };
+}

@@ -1,0 +1,235 @@
+import { expect } from 'chai';
+import type { DataSource } from 'typeorm';
+import { AlertFlags } from '../../src/alerts/alert-flags.js';
+import { AlertManager } from '../../src/alerts/alert-manager.js';
+import { AlertState } from '../../src/entities/alert-state.js';
+import { TemperatureAlert } from '../../src/entities/temperature-alert.js';
+import { createIngest, type Ingest, type IngestOutcome } from '../../src/ingest/ingest.js';
+import { createTimers } from '../../src/worker/maintenance.js';
+import { addAlert, addChannel, type Home, job, MINUTE, openDatabase, T0 } from '../ingest/household.js';
+import { failureOf } from '../support/failure-of.js';
+import { addLinkedHome, cook, polledAt } from './linked-home.js';
+
+const at = (minutes: number) => T0 + minutes * MINUTE;
+
+describe('alert timers', () => {
+  let db: DataSource;
+  let close: () => Promise<void>;
+  let ingest: Ingest;
+  let outcomes: IngestOutcome[];
+  let timers: () => Promise<void>;
+
+  before(async () => {
+    ({ db, close } = await openDatabase());
+    ingest = createIngest({ dataSource: db });
+    timers = createTimers({ dataSource: db, ingest, onCommit: (outcome) => outcomes.push(outcome) });
+  });
+  beforeEach(() => {
+    outcomes = [];
+  });
+  afterEach(() => db.query('TRUNCATE readings, users CASCADE'));
+  after(() => close());
+
+  const polled = (home: Home, minutes: number) => polledAt(db, home, at(minutes));
+
+  const fired = () =>
+    outcomes.flatMap(({ transitions }) =>
+      transitions.map(({ type, kind, measuredAtMs }) => `${type} ${kind} ${(measuredAtMs - T0) / MINUTE}`),
+    );
+  const store = (): Promise<Home> => addLinkedHome(db, { probes: [{ role: 'storage' }] });
+
+  it('tell of a store that is silent, at the moment its limit ends, and of its return', async () => {
+    const home = await store();
+    const alertId = await addAlert(db, home, { type: 'no_data', silenceMinutes: 15 });
+    await addChannel(db, home.userId, 'webhook');
+    await ingest([job(home, [[at(0), 4, 'C']])]);
+    for (const minutes of [14.99, 15, 15.2]) {
+      await polled(home, minutes);
+      await timers();
+      await timers();
+    }
+    expect(fired()).to.deep.equal(['no_data fired 15']);
+    await timers();
+    expect(outcomes).to.have.lengthOf(2); // nothing is due: nothing is loaded
+    outcomes.push(await ingest([job(home, [[at(21), 4, 'C']])]));
+    expect(fired()).to.deep.equal(['no_data fired 15', 'no_data resolved 21']);
+    expect(outcomes.flatMap(({ notificationIds }) => notificationIds)).to.have.lengthOf(2);
+    await polled(home, 36);
+    await timers();
+    await timers();
+    expect(fired().at(-1)).to.equal('no_data fired 36');
+    const [row] = await db.query<unknown[]>('SELECT last_triggered FROM temperature_alerts WHERE id = $1', [
+      alertId,
+    ]);
+    expect(row).to.deep.equal({ last_triggered: new Date(at(36)) });
+  });
+
+  it('tell of one that was silent already, but of none while its account cannot be polled', async () => {
+    const home = await store();
+    await ingest([job(home, [[at(0), 4, 'C']])]);
+    await polled(home, 5);
+    await addAlert(db, home, { type: 'no_data' });
+    await timers();
+    await timers();
+    expect(fired()).to.deep.equal([]);
+    await polled(home, 25);
+    await timers();
+    expect(fired()).to.deep.equal([]); // the poll's readings may be on their way
+    await timers();
+    expect(fired()).to.deep.equal(['no_data fired 10']);
+  });
+
+  it('miss the probe of a cook only while it goes on', async () => {
+    const home = await cook(db, ingest);
+    await addAlert(db, home, { type: 'no_data' });
+    await polled(home, 20);
+    await timers();
+    await timers();
+    expect(fired()).to.deep.equal(['no_data fired 18']);
+    await polled(home, 200);
+    await timers(); // two hours after the last reading the cook is over, and nobody waits any more
+    await timers();
+    outcomes.push(await ingest([job(home, [[at(300), 20, 'C']])]));
+    await polled(home, 400);
+    await timers();
+    await timers();
+    expect(fired()).to.deep.equal(['no_data fired 18']);
+  });
+
+  it('leave an unplugged probe to its own alert, which is told once and not after the target was met', async () => {
+    const home = await cook(db, ingest);
+    for (const type of ['no_data', 'probe_removed'])
+      for (const probeId of ['1', '2']) await addAlert(db, home, { type, probeId });
+    await addAlert(db, home, {
+      type: 'target',
+      targetTemperature: 20,
+      temperatureUnit: 'C',
+      probeId: '2',
+    });
+    outcomes.push(
+      await ingest([job(home, [[at(9), 'absent']], [[at(9), 21, 'C']])]),
+      await ingest([job(home, [[at(10), 'absent']], [[at(10), 'absent']])]),
+    );
+    expect(fired()).to.deep.equal(['probe_removed fired 9', 'target fired 9']);
+    await polled(home, 30);
+    await timers();
+    await timers();
+    outcomes.push(await ingest([job(home, [[at(31), 110, 'C']], [[at(31), 22, 'C']])]));
+    expect(fired().slice(2)).to.deep.equal(['probe_removed resolved 31']);
+  });
+
+  describe('that go on firing', () => {
+    const HOT = {
+      type: 'range',
+      maxTemperature: 5,
+      temperatureUnit: 'C',
+      holdSeconds: 0,
+      recoverySeconds: 0,
+    };
+    const told = () => outcomes.flatMap(({ notificationIds }) => notificationIds).length;
+    const tick = async (home: Home, minutes: number) => {
+      await polled(home, minutes);
+      await timers();
+    };
+    const warm = async (home: Home, minutes: number, value: number) => {
+      await polled(home, minutes);
+      outcomes.push(await ingest([job(home, [[at(minutes), value, 'C']])]));
+    };
+    /** Fires at minute 1. */
+    async function firing(options: Record<string, unknown> = {}) {
+      const home = await store();
+      await addChannel(db, home.userId, 'webhook');
+      const alertId = await addAlert(db, home, { ...HOT, ...options });
+      await warm(home, 0, 4);
+      await warm(home, 1, 9);
+      const { publicId } = await db.manager.findOneByOrFail(TemperatureAlert, { id: alertId });
+      const flag = <T>(work: (flags: AlertFlags) => Promise<T>) =>
+        db.transaction((tx) => work(new AlertFlags(tx)));
+      return { home, publicId, flag };
+    }
+
+    it('are told again after each repeat, with the last reading, until they are acknowledged', async () => {
+      const { home, publicId, flag } = await firing({ repeatSeconds: 600 });
+      await tick(home, 10.99);
+      expect(fired()).to.deep.equal(['range fired 1']);
+      await warm(home, 11, 8);
+      await tick(home, 11);
+      await tick(home, 20.99);
+      await tick(home, 60); // many were missed: one is told
+      expect(fired().slice(1)).to.deep.equal(['range repeated 11', 'range repeated 11']);
+      await flag((flags) => flags.acknowledge(publicId));
+      await tick(home, 90);
+      expect(told()).to.equal(3);
+      expect(await failureOf(flag((flags) => flags.acknowledge(publicId)))).to.match(/acknowledged already/);
+      await flag((flags) => flags.unacknowledge(publicId));
+      await tick(home, 91);
+      expect(told()).to.equal(4);
+      await warm(home, 92, 3);
+      await tick(home, 200);
+      expect(fired().slice(3)).to.deep.equal(['range repeated 11', 'range resolved 92']);
+      const kinds = await db.query<{ kind: string; version: number }[]>(
+        'SELECT kind, version FROM alert_events ORDER BY version',
+      );
+      expect(kinds.map(({ kind, version }) => `${version} ${kind}`).join(', ')).to.equal(
+        '1 fired, 2 repeated, 3 repeated, 4 acknowledged, 5 unacknowledged, 6 repeated, 7 resolved',
+      );
+      expect(await failureOf(flag((flags) => flags.acknowledge(publicId)))).to.match(/does not fire/);
+    });
+
+    it('are not told while snoozed, whatever they do, and once at the end if they fire then', async () => {
+      const { home, publicId, flag } = await firing({ repeatSeconds: 60 });
+      expect(told()).to.equal(1);
+      const { snoozedUntil } = await flag((flags) => flags.snooze(publicId, 30));
+      await db.query('UPDATE alert_states SET snoozed_until = $1', [new Date(at(31))]);
+      expect(snoozedUntil).to.be.instanceOf(Date);
+      await warm(home, 2, 3); // was told before the snooze: so is its end
+      expect(told()).to.equal(2);
+      await warm(home, 3, 9);
+      await warm(home, 4, 3);
+      await warm(home, 5, 9);
+      await tick(home, 30.99);
+      expect(told()).to.equal(2);
+      await tick(home, 31);
+      expect(told()).to.equal(3);
+      expect(fired().slice(1)).to.deep.equal([
+        ...['range resolved 2', 'range fired 3', 'range resolved 4', 'range fired 5', 'range repeated 5'],
+      ]);
+      await tick(home, 32);
+      expect(told()).to.equal(4);
+    });
+
+    it('go on under another name; another condition closes them untold, and its events go on in number', async () => {
+      const { home, publicId } = await firing();
+      const set = (options: Record<string, unknown>) =>
+        db.transaction((tx) => new AlertManager(tx).set(publicId, options));
+      const phases = async () => (await db.manager.find(AlertState)).map(({ phase }) => phase);
+      const named = await set({ name: 'Cellar', repeatSeconds: '60' });
+      expect(named).to.include({ name: 'Cellar', repeatSeconds: 60, maxTemperature: 5, holdSeconds: 0 });
+      expect(await phases()).to.deep.equal(['firing']);
+      await set({ maxTemperature: '8' });
+      expect(await phases()).to.deep.equal(['inactive']);
+      await warm(home, 2, 9);
+      await warm(home, 3, 3);
+      expect(fired()).to.deep.equal(['range fired 1', 'range fired 2', 'range resolved 3']);
+      expect(told()).to.equal(3);
+      for (const [options, message] of [
+        [{ targetTemperature: 5 }, /--target-temperature is not for a range/],
+        [{ maxTemperature: 'warm' }, /--max-temperature must be a number/],
+        [{ type: 'target' }, /--type cannot be changed/],
+        [{ repeatSeconds: 59 }, /--repeat-seconds must be 0 \(never\) or a whole number of seconds from 60/],
+      ] as const)
+        expect(String(await failureOf(set(options)))).to.match(message);
+    });
+
+    it('are told though snoozed where they become critical', async () => {
+      const { home, publicId, flag } = await firing({ criticalMaxTemperature: 20 });
+      await flag((flags) => flags.snooze(publicId, 30));
+      await db.query('UPDATE alert_states SET snoozed_until = $1 WHERE snoozed_until IS NOT NULL', [
+        new Date(at(31)),
+      ]);
+      await warm(home, 2, 30);
+      expect(told()).to.equal(2);
+      expect(fired()).to.deep.equal(['range fired 1', 'range fired 2']);
+    });
+  });
+});
