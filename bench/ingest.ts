@@ -14,7 +14,9 @@ import { openServers, type Servers, startRoles } from './servers.js';
 import { median, type Options, type Row } from './table.js';
 
 const PROBES = 4_000;
-const ROUNDS = { small: 40, full: 100 };
+const ROUNDS = 100;
+/** Before anything is measured every table has been written and every path compiled: a worker runs for weeks. */
+const WARM_UP_ROUNDS = 50;
 const TURNS = { small: 3, full: 5 };
 const USUAL_READINGS = 2_000;
 const AT_LEAST = { 8: 0.1, 40: 0.2 };
@@ -34,29 +36,27 @@ interface Turn {
 export async function benchIngest({ isSmall, profileTo, say }: Options): Promise<Row[]> {
   const servers = await openServers();
   try {
-    const size = isSmall ? 'small' : 'full';
-    const rounds = ROUNDS[size];
-    const bench = await prepare(servers, { rounds, profileTo });
+    const bench = await prepare(servers, { profileTo });
     const turns: Record<8 | 40, Turn[]> = { 8: [], 40: [] };
-    for (let turn = 0; turn < TURNS[size]; turn++)
+    for (let turn = 0; turn < TURNS[isSmall ? 'small' : 'full']; turn++)
       for (const perJob of SIZES) {
         const figures = await bench.takeTurn(perJob);
         turns[perJob].push(figures);
         say(`ingest, ${perJob} a job: ${JSON.stringify(figures)}`);
       }
-    return SIZES.flatMap((perJob) => toRows(perJob, rounds, turns[perJob]));
+    return SIZES.flatMap((perJob) => toRows(perJob, turns[perJob]));
   } finally {
     await servers.close();
   }
 }
 
-function toRows(perJob: 8 | 40, rounds: number, turns: readonly Turn[]): Row[] {
+function toRows(perJob: 8 | 40, turns: readonly Turn[]): Row[] {
   const middle = (pick: (turn: Turn) => number) => median(turns.map(pick));
   const unit = 'readings/s';
   const value = middle((turn) => turn.ours);
   const ours = { figure: 'ingest', what: `${perJob} readings a job`, value, unit };
   const ratios = turns.map((turn) => (turn.ours / turn.copy).toFixed(3)).join(' ');
-  const note = `${PROBES * rounds} readings of ${PROBES} probes a turn, medians of the turns; ÷ COPY in each: ${ratios}; ${middle(({ cpu }) => cpu).toFixed(1)} µs of the worker's processor for each`;
+  const note = `${PROBES * ROUNDS} readings of ${PROBES} probes a turn, medians of the turns; ÷ COPY in each: ${ratios}; ${middle(({ cpu }) => cpu).toFixed(1)} µs of the worker's processor for each`;
   return [
     {
       ...ours,
@@ -87,18 +87,17 @@ export async function openDrain({ env, onClose }: Servers) {
   return (jobs: readonly ReadingsJob[]) => drainBacklog(queues, jobs);
 }
 
-async function prepare(servers: Servers, { rounds, profileTo }: { rounds: number; profileTo?: string }) {
+async function prepare(servers: Servers, { profileTo }: { profileTo?: string }) {
   const { db } = servers;
   const homes = await createHomes(db, PROBES / PROBES_PER_DEVICE);
   const drain = await openDrain(servers);
   const worker = startRoles(servers, 'worker', { profileTo });
   const usual = await openUsual(servers);
   await db.query('CREATE TABLE copied (LIKE readings INCLUDING INDEXES)');
-  // Every table has been written once before anything is measured.
-  await drain(nextJobs(homes, { rounds: 8, perJob: 40 }));
+  await drain(nextJobs(homes, { rounds: WARM_UP_ROUNDS, perJob: 40 }));
 
   async function takeTurn(perJob: 8 | 40): Promise<Turn> {
-    const jobs = nextJobs(homes, { rounds, perJob });
+    const jobs = nextJobs(homes, { rounds: ROUNDS, perJob });
     await tidy(servers);
     const copyBefore = await copy(servers, jobs);
     const cpuBefore = cpuSeconds(worker);

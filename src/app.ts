@@ -10,6 +10,7 @@ import { createIngest, type IngestOutcome } from './ingest/ingest.js';
 import { Lifecycle } from './lifecycle.js';
 import { type Logger, limitedWarning } from './logger.js';
 import { createMetrics, type Metrics } from './metrics.js';
+import { createLinkSigner } from './notifications/action-link.js';
 import { CHANNELS } from './notifications/channels.js';
 import { NotificationManager } from './notifications/notification-manager.js';
 import { createOutbound } from './notifications/outbound.js';
@@ -120,6 +121,7 @@ async function startConsoleRole({ config, database, lifecycle, ...parts }: Parts
     ...parts,
     pool: database.pool,
     config: { host, port, publicUrl, token: consoleToken },
+    links: createLinkSigner(config.credentialsKeys),
   });
   lifecycle.onClose('console', () => server.close());
   return server.url;
@@ -151,6 +153,7 @@ function startNotifier(parts: Parts): void {
     secretBox: createSecretBox(config.credentialsKeys),
     outbound: createOutbound({ allowPrivate: config.allowPrivateWebhooks ?? false }),
     publicUrl: config.http.publicUrl,
+    links: createLinkSigner(config.credentialsKeys),
     onDelivery: (delivery) => {
       metrics.delivery(delivery.kind, delivery.outcome);
       onDelivery?.(delivery);

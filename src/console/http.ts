@@ -22,6 +22,8 @@ export function createHttpServer(logger: Logger): FastifyInstance {
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
     forceCloseConnections: true,
     trustProxy: false,
+    // What stands in a signed link is longer than a name.
+    routerOptions: { maxParamLength: 500 },
     logger: false,
   });
   app.server.maxConnections = 1_000;

@@ -7,8 +7,10 @@ import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '../logger.js';
 import type { Metrics } from '../metrics.js';
+import type { LinkSigner } from '../notifications/action-link.js';
 import type { Queues } from '../queues/backend.js';
 import { QUEUE_NAMES } from '../queues/jobs.js';
+import { ACTION_PATH, addActionRoutes } from './actions.js';
 import type { HealthSources } from './health.js';
 import { createHttpServer, errorAnswer, listen, type RunningServer } from './http.js';
 import { addOpsRoutes, OPEN_PATHS } from './ops-server.js';
@@ -19,6 +21,8 @@ import { createSignIn, isChange, isForeignChange } from './sign-in.js';
 export interface ConsoleOptions extends HealthSources {
   /** `port` undefined: 8080 or the next free one. */
   config: { host: string; port?: number; token: string; publicUrl?: string };
+  /** Of links in messages. */
+  links: LinkSigner;
   metrics: Metrics;
   logger: Logger;
   now?: () => Date;
@@ -55,7 +59,7 @@ export async function startConsole(options: ConsoleOptions): Promise<RunningServ
 
 /** The console before it listens. */
 export async function createConsole(options: ConsoleOptions): Promise<FastifyInstance> {
-  const { config, logger, dataSource, queues, now = () => new Date() } = options;
+  const { config, logger, dataSource, queues, links, now = () => new Date() } = options;
   const app = createHttpServer(logger);
   // Whether this is reached by https is its proxy's to say.
   await app.register(helmet, {
@@ -64,17 +68,21 @@ export async function createConsole(options: ConsoleOptions): Promise<FastifyIns
   });
   const signIn = createSignIn(config.token);
   app.addHook('onRequest', async (request, reply) => {
-    if (OPEN_PATHS.includes(request.routeOptions.url ?? '')) return undefined;
+    const path = request.routeOptions.url ?? '';
+    if (OPEN_PATHS.includes(path)) return undefined;
     if (isForeignChange(request, config.publicUrl)) return reply.status(403).send({ error: 'Forbidden' });
+    if (path === ACTION_PATH) return undefined;
     return signIn(request, reply);
   });
   app.addHook('onResponse', async (request, { statusCode }) => {
     if (!isChange(request) || statusCode >= 400) return;
-    const [path] = request.url.split('?');
+    // The token of a link is no business of a log.
+    const path = request.routeOptions.url === ACTION_PATH ? ACTION_PATH : request.url.split('?')[0];
     logger.info('operator changed something', { method: request.method, path });
   });
   addOpsRoutes(app, options);
   await addAssets(app);
+  await addActionRoutes(app, { dataSource, links, now });
   await app.register(queueDashboard(queues), { prefix: QUEUES_PATH });
   app.get('/', async (_request, reply) => {
     const at = now();

@@ -13,6 +13,8 @@ export interface Message {
   text: string;
   /** What contract.md, Webhook says, but for `summary`. */
   body: Record<string, unknown>;
+  /** Of what fires: pages with one button, for whoever gets the message. */
+  links?: { acknowledge: string; snooze: string };
 }
 
 /**

@@ -16,7 +16,7 @@ export const ntfy: Channel = {
   },
 
   // Published as JSON to the server's root: headers hold neither line breaks nor anything beyond ASCII.
-  render({ title, text, severity, type }: Message, { url }, publicUrl) {
+  render({ title, text, severity, type, links }: Message, { url }, publicUrl) {
     const resolved = type === 'alert.resolved';
     return JSON.stringify({
       topic: topicOf(url).topic,
@@ -25,6 +25,12 @@ export const ntfy: Channel = {
       priority: resolved ? PRIORITY.info : PRIORITY[severity],
       tags: [resolved ? 'white_check_mark' : severity === 'critical' ? 'rotating_light' : 'thermometer'],
       ...(publicUrl && { click: publicUrl }),
+      ...(links && {
+        actions: [
+          { action: 'view', label: 'Acknowledge', url: links.acknowledge },
+          { action: 'view', label: 'Snooze', url: links.snooze },
+        ],
+      }),
     });
   },
 

@@ -3,11 +3,12 @@ import type { SecretBox } from '../accounts/secret-box.js';
 import type { NotificationStatus } from '../entities/notification.js';
 import type { ChannelKind } from '../entities/notification-channel.js';
 import { messageOf, PermanentError } from '../errors.js';
+import type { ActionLink, LinkSigner } from '../notifications/action-link.js';
 import { addressOf, openTarget, type Receipt } from '../notifications/channel.js';
 import type { Channels } from '../notifications/channels.js';
 import { DeliveryError } from '../notifications/delivery-error.js';
 import { HostTurns } from '../notifications/host-turns.js';
-import { createMessage } from '../notifications/message.js';
+import { createMessage, type Message } from '../notifications/message.js';
 import { type Attempt, type Claimed, NotificationManager } from '../notifications/notification-manager.js';
 import type { Outbound } from '../notifications/outbound.js';
 import { nextWaitMs } from '../notifications/schedule.js';
@@ -39,6 +40,7 @@ interface Uses {
   outbound: Outbound;
   /** Of the console, for links. */
   publicUrl?: string;
+  links?: LinkSigner;
   now?: () => Date;
   /** In [0, 1). */
   random?: () => number;
@@ -47,6 +49,7 @@ interface Uses {
   onDelivery?: (delivery: Delivery) => void;
 }
 
+const LINK_LIVES_MS = 24 * 3_600_000;
 /** An answer that is not written down is asked for again. About as long as the claim: after it another may send. */
 const INSIST_FOR_MS = 10_000;
 
@@ -117,8 +120,21 @@ async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortS
   const channel = row && channels[row.kind];
   if (!channel) throw new PermanentError(`no channel of the kind ${row?.kind} here`);
   const target = openTarget(secretBox, row);
-  const rendered = channel.render(createMessage(notification), target, publicUrl);
+  const message = { ...createMessage(notification), links: linksOf(uses, notification) };
+  const rendered = channel.render(message, target, publicUrl);
   return channel.send(target, rendered, { outbound, notificationId: id, at, signal });
+}
+
+/** The same on every attempt; for a day after the event. */
+function linksOf({ publicUrl, links }: Uses, { alertEvent }: Claimed): Message['links'] {
+  if (!publicUrl || !links || !alertEvent?.alert || !['fired', 'repeated'].includes(alertEvent.kind))
+    return undefined;
+  const about = {
+    alertId: alertEvent.alert.publicId,
+    untilMs: alertEvent.createdAt.getTime() + LINK_LIVES_MS,
+  };
+  const to = (action: ActionLink['action']) => `${publicUrl}/actions/${links.sign({ action, ...about })}`;
+  return { acknowledge: to('ack'), snooze: to('snooze') };
 }
 
 /** Anything unforeseen, such as a key that is missing for now, is tried again. */

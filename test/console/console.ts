@@ -4,12 +4,14 @@ import { createConsole } from '../../src/console/server.js';
 import { createDatabase, type Database } from '../../src/database.js';
 import { createLogger } from '../../src/logger.js';
 import { createMetrics } from '../../src/metrics.js';
+import { createLinkSigner } from '../../src/notifications/action-link.js';
 import { openQueues, type QueueBackend, type Queues } from '../../src/queues/backend.js';
 import { TEST_POOL } from '../support/pool-settings.js';
 import { createTestDatabase, testQueuePrefix, testRedisUrl } from '../support/servers.js';
 import { type FlakyProxy, startFlakyProxy } from './flaky-proxy.js';
 
 export const TOKEN = `token-${randomBytes(12).toString('hex')}`;
+export const LINKS = createLinkSigner([{ id: 'k1', key: randomBytes(32) }]);
 export const BEARER = { authorization: `Bearer ${TOKEN}` };
 export const logger = createLogger({ level: 'error', format: 'pretty' });
 logger.silent = true; // what fails here fails on purpose
@@ -59,5 +61,6 @@ export function consoleOver({ database, queues }: Sources, publicUrl?: string): 
     metrics: createMetrics(),
     logger,
     isReady: () => true,
+    links: LINKS,
   });
 }

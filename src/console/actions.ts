@@ -1,0 +1,96 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { DataSource } from 'typeorm';
+import { AlertFlags } from '../alerts/alert-flags.js';
+import { AlertManager } from '../alerts/alert-manager.js';
+import { InputError, NotFoundError } from '../errors.js';
+import type { ActionLink, LinkSigner } from '../notifications/action-link.js';
+import { type Html, html } from './html.js';
+
+/** The path of signed links, which need no other sign-in. */
+export const ACTION_PATH = '/actions/:token';
+const SNOOZE_MINUTES = 30;
+const WORDS = {
+  ack: { button: 'Acknowledge', done: 'Acknowledged: it is not repeated while it goes on.' },
+  snooze: {
+    button: `Snooze for ${SNOOZE_MINUTES} minutes`,
+    done: `Snoozed: nothing is told of it for ${SNOOZE_MINUTES} minutes.`,
+  },
+};
+
+/**
+ * What links in messages lead to: a page with one button, which alone does something. So whoever only looks at a link,
+ * as a mail scanner does, changes nothing.
+ */
+export async function addActionRoutes(
+  app: FastifyInstance,
+  { dataSource, links, now }: { dataSource: DataSource; links: LinkSigner; now: () => Date },
+): Promise<void> {
+  await app.register(async (routes) => {
+    // A form's button sends its fields, of which there are none.
+    const type = 'application/x-www-form-urlencoded';
+    routes.addContentTypeParser(type, { parseAs: 'string', bodyLimit: 1024 }, (_request, _body, done) =>
+      done(null, undefined),
+    );
+    routes.get<{ Params: { token: string } }>(ACTION_PATH, async ({ params }, reply) => {
+      const link = links.read(params.token, now().getTime());
+      if (!link) return answer(reply, 404, GONE);
+      const alert = await nameOf(dataSource, link);
+      if (alert === undefined) return answer(reply, 404, GONE);
+      return answer(
+        reply,
+        200,
+        html`<h1>${alert}</h1><form method="post"><button>${WORDS[link.action].button}</button></form>`,
+      );
+    });
+    routes.post<{ Params: { token: string } }>(ACTION_PATH, async ({ params }, reply) => {
+      const link = links.read(params.token, now().getTime());
+      if (!link) return answer(reply, 404, GONE);
+      const problem = await act(dataSource, link);
+      if (problem !== undefined) return answer(reply, 409, html`<h1>${problem}</h1>`);
+      return answer(reply, 200, html`<h1>${WORDS[link.action].done}</h1>`);
+    });
+  });
+}
+
+const GONE = html`<h1>This link is not valid any more.</h1>`;
+
+async function nameOf({ manager }: DataSource, { alertId }: ActionLink): Promise<string | undefined> {
+  try {
+    const { name, deviceId } = await new AlertManager(manager).getByPublicId(alertId);
+    return name ?? `Alert of ${deviceId}`;
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** @returns why it could not be done */
+async function act(dataSource: DataSource, { action, alertId }: ActionLink): Promise<string | undefined> {
+  try {
+    await dataSource.transaction(async (tx) => {
+      const flags = new AlertFlags(tx);
+      if (action === 'ack') await flags.acknowledge(alertId);
+      else await flags.snooze(alertId, SNOOZE_MINUTES);
+    });
+    return undefined;
+  } catch (error) {
+    if (error instanceof NotFoundError) return 'This alert was deleted.';
+    if (error instanceof InputError) return 'It does not fire any more, or that was done already.';
+    throw error;
+  }
+}
+
+function answer(reply: FastifyReply, status: number, content: Html): FastifyReply {
+  const page = html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex"><meta name="color-scheme" content="light dark"><title>Grill Stats</title>
+<style>main { max-width: 28rem; margin: 15vh auto; padding: 0 1rem; font: 1.1rem/1.5 system-ui, sans-serif; text-align: center }
+h1 { font-size: 1.4rem } button { font: inherit; padding: 0.8rem 1.6rem; width: 100% }</style></head>
+<body><main>${content}</main></body></html>`;
+  // The address is a key: no other site may learn it from a link or a picture.
+  return reply
+    .status(status)
+    .type('text/html; charset=utf-8')
+    .header('referrer-policy', 'no-referrer')
+    .send(page.text);
+}
