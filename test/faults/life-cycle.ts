@@ -16,7 +16,7 @@ async function stops(process: Supervised): Promise<string> {
   const startMs = performance.now();
   const end = await process.stop();
   expect(end, process.output().slice(-3000)).to.equal(0);
-  return `${process.name} in ${((performance.now() - startMs) / 1000).toFixed(1)} s`;
+  return `process ${process.name} ended with 0 in ${((performance.now() - startMs) / 1000).toFixed(1)} s`;
 }
 
 /** Polls, jobs and deliveries are under way all the time. @returns what ends that */
