@@ -5,7 +5,7 @@ import type { ChannelKind } from '../entities/notification-channel.js';
 import { messageOf, PermanentError } from '../errors.js';
 import { addressOf, openTarget, type Receipt } from '../notifications/channel.js';
 import type { Channels } from '../notifications/channels.js';
-import { DeliveryError } from '../notifications/delivery-error.js';
+import { DeliveryError, type DeliveryFate } from '../notifications/delivery-error.js';
 import { HostTurns } from '../notifications/host-turns.js';
 import { createMessage } from '../notifications/message.js';
 import { type Attempt, type Claimed, NotificationManager } from '../notifications/notification-manager.js';
@@ -47,6 +47,13 @@ interface Uses {
   onDelivery?: (delivery: Delivery) => void;
 }
 
+const DISABLES = {
+  retry: false,
+  moot: false,
+  permanent: 'unless_last',
+  refused: 'unless_last',
+  gone: true,
+} as const satisfies Record<DeliveryFate, boolean | 'unless_last'>;
 /** An answer that is not written down is asked for again. About as long as the claim: after it another may send. */
 const INSIST_FOR_MS = 10_000;
 
@@ -63,7 +70,7 @@ export function createDeliverer(uses: Uses): Deliverer {
   return async (id, signal) => {
     const notification = await notifications.claim(id);
     if (!notification?.channel) return after(id);
-    const { attempts, channel } = notification;
+    const { attempts, replayedAfter, channel } = notification;
     const { host } = addressOf(channel);
     const busyMs = await turns.take(host);
     if (busyMs !== undefined) {
@@ -79,8 +86,9 @@ export function createDeliverer(uses: Uses): Deliverer {
         throw error;
       });
     const retries = failure?.fate === 'retry';
-    const waitMs = retries ? nextWaitMs(attempts + 1, random(), failure.retryAfterMs) : null;
-    const next = { waitMs, disable: failure?.fate === 'gone' };
+    const tried = attempts - (replayedAfter ?? 0) + 1;
+    const waitMs = retries ? nextWaitMs(tried, random(), failure.retryAfterMs) : null;
+    const next = { waitMs, disable: failure ? DISABLES[failure.fate] : false };
     const end = () =>
       failure ? notifications.markFailed(id, attempt, next) : notifications.markDelivered(id, attempt);
     const status = await insist(end, INSIST_FOR_MS);
@@ -124,5 +132,5 @@ async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortS
 /** Anything unforeseen, such as a key that is missing for now, is tried again. */
 function toDeliveryError(error: unknown): DeliveryError {
   if (error instanceof DeliveryError) return error;
-  return new DeliveryError(messageOf(error), error instanceof PermanentError ? 'permanent' : 'retry');
+  return new DeliveryError(messageOf(error), error instanceof PermanentError ? 'moot' : 'retry');
 }

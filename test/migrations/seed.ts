@@ -67,6 +67,10 @@ export const SEEDS: Record<string, string> = {
     UPDATE notifications n SET alert_id = e.alert_id FROM alert_events e WHERE e.id = n.alert_event_id;`,
   'room-for-updates': `
     UPDATE probes SET last_value = last_value + 1;`,
+  'channel-disabled-and-replays': `
+    UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
+    INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
+      SELECT gen_random_uuid(), 'channel.disabled', public_id, id, now() FROM notification_channels;`,
 };
 
 /** `devices` of `Devices1795000000003`, as in the file's name. */
