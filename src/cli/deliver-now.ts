@@ -28,16 +28,13 @@ export async function deliverNow(context: Context, id: string, name: string): Pr
   const onDelivery = (made: Delivery) => {
     delivery = made;
   };
-  await createDeliverer({ ...uses(context), dataSource, publicUrl, onDelivery })(id);
-  const {
-    status,
-    last_error: lastError,
-    channel_id: channelId,
-  } = await new NotificationHistory(dataSource.manager).get(id);
-  const { last_proven_at } = await (await channelsOf(context)).get(channelId);
+  const shared = uses(context);
+  await createDeliverer({ ...shared, dataSource, publicUrl, onDelivery })(id);
+  const sent = await new NotificationHistory(dataSource.manager).get(id);
+  const { last_proven_at } = await new ChannelManager(dataSource.manager, shared).get(sent.channel_id);
   context.show({
     id,
-    status,
+    status: sent.status,
     outcome: delivery?.outcome ?? null,
     status_code: delivery?.statusCode ?? null,
     latency_ms: delivery?.latencyMs ?? null,
@@ -47,6 +44,6 @@ export async function deliverNow(context: Context, id: string, name: string): Pr
   });
   if (delivery?.outcome === 'delivered') return;
   context.exitCode = 1;
-  const reason = delivery?.error ?? lastError ?? 'another process has taken it';
+  const reason = delivery?.error ?? sent.last_error ?? 'another process has taken it';
   context.fail(`the ${name} did not arrive: ${reason}`);
 }
