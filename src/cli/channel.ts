@@ -1,12 +1,10 @@
 import { type Command, Option } from 'commander';
 import { UserManager } from '../accounts/user-manager.js';
 import type { ChannelKind } from '../entities/notification-channel.js';
-import { ChannelManager } from '../notifications/channel-manager.js';
 import { CHANNELS } from '../notifications/channels.js';
 import { NotificationManager } from '../notifications/notification-manager.js';
-import { createOutbound } from '../notifications/outbound.js';
-import { createDeliverer, type Delivery } from '../worker/deliver.js';
 import { answering, type Context, publicId } from './context.js';
+import { channelsOf, deliverNow } from './deliver-now.js';
 
 interface CreateOptions {
   email: string;
@@ -19,7 +17,7 @@ const COLUMNS = ['id', 'kind', 'url', 'is_active', 'last_delivered_at', 'last_pr
 
 export function channelCommand(program: Command, context: Context): void {
   const channel = program.command('channel').description('where notifications go');
-  const managed = async () => new ChannelManager(await context.manager(), uses(context));
+  const managed = () => channelsOf(context);
   const userId = async (email: string) =>
     (await new UserManager(await context.manager()).getByEmail(email)).id;
 
@@ -28,8 +26,8 @@ export function channelCommand(program: Command, context: Context): void {
     .addOption(
       new Option('--kind <kind>', 'what it speaks').choices(Object.keys(CHANNELS)).makeOptionMandatory(),
     )
-    .requiredOption('--url <u>', 'of the webhook, or of the ntfy topic')
-    .option('--secret-stdin', 'read the signing secret or access token from stdin')
+    .requiredOption('--url <u>', 'of the webhook, the ntfy topic or the Telegram chat')
+    .option('--secret-stdin', 'read the signing secret, the token or the last part of the URL from stdin')
     .action(async ({ email, kind, url, secretStdin }: CreateOptions) => {
       const given = { userId: await userId(email), kind, url };
       const secret = secretStdin ? await context.readSecret() : null;
@@ -53,34 +51,7 @@ export function channelCommand(program: Command, context: Context): void {
     });
 }
 
-function uses(context: Context) {
-  const { allowPrivateWebhooks, databaseUrl } = context.config;
-  // On embedded servers it is `up` that delivers, and `up` allows private addresses.
-  const allowPrivate = allowPrivateWebhooks ?? databaseUrl === undefined;
-  return { channels: CHANNELS, secretBox: context.secretBox(), outbound: createOutbound({ allowPrivate }) };
-}
-
-/** By the deliverer of the service; a test that failed here is tried again by a running notifier. */
 async function test(context: Context, channelId: string): Promise<void> {
-  const dataSource = await context.database();
-  const { publicUrl } = context.config.http;
-  let delivery: Delivery | undefined;
-  const onDelivery = (made: Delivery) => {
-    delivery = made;
-  };
-  const deliver = createDeliverer({ ...uses(context), dataSource, publicUrl, onDelivery });
-  const id = await new NotificationManager(dataSource.manager).createChannelTest(channelId);
-  await deliver(id);
-  context.show({
-    id,
-    status: delivery?.status ?? 'pending',
-    outcome: delivery?.outcome ?? null,
-    status_code: delivery?.statusCode ?? null,
-    latency_ms: delivery?.latencyMs ?? null,
-    receipt: delivery?.receipt ?? null,
-    error: delivery?.error ?? null,
-  });
-  if (delivery?.outcome === 'delivered') return;
-  context.exitCode = 1;
-  context.fail(`the test did not arrive: ${delivery?.error ?? 'another process has taken it'}`);
+  const id = await new NotificationManager(await context.manager()).createChannelTest(channelId);
+  await deliverNow(context, id, 'test');
 }

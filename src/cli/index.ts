@@ -8,6 +8,7 @@ import { Context, type Streams } from './context.js';
 import { deviceCommand, readingCommand } from './device.js';
 import { doctorCommand } from './doctor.js';
 import { migrateCommand } from './migrate.js';
+import { notificationCommand } from './notification.js';
 import { queueCommand } from './queue.js';
 import { runCommand } from './run.js';
 import { sessionCommand } from './session.js';
@@ -25,6 +26,7 @@ const COMMANDS = [
   readingCommand,
   alertCommand,
   channelCommand,
+  notificationCommand,
   sessionCommand,
   queueCommand,
   doctorCommand,

@@ -3,7 +3,7 @@ import type { AlertEvent } from './alert-event.js';
 import { Audited } from './base.js';
 import type { NotificationChannel } from './notification-channel.js';
 
-export type NotificationSubject = 'account.needs_reauth' | 'channel.test';
+export type NotificationSubject = 'account.needs_reauth' | 'channel.test' | 'channel.disabled';
 export type NotificationStatus = 'pending' | 'delivered' | 'failed' | 'expired';
 
 /** One message to one channel: about an alert event, or else about `subject` (with the id of what it concerns). */
@@ -12,7 +12,10 @@ export type NotificationStatus = 'pending' | 'delivered' | 'failed' | 'expired';
 @Index('notifications_channel_id_idx', ['channelId'])
 @Index('notifications_next_attempt_at_idx', { synchronize: false })
 @Index('notifications_channel_id_alert_id_alert_event_id_idx', { synchronize: false })
-@Check('notifications_subject_check', "subject IN ('account.needs_reauth', 'channel.test')")
+@Check(
+  'notifications_subject_check',
+  "subject IN ('account.needs_reauth', 'channel.test', 'channel.disabled')",
+)
 @Check('notifications_status_check', "status IN ('pending', 'delivered', 'failed', 'expired')")
 @Check(
   'notifications_about_check',
@@ -29,6 +32,8 @@ export class Notification extends Audited {
   @Column({ type: 'integer', name: 'channel_id' }) channelId!: number;
   @Column({ type: 'varchar', name: 'status', length: 20, default: 'pending' }) status!: NotificationStatus;
   @Column({ type: 'integer', name: 'attempts', default: 0 }) attempts!: number;
+  /** How many attempts were made before it was sent again by hand; null: it never was. */
+  @Column({ type: 'integer', name: 'replayed_after', nullable: true }) replayedAfter!: number | null;
   @Column({ type: 'varchar', name: 'last_error', length: 500, nullable: true }) lastError!: string | null;
   @Column({ type: 'timestamptz', name: 'next_attempt_at', precision: 3, default: () => 'now()' })
   nextAttemptAt!: Date;

@@ -35,7 +35,9 @@ export class ChannelManager {
     const config = sealTarget(secretBox, row, target);
     await this.db.save(Object.assign(new NotificationChannel(), { ...row, config }));
     const view = await this.get(row.publicId);
-    return given.secret === null && target.secret !== null ? { ...view, secret: target.secret } : view;
+    // Not what was only moved out of the address that was given.
+    const isMade = given.secret === null && target.url === given.url;
+    return isMade && target.secret !== null ? { ...view, secret: target.secret } : view;
   }
 
   async list(userId: number): Promise<ChannelView[]> {

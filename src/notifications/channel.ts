@@ -7,7 +7,7 @@ import type { Outbound } from './outbound.js';
 /** Where a channel sends, in the clear. */
 export interface Target {
   url: string;
-  /** Signs (webhook) or opens the door (ntfy). */
+  /** Signs (webhook) or opens the door (the others); what is secret in a given address is moved here. */
   secret: string | null;
 }
 

@@ -1,5 +1,16 @@
-/** Whether another attempt may help: `gone` and `refused` are permanent too, the first switches the channel off. */
-export type DeliveryFate = 'retry' | 'permanent' | 'gone' | 'refused';
+/**
+ * Whether another attempt may help: only after `retry`. `permanent` and `refused` switch the channel off if its owner has
+ * another, `gone` always; `moot` never: there was nothing to tell, or nothing to tell it with.
+ */
+export type DeliveryFate = 'retry' | 'permanent' | 'gone' | 'refused' | 'moot';
+
+/** What a service says in its answer that the status does not; with a fate, 2xx is a failure too. */
+export interface Verdict {
+  fate?: DeliveryFate;
+  /** For the channel's owner: inert, and without any secret. */
+  reason?: string;
+  retryAfterMs?: number;
+}
 
 /** An attempt that did not deliver. Its message is shown to the channel's owner. */
 export class DeliveryError extends Error {
@@ -19,18 +30,22 @@ export class DeliveryError extends Error {
   }
 }
 
-/** What an HTTP answer means for a delivery: nothing wrong with 2xx; redirects are not followed but tried again. */
+/**
+ * What an HTTP answer means for a delivery: nothing wrong with 2xx; redirects are not followed but tried again.
+ * @param verdict what the service itself says, which goes before the status
+ */
 export function failureOf(
   { status, headers }: { status: number; headers: Record<string, string> },
   now: Date,
+  verdict: Verdict = {},
 ): DeliveryError | undefined {
-  if (status >= 200 && status < 300) return undefined;
-  const message = `the receiver answered ${status}`;
-  if (status === 410) return new DeliveryError(message, 'gone', { statusCode: status });
+  if (status >= 200 && status < 300 && !verdict.fate) return undefined;
+  const message = `the receiver answered ${status}${verdict.reason ? `: ${verdict.reason}` : ''}`;
   const retryable = status < 400 || status >= 500 || [408, 425, 429].includes(status);
-  return new DeliveryError(message, retryable ? 'retry' : 'permanent', {
+  const byStatus = status === 410 ? 'gone' : retryable ? 'retry' : 'permanent';
+  return new DeliveryError(message, verdict.fate ?? byStatus, {
     statusCode: status,
-    retryAfterMs: retryAfterMs(headers['retry-after'], now),
+    retryAfterMs: Math.max(retryAfterMs(headers['retry-after'], now), verdict.retryAfterMs ?? 0),
   });
 }
 

@@ -1,4 +1,5 @@
 import type { AlertEvent } from '../entities/alert-event.js';
+import type { NotificationSubject } from '../entities/notification.js';
 import type { Severity, TemperatureAlert } from '../entities/temperature-alert.js';
 import { PermanentError } from '../errors.js';
 import { roundToHundredth, type Unit } from '../readings/sample.js';
@@ -6,7 +7,7 @@ import type { Claimed } from './notification-manager.js';
 
 /** A stored notification in words and as data, before a channel gives it its form. All text is {@link inert}. */
 export interface Message {
-  type: `alert.${AlertEvent['kind']}` | 'account.needs_reauth' | 'channel.test';
+  type: `alert.${AlertEvent['kind']}` | NotificationSubject;
   severity: Severity;
   title: string;
   /** Without the title: `Point is 203.2 °F, at or above 203 °F since …`. */
@@ -29,6 +30,14 @@ export function createMessage(notification: Claimed): Message {
   if (subject === 'channel.test' && channel) {
     const body = { ...about, channel: { id: channel.publicId, kind: channel.kind } };
     return { type: subject, severity: 'info', title: 'Test', text: 'this channel works', body };
+  }
+  const { disabled } = notification;
+  if (subject === 'channel.disabled' && disabled && !disabled.isActive) {
+    const { publicId, kind } = disabled;
+    const error = disabled.lastError && inert(disabled.lastError, 500);
+    const body = { ...about, channel: { id: publicId, kind, last_error: error } };
+    const text = `nothing goes to the ${kind} channel ${publicId} any more: ${error ?? 'it was switched off'}. A test that arrives switches it on again`;
+    return { type: subject, severity: 'warning', title: 'Channel switched off', text, body };
   }
   const account = channel?.user?.thermoworksCredential;
   if (subject === 'account.needs_reauth' && channel?.user && account) {

@@ -12,18 +12,26 @@ export type Attempt = Pick<
   'startedAt' | 'outcome' | 'statusCode' | 'latencyMs' | 'receipt' | 'error'
 >;
 
-/** A notification that was taken; `sequence` numbers its alert's events, from 1, in the order of their happening. */
-export type Claimed = Notification & { sequence: number | null };
+/**
+ * A notification that was taken; `sequence` numbers its alert's events, from 1, in the order of their happening;
+ * `disabled` is the channel that it is about, if it is about one.
+ */
+export type Claimed = Notification & { sequence: number | null; disabled?: NotificationChannel | null };
+
+type Disable = boolean | 'unless_last';
 
 const claimedRows = z.array(z.object({ status: z.string(), sequence: z.number().nullable() }));
 const statusRows = z.array(z.object({ status: z.enum(['pending', 'delivered', 'failed', 'expired']) }));
 /** What is worthless on a phone by now expires; anything else has failed after its day. */
 const TOO_LATE =
   "CASE WHEN expires_at - created_at <= interval '30 minutes' THEN 'expired' ELSE 'failed' END";
-/** No earlier event of its alert is still to be told over its channel; what is too late is ended without waiting. */
-const HAS_ITS_TURN = `(n.expires_at <= now() OR NOT EXISTS (SELECT FROM notifications earlier
-  WHERE earlier.channel_id = n.channel_id AND earlier.alert_id = n.alert_id
-    AND earlier.alert_event_id < n.alert_event_id AND earlier.status = 'pending'))`;
+/**
+ * No earlier event of its alert is still to be told over its channel; what is too late is ended without waiting. What is
+ * replayed neither waits nor holds up what happens now.
+ */
+const HAS_ITS_TURN = `(n.expires_at <= now() OR n.replayed_after IS NOT NULL OR NOT EXISTS (
+  SELECT FROM notifications earlier WHERE earlier.channel_id = n.channel_id AND earlier.alert_id = n.alert_id
+    AND earlier.alert_event_id < n.alert_event_id AND earlier.status = 'pending' AND earlier.replayed_after IS NULL))`;
 const idRows = z.array(z.object({ id: z.string() }));
 
 /** What is to be delivered: reads and writes of `notifications` and their attempts. Times are the database's. */
@@ -68,7 +76,11 @@ export class NotificationManager {
       alertEvent: { alert: { device: { probes: true } }, session: true },
     };
     const [notification] = await this.db.find(Notification, { where: { id }, relations });
-    return notification && Object.assign(notification, { sequence: row.sequence });
+    if (notification?.subject !== 'channel.disabled')
+      return notification && Object.assign(notification, { sequence: row.sequence });
+    const about = { publicId: notification.subjectId ?? '' };
+    const disabled = await this.db.findOneBy(NotificationChannel, about);
+    return Object.assign(notification, { sequence: row.sequence, disabled });
   }
 
   /**
@@ -79,6 +91,7 @@ export class NotificationManager {
     const rows: unknown = await this.db.query(
       `SELECT w.id FROM notifications n
        JOIN notifications w ON w.channel_id = n.channel_id AND w.alert_id = n.alert_id AND w.status = 'pending'
+         AND w.replayed_after IS NULL
        WHERE n.id = $1 AND n.status <> 'pending' ORDER BY w.alert_event_id LIMIT 1`,
       [id],
     );
@@ -101,12 +114,13 @@ export class NotificationManager {
 
   /**
    * @param waitMs until the next attempt; null if there is none to make
+   * @param disable the channel, if need be only where its owner has another; the owner's others then tell it
    * @returns `pending`, or if there is none, or only one after the notification's time: `failed`, `expired`
    */
   async markFailed(
     id: string,
     attempt: Attempt,
-    next: { waitMs: number | null; disable: boolean },
+    next: { waitMs: number | null; disable: Disable },
   ): Promise<NotificationStatus> {
     return this.store(id, attempt, next);
   }
@@ -114,7 +128,7 @@ export class NotificationManager {
   private async store(
     id: string,
     { outcome, startedAt, statusCode, latencyMs, receipt, error }: Attempt,
-    { waitMs, disable }: { waitMs: number | null; disable: boolean },
+    { waitMs, disable }: { waitMs: number | null; disable: Disable },
   ): Promise<NotificationStatus> {
     const rows: unknown = await this.db.query(
       `WITH told AS (
@@ -130,15 +144,32 @@ export class NotificationManager {
          INSERT INTO notification_attempts
            (notification_id, attempt, started_at, outcome, status_code, latency_ms, receipt, error)
          SELECT id, attempts, $3, $2, $4, $5, $6, $7 FROM told
+       ), owned AS MATERIALIZED (
+         SELECT c.id, c.is_active, c.id = told.channel_id AS is_it FROM told
+         JOIN notification_channels it ON it.id = told.channel_id
+         JOIN notification_channels c ON c.user_id = it.user_id AND (c.id = it.id OR $9 <> 'false')
+         ORDER BY c.id FOR UPDATE OF c
+       ), others AS (
+         SELECT id FROM owned WHERE is_active AND NOT is_it
+       ), verdict AS MATERIALIZED (
+         SELECT id, is_active, $9 = 'true' OR ($9 = 'unless_last' AND EXISTS (SELECT FROM others)) AS ends
+         FROM owned WHERE is_it
        ), channel AS (
          UPDATE notification_channels c SET updated_at = now(), last_error = $7,
-           is_active = CASE WHEN $2 = 'delivered' AND told.subject = 'channel.test' THEN true ELSE c.is_active AND NOT $9 END,
+           is_active = CASE WHEN $2 = 'delivered' AND told.subject = 'channel.test' THEN true
+             ELSE verdict.is_active AND NOT verdict.ends END,
            last_delivered_at = CASE WHEN $2 = 'delivered' THEN now() ELSE c.last_delivered_at END,
            last_proven_at = CASE WHEN $2 = 'delivered' AND told.subject = 'channel.test' THEN now() ELSE c.last_proven_at END
-         FROM told WHERE c.id = told.channel_id
+         FROM told, verdict WHERE c.id = verdict.id
+         RETURNING c.public_id, verdict.is_active AND NOT c.is_active AS has_ended
+       ), warned AS (
+         INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at, updated_at)
+         SELECT gen_random_uuid(), 'channel.disabled', channel.public_id, others.id, now() + interval '24 hours',
+           now() - interval '15 seconds' -- so that the relay takes it at its next round
+         FROM channel, others WHERE channel.has_ended
        )
        SELECT status FROM told`,
-      [id, outcome, startedAt, statusCode, latencyMs, receipt, error, waitMs, disable],
+      [id, outcome, startedAt, statusCode, latencyMs, receipt, error, waitMs, String(disable)],
     );
     // No row: another process, after our lease, has said how it ended.
     return statusRows.parse(rows)[0]?.status ?? 'delivered';

@@ -4,7 +4,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { RequestFilteringHttpAgent, RequestFilteringHttpsAgent } from 'request-filtering-agent';
 import { InputError } from '../errors.js';
 import { type HttpAnswer, HttpError, type HttpRequest, request } from '../http-client.js';
-import { DeliveryError, failureOf } from './delivery-error.js';
+import { DeliveryError, failureOf, type Verdict } from './delivery-error.js';
 import { isPrivateName, isPublicAddress } from './public-address.js';
 
 /** Requests to addresses that users chose. */
@@ -12,7 +12,12 @@ export interface Outbound {
   /** Before an address is saved: its form, and where its name points now if that is known. @throws InputError */
   check(url: string): Promise<void>;
   /** Answers only with 2xx; at most 8 s, 64 KiB, no redirects. @throws DeliveryError, or HttpError when aborted */
-  post(url: string, what: Pick<HttpRequest, 'headers' | 'body' | 'signal'>): Promise<HttpAnswer>;
+  post(url: string, what: OutboundRequest): Promise<HttpAnswer>;
+}
+
+interface OutboundRequest extends Pick<HttpRequest, 'headers' | 'body' | 'signal'> {
+  /** How a service says what went wrong, where it says more than the status. */
+  classify?: (answer: HttpAnswer) => Verdict | undefined;
 }
 
 const LIMITS = { timeoutMs: 8_000, maxBytes: 65_536 };
@@ -39,11 +44,11 @@ export function createOutbound({
       throw new InputError(`--url ${PRIVATE}`);
     },
 
-    async post(url, what) {
+    async post(url, { classify, ...what }) {
       const reason = refusalOf(url, allowPrivate);
       if (reason) throw new DeliveryError(`the address ${reason}`, 'refused');
       const answer = await request({ method: 'POST', url, ...what, ...LIMITS, agents }).catch(toFailure);
-      const failure = failureOf(answer, now());
+      const failure = failureOf(answer, now(), classify?.(answer));
       if (failure) throw failure;
       return answer;
     },

@@ -6,7 +6,7 @@ import { messageOf, PermanentError } from '../errors.js';
 import type { ActionLink, LinkSigner } from '../notifications/action-link.js';
 import { addressOf, openTarget, type Receipt } from '../notifications/channel.js';
 import type { Channels } from '../notifications/channels.js';
-import { DeliveryError } from '../notifications/delivery-error.js';
+import { DeliveryError, type DeliveryFate } from '../notifications/delivery-error.js';
 import { HostTurns } from '../notifications/host-turns.js';
 import { createMessage, type Message } from '../notifications/message.js';
 import { type Attempt, type Claimed, NotificationManager } from '../notifications/notification-manager.js';
@@ -50,6 +50,13 @@ interface Uses {
 }
 
 const LINK_LIVES_MS = 24 * 3_600_000;
+const DISABLES = {
+  retry: false,
+  moot: false,
+  permanent: 'unless_last',
+  refused: 'unless_last',
+  gone: true,
+} as const satisfies Record<DeliveryFate, boolean | 'unless_last'>;
 /** An answer that is not written down is asked for again. About as long as the claim: after it another may send. */
 const INSIST_FOR_MS = 10_000;
 
@@ -66,7 +73,7 @@ export function createDeliverer(uses: Uses): Deliverer {
   return async (id, signal) => {
     const notification = await notifications.claim(id);
     if (!notification?.channel) return after(id);
-    const { attempts, channel } = notification;
+    const { attempts, replayedAfter, channel } = notification;
     const { host } = addressOf(channel);
     const busyMs = await turns.take(host);
     if (busyMs !== undefined) {
@@ -82,8 +89,9 @@ export function createDeliverer(uses: Uses): Deliverer {
         throw error;
       });
     const retries = failure?.fate === 'retry';
-    const waitMs = retries ? nextWaitMs(attempts + 1, random(), failure.retryAfterMs) : null;
-    const next = { waitMs, disable: failure?.fate === 'gone' };
+    const tried = attempts - (replayedAfter ?? 0) + 1;
+    const waitMs = retries ? nextWaitMs(tried, random(), failure.retryAfterMs) : null;
+    const next = { waitMs, disable: failure ? DISABLES[failure.fate] : false };
     const end = () =>
       failure ? notifications.markFailed(id, attempt, next) : notifications.markDelivered(id, attempt);
     const status = await insist(end, INSIST_FOR_MS);
@@ -140,5 +148,5 @@ function linksOf({ publicUrl, links }: Uses, { alertEvent }: Claimed): Message['
 /** Anything unforeseen, such as a key that is missing for now, is tried again. */
 function toDeliveryError(error: unknown): DeliveryError {
   if (error instanceof DeliveryError) return error;
-  return new DeliveryError(messageOf(error), error instanceof PermanentError ? 'permanent' : 'retry');
+  return new DeliveryError(messageOf(error), error instanceof PermanentError ? 'moot' : 'retry');
 }

@@ -70,6 +70,10 @@ export const SEEDS: Record<string, string> = {
   'alert-flags': `
     UPDATE alert_states SET acknowledged_at = now(), snoozed_until = now(), told_at = now(), is_muted = true;
     UPDATE alert_events SET is_muted = true;`,
+  'channel-disabled-and-replays': `
+    UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
+    INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
+      SELECT gen_random_uuid(), 'channel.disabled', public_id, id, now() FROM notification_channels;`,
 };
 
 /** `devices` of `Devices1795000000003`, as in the file's name. */

@@ -16,6 +16,20 @@ describe('failureOf', () => {
     });
   }
 
+  it('lets the service say more than its status, and otherwise', () => {
+    const headers = { 'retry-after': '30' };
+    const asked = failureOf({ status: 404, headers }, now, {
+      fate: 'gone',
+      reason: 'no_service',
+      retryAfterMs: 9,
+    });
+    expect(asked).to.include({ fate: 'gone', statusCode: 404, retryAfterMs: 30_000 });
+    expect(asked?.message).to.equal('the receiver answered 404: no_service');
+    expect(failureOf({ status: 429, headers }, now, { retryAfterMs: 64_570 })?.retryAfterMs).to.equal(64_570);
+    expect(failureOf({ status: 200, headers: {} }, now, { fate: 'retry' })).to.include({ fate: 'retry' });
+    expect(failureOf({ status: 200, headers: {} }, now, { reason: 'well' })).to.equal(undefined);
+  });
+
   const asked: [string, number][] = [
     ['120', 120_000],
     ['0', 0],

@@ -264,6 +264,39 @@ describe('createMessage', () => {
     expect(createMessage(test).body).to.deep.equal(body);
   });
 
+  it('tells about a channel that is off, and no longer when it is on again', () => {
+    const off = {
+      publicId: ALERT.publicId,
+      kind: 'slack' as const,
+      isActive: false,
+      lastError: 'it said\n404',
+    };
+    const disabled = Object.assign(new NotificationChannel(), off);
+    const subject = 'channel.disabled' as const;
+    const common = {
+      id: ID,
+      subject,
+      createdAt: EVENT.createdAt,
+      sequence: null,
+      channel: new NotificationChannel(),
+    };
+    const given = Object.assign(new Notification(), { ...common, disabled });
+    const { title, text, body, severity } = createMessage(given);
+    expect(body).to.deep.equal({
+      type: 'channel.disabled',
+      id: ID,
+      timestamp: EVENT.createdAt,
+      channel: { id: ALERT.publicId, kind: 'slack', last_error: 'it said 404' },
+    });
+    expect(severity).to.equal('warning');
+    expect(`${title}: ${text}`).to.equal(
+      `Channel switched off: nothing goes to the slack channel ${ALERT.publicId} any more: it said 404. A test that arrives switches it on again`,
+    );
+    disabled.isActive = true;
+    expect(() => createMessage(given)).to.throw(PermanentError, ID);
+    expect(() => createMessage(Object.assign(given, { disabled: null }))).to.throw(PermanentError, ID);
+  });
+
   it('gives up on what is gone', () => {
     const user = Object.assign(new User(), { email: 'cook@example.com', thermoworksCredential: null });
     const channel = Object.assign(new NotificationChannel(), { user });

@@ -49,6 +49,7 @@ describe('NotificationManager', () => {
   });
   after(() => world.close());
 
+  const addHook = async () => (await addChannel(world, 'webhook', 'http://127.0.0.1:9/other')).id;
   const set = (id: string, assignments: string) =>
     world.dataSource.query(`UPDATE notifications SET ${assignments} WHERE id = $1`, [id]);
   const channel = () =>
@@ -278,6 +279,69 @@ describe('NotificationManager', () => {
       const id = await addNotification(world, channelId);
       await manager.markFailed(id, FAILED, { waitMs: null, disable: true });
       expect(await channel()).to.include({ isActive: false });
+    });
+
+    describe('with other channels', () => {
+      const about = () => world.dataSource.manager.findBy(Notification, { subject: 'channel.disabled' });
+      const isActive = async (publicId: string) =>
+        (await world.dataSource.manager.findOneByOrFail(NotificationChannel, { publicId })).isActive;
+      const switchOff = (publicId: string) =>
+        world.dataSource.manager.update(NotificationChannel, { publicId }, { isActive: false });
+
+      it('tells each active one that this one is off, at the relay’s next round', async () => {
+        const [second, third] = [await addHook(), await addHook()];
+        await switchOff(third);
+        const id = await addNotification(world, channelId);
+        await manager.markFailed(id, FAILED, { waitMs: null, disable: true });
+        const [warning, ...more] = await about();
+        expect(more).to.deep.equal([]);
+        expect(warning).to.include({ subjectId: channelId, status: 'pending', alertEventId: null });
+        expect(await manager.dueIds(10)).to.deep.equal([warning?.id]);
+        const claimed = await manager.claim(warning?.id ?? '');
+        expect(claimed?.channel?.publicId).to.equal(second);
+        expect(claimed?.disabled).to.include({
+          publicId: channelId,
+          isActive: false,
+          lastError: FAILED.error,
+        });
+      });
+
+      it('tells nobody of a channel that was off, of an attempt of a done notification, of one that may work again', async () => {
+        await addHook();
+        const [done, retried, late] = [
+          await addNotification(world, channelId),
+          await addNotification(world, channelId),
+          await addNotification(world, channelId),
+        ];
+        await manager.markDelivered(done, DELIVERED);
+        await manager.markFailed(done, FAILED, { waitMs: null, disable: true });
+        await manager.markFailed(retried, FAILED, { waitMs: 1_000, disable: false });
+        expect(await isActive(channelId)).to.equal(true);
+        await switchOff(channelId);
+        await manager.markFailed(late, FAILED, { waitMs: null, disable: true });
+        expect(await about()).to.deep.equal([]);
+      });
+
+      it('switches it off for less than a receiver that is gone only while there is another', async () => {
+        const second = await addHook();
+        const end = { waitMs: null, disable: 'unless_last' } as const;
+        await manager.markFailed(await addNotification(world, channelId), FAILED, end);
+        await manager.markFailed(await addNotification(world, second), FAILED, end);
+        expect([await isActive(channelId), await isActive(second)]).to.deep.equal([false, true]);
+        expect(await about()).to.have.lengthOf(1);
+      });
+
+      it('leaves one on, and warns once, however many fail at once', async () => {
+        const channels = [channelId, await addHook(), await addHook()];
+        const ids = [];
+        for (const one of [...channels, ...channels]) ids.push(await addNotification(world, one));
+        const end = { waitMs: null, disable: 'unless_last' } as const;
+        await Promise.all(ids.map((id) => manager.markFailed(id, FAILED, end)));
+        expect((await Promise.all(channels.map(isActive))).filter((on) => on)).to.have.lengthOf(1);
+        // The first to go is told over two, the second over the one that is left.
+        expect(await about()).to.have.lengthOf(3);
+        expect(new Set((await about()).map(({ subjectId }) => subjectId)).size).to.equal(2);
+      });
     });
 
     const ends: [number, number, NotificationStatus][] = [

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
 /** One request as it arrived, all of it. */
-interface Received {
+export interface Received {
   method: string;
   path: string;
   headers: Record<string, string>;

@@ -217,6 +217,36 @@ describe('deliver', () => {
     expect(await row(last)).to.include({ status: 'delivered' });
   });
 
+  for (const status of [403, 410])
+    it(`tells the owner over another channel when one is switched off after ${status}`, async () => {
+      const [{ id: channelId }, other] = [await addWebhook(), await addWebhook(`${receiver.url}/other`)];
+      receiver.answer = (response, { path }) => response.writeHead(path === '/other' ? 204 : status).end();
+      await deliverer()(await addNotification(world, channelId));
+      const [warning = ''] = await new NotificationManager(world.dataSource.manager).dueIds(10);
+      await deliverer()(warning);
+      expect(await row(warning)).to.include({ status: 'delivered' });
+      const [{ headers, body } = { headers: {}, body: '' }] = receiver.received.slice(1);
+      expect(new Webhook(other.secret ?? '').verify(body, headers)).to.deep.include({
+        type: 'channel.disabled',
+        channel: { id: channelId, kind: 'webhook', last_error: `the receiver answered ${status}` },
+      });
+    });
+
+  it('keeps the channel when what was to be told is gone', async () => {
+    const { id: channelId } = await addWebhook();
+    await addWebhook();
+    const [dead = ''] = await new NotificationManager(world.dataSource.manager).createAboutAccount(
+      world.user.id,
+      v7(),
+    );
+    await deliverer()(dead);
+    expect(await row(dead)).to.include({ status: 'failed', attempts: 1 });
+    const channel = { publicId: channelId };
+    expect(await world.dataSource.manager.findOneBy(NotificationChannel, channel)).to.include({
+      isActive: true,
+    });
+  });
+
   it('refuses an address that is private where that is no longer allowed, for good and without a connection', async () => {
     const { id: channelId } = await addWebhook(`${canary.url}/in`);
     const id = await addNotification(world, channelId);

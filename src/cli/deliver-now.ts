@@ -1,0 +1,49 @@
+import { ChannelManager } from '../notifications/channel-manager.js';
+import { CHANNELS } from '../notifications/channels.js';
+import { NotificationHistory } from '../notifications/notification-history.js';
+import { createOutbound } from '../notifications/outbound.js';
+import { createDeliverer, type Delivery } from '../worker/deliver.js';
+import type { Context } from './context.js';
+
+/** With the rules for addresses that the service has. */
+export async function channelsOf(context: Context): Promise<ChannelManager> {
+  return new ChannelManager(await context.manager(), uses(context));
+}
+
+function uses(context: Context) {
+  const { allowPrivateWebhooks, databaseUrl } = context.config;
+  // On embedded servers it is `up` that delivers, and `up` allows private addresses.
+  const allowPrivate = allowPrivateWebhooks ?? databaseUrl === undefined;
+  return { channels: CHANNELS, secretBox: context.secretBox(), outbound: createOutbound({ allowPrivate }) };
+}
+
+/**
+ * One attempt by the deliverer of the service, shown; one that failed here is tried again by a running notifier.
+ * @param name of what is sent, for the line that says why it did not arrive
+ */
+export async function deliverNow(context: Context, id: string, name: string): Promise<void> {
+  const dataSource = await context.database();
+  const { publicUrl } = context.config.http;
+  let delivery: Delivery | undefined;
+  const onDelivery = (made: Delivery) => {
+    delivery = made;
+  };
+  const shared = uses(context);
+  await createDeliverer({ ...shared, dataSource, publicUrl, onDelivery })(id);
+  const sent = await new NotificationHistory(dataSource.manager).get(id);
+  const { last_proven_at } = await new ChannelManager(dataSource.manager, shared).get(sent.channel_id);
+  context.show({
+    id,
+    status: sent.status,
+    outcome: delivery?.outcome ?? null,
+    status_code: delivery?.statusCode ?? null,
+    latency_ms: delivery?.latencyMs ?? null,
+    receipt: delivery?.receipt ?? null,
+    error: delivery?.error ?? null,
+    last_proven_at,
+  });
+  if (delivery?.outcome === 'delivered') return;
+  context.exitCode = 1;
+  const reason = delivery?.error ?? sent.last_error ?? 'another process has taken it';
+  context.fail(`the ${name} did not arrive: ${reason}`);
+}
