@@ -9,11 +9,9 @@ import { InputError, NotFoundError } from '../errors.js';
 import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { effectiveRole } from '../sessions/roles.js';
 import { loadAlerts, saveStates } from './alert-store.js';
-import { withDefaults } from './defaults.js';
+import { defaultRecoverySeconds, withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import type { AlertRule } from './types.js';
-
-const MIN_RECOVERY_SECONDS = 120;
 
 /** Columns that do not leave the service. */
 const INTERNAL = new Set(['id', 'public_id', 'user_id', 'alert_id', 'deleted_at', 'recent']);
@@ -35,7 +33,10 @@ export class AlertManager {
     const { probe, intervalSeconds, ...facts } = await this.getProbe(userId, deviceId, probeId);
     const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
     const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
-    const settings = { ...given, recoverySeconds: given.recoverySeconds ?? defaultRecovery(intervalSeconds) };
+    const settings = {
+      ...given,
+      recoverySeconds: given.recoverySeconds ?? defaultRecoverySeconds(intervalSeconds),
+    };
     const publicId = uuidv7();
     const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
     await this.db.insert(TemperatureAlert, { ...owned, ...settings });
@@ -147,11 +148,6 @@ export class AlertManager {
     );
     return isMet;
   }
-}
-
-/** Two intervals of the device as it is now, at least two minutes. */
-function defaultRecovery(intervalSeconds: number | null): number {
-  return Math.max(Math.round(2 * (intervalSeconds ?? 0)), MIN_RECOVERY_SECONDS);
 }
 
 function listed(names: string[]): string {

@@ -31,6 +31,7 @@ const DEFAULTS = { pit: PIT, food: FOOD, storage: STORAGE, other: FOOD };
 const TYPES = 'target, range, rising or falling';
 const MAX_CELSIUS = 1000;
 const MAX_SECONDS = 86_400;
+const MIN_RECOVERY_SECONDS = 120;
 
 /** A command line gives numbers as text. */
 const number = z.preprocess(
@@ -106,6 +107,11 @@ export function withDefaults(input: Record<string, unknown>, place: Place): Aler
   };
   if (!isSlope(given.type)) checkLimits(given.type, settings);
   return settings;
+}
+
+/** Two intervals of the device as it is when the alert is created, at least two minutes. */
+export function defaultRecoverySeconds(intervalSeconds: number | null): number {
+  return Math.max(Math.round(2 * (intervalSeconds ?? 0)), MIN_RECOVERY_SECONDS);
 }
 
 /**

@@ -9,6 +9,7 @@ import { deviceCommand, readingCommand } from './device.js';
 import { doctorCommand } from './doctor.js';
 import { migrateCommand } from './migrate.js';
 import { queueCommand } from './queue.js';
+import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
 import { sessionCommand } from './session.js';
 import { simulatorCommand } from './simulator.js';
@@ -27,6 +28,7 @@ const COMMANDS = [
   channelCommand,
   sessionCommand,
   queueCommand,
+  replayCommand,
   doctorCommand,
   simulatorCommand,
 ];

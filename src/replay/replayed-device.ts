@@ -1,0 +1,86 @@
+import { fold } from '../ingest/fold.js';
+import { NO_POLL } from '../ingest/gather.js';
+import type { FoldResult, IngestWorld, Input } from '../ingest/types.js';
+import type { Observation } from '../readings/observation.js';
+import type { ProbeRole } from '../readings/sample.js';
+import { REOPEN_MS } from '../sessions/detection.js';
+import { isOpen } from '../sessions/draft.js';
+import { countsIn, exactStartMs, rebuildRollUps } from '../sessions/roll-up.js';
+import type { Session } from '../sessions/types.js';
+import { KeptReadings } from './kept-readings.js';
+
+/** One device through the fold of live ingest, with memory in place of the tables: each arrival is a job of its own. */
+export class ReplayedDevice {
+  readonly transitions: FoldResult['transitions'] = [];
+  readonly readings = new KeptReadings();
+  /** Those that nothing can touch any more. */
+  private readonly closed: Session[] = [];
+  private began = 0;
+
+  /** @param world before its first reading */
+  constructor(private world: IngestWorld) {}
+
+  /** What arrived next: a value for a time that has one is a repetition, and the first is kept. */
+  take(observation: Observation): void {
+    const isValue = observation.hundredths !== null;
+    if (isValue && !this.readings.insertNew(observation)) return;
+    const condition = isValue ? 'ok' : 'absent';
+    this.work({ ...observation, condition, poll: NO_POLL }, observation.measuredAtMs);
+  }
+
+  /** The user says what a probe (`probes.id`) is for. */
+  setRole(probeId: number, role: ProbeRole): void {
+    const { sessions } = this.world;
+    const probes = sessions.device.probes.map((probe) => (probe.id === probeId ? { ...probe, role } : probe));
+    this.world = { ...this.world, sessions: { ...sessions, device: { ...sessions.device, probes } } };
+  }
+
+  /** Lets the timers run until `nowMs`, when nothing more arrives. @returns all sessions with their figures, by their start */
+  end(nowMs: number): Session[] {
+    this.work({ nowMs }, nowMs);
+    return [...this.closed, ...this.world.sessions.sessions]
+      .map((session) => rebuildRollUps(session, this.rowsOf(session)))
+      .toSorted((a, b) => a.startMs - b.startMs);
+  }
+
+  private work(input: Input, atMs: number): void {
+    this.close(atMs);
+    const folded = fold(this.world, [input], () => `${++this.began}`);
+    this.transitions.push(...folded.transitions);
+    this.world = folded.world;
+    if (folded.sessionEvents.length > 0) this.settle(folded);
+  }
+
+  /** As live ingest loads sessions: those that run, and the one that may reopen. */
+  private close(atMs: number): void {
+    const { sessions } = this.world;
+    if (sessions.sessions.every(isOpen)) return;
+    const isLoaded = (session: Session) =>
+      isOpen(session) ||
+      (session.endReason === 'lost_contact' && (session.endMs ?? atMs) >= atMs - REOPEN_MS);
+    this.closed.push(...sessions.sessions.filter((session) => !isLoaded(session)));
+    this.world = { ...this.world, sessions: { ...sessions, sessions: sessions.sessions.filter(isLoaded) } };
+  }
+
+  /**
+   * The exact start of a session that began. Its figures wait until the end, so that a session which is interrupted
+   * over and over costs no more than one that is not.
+   */
+  private settle({ world, sessionEvents }: FoldResult): void {
+    const begun = new Set(
+      sessionEvents.flatMap(({ kind, session }) => (kind === 'started' ? [session] : [])),
+    );
+    const sessions = world.sessions.sessions.map((session) =>
+      begun.has(session.publicId)
+        ? { ...session, startMs: exactStartMs(session, this.rowsOf(session)) }
+        : session,
+    );
+    this.world = { ...world, sessions: { ...world.sessions, sessions } };
+  }
+
+  private rowsOf(session: Session): Observation[] {
+    return session.members
+      .flatMap(({ probeId }) => this.readings.between(probeId, session.startMs, session.endMs))
+      .filter((row) => countsIn(session, row));
+  }
+}
