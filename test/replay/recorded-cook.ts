@@ -57,11 +57,12 @@ const cooks: fc.Arbitrary<Shown[]> = fc
       }
     }
     return rows;
-  });
+  })
+  .filter((rows) => rows.length > 0);
 
-const MOST_BATCHES = 40;
+const MOST_BATCHES = 25;
 
-/** Cut into batches, each of some rows that arrive together; about forty at most. */
+/** Cut into batches, each of some rows that arrive together; about 25 at most. */
 function inBatches(rows: readonly Shown[], sizes: readonly number[]): Shown[][] {
   const together = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
   const factor = Math.max(1, Math.floor(rows.length / (MOST_BATCHES * together)));
