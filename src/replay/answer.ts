@@ -31,7 +31,7 @@ export interface SessionAnswer extends Figures {
   probes: ProbeAnswer[];
 }
 
-export interface ProbeAnswer extends Figures {
+interface ProbeAnswer extends Figures {
   probe_id: string;
   role: ProbeRole;
   min_at: Date | null;

@@ -21,11 +21,11 @@ export class ReplayedDevice {
   constructor(private world: IngestWorld) {}
 
   /** What arrived next: a value for a time that has one is a repetition, and the first is kept. */
-  take(observation: Observation): void {
-    const isValue = observation.hundredths !== null;
-    if (isValue && !this.readings.insertNew(observation)) return;
-    const condition = isValue ? 'ok' : 'absent';
-    this.work({ ...observation, condition, poll: NO_POLL }, observation.measuredAtMs);
+  take({ probeId, measuredAtMs, hundredths, unit, flags }: Observation): void {
+    const isValue = hundredths !== null;
+    const condition = isValue ? ('ok' as const) : ('absent' as const);
+    const input = { probeId, measuredAtMs, hundredths, unit, flags, condition, poll: NO_POLL };
+    if (!isValue || this.readings.insertNew(input)) this.work(input, measuredAtMs);
   }
 
   /** The user says what a probe (`probes.id`) is for. */

@@ -9,7 +9,7 @@ export interface Shown {
   unit: 'F' | 'C';
 }
 
-export const HEADER = 'device_id,probe_id,measured_at,value,unit,role';
+const HEADER = 'device_id,probe_id,measured_at,value,unit,role';
 export const ROLES = { 1: 'pit', 2: 'food' } as const;
 
 export function csvOf(rows: readonly Shown[]): string {
