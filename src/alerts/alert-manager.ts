@@ -10,12 +10,9 @@ import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { emptyDetection } from '../sessions/detection-state.js';
 import { effectiveRole } from '../sessions/roles.js';
 import { loadAlerts, saveStates } from './alert-store.js';
-import { HOLDS, OPTIONS, withDefaults } from './defaults.js';
+import { defaultRecoverySeconds, OPTIONS, withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
-import { isPresence } from './limits.js';
 import type { AlertRule } from './types.js';
-
-const MIN_RECOVERY_SECONDS = 120;
 
 /** Columns that do not leave the service. */
 const INTERNAL = new Set([
@@ -51,7 +48,7 @@ export class AlertManager {
     const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
     const settings = {
       ...given,
-      recoverySeconds: given.recoverySeconds ?? defaultRecovery(facts.intervalSeconds),
+      recoverySeconds: given.recoverySeconds ?? defaultRecoverySeconds(facts.intervalSeconds),
     };
     const publicId = uuidv7();
     const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
@@ -73,10 +70,7 @@ export class AlertManager {
     if (given.type !== undefined) throw new InputError('--type cannot be changed: create another alert');
     const { probe, ...facts } = await this.getProbe(userId, deviceId, probeId ?? undefined);
     const stored = Object.fromEntries(OPTIONS.map((key) => [key, key === 'type' ? type : alert[key]]));
-    const isUseless = (key: string) => isPresence(type) && HOLDS.some((hold) => hold === key);
-    const known = Object.fromEntries(
-      Object.entries(stored).filter(([key, value]) => value !== null && !isUseless(key)),
-    );
+    const known = Object.fromEntries(Object.entries(stored).filter(([, value]) => value !== null));
     const { type: _, ...settings } = withDefaults(
       { ...known, ...given },
       { ...facts, temperatureUnit: null },
@@ -211,11 +205,6 @@ export class AlertManager {
     );
     return isMet;
   }
-}
-
-/** Two intervals of the device as it is now, at least two minutes. */
-function defaultRecovery(intervalSeconds: number | null): number {
-  return Math.max(Math.round(2 * (intervalSeconds ?? 0)), MIN_RECOVERY_SECONDS);
 }
 
 function listed(names: string[]): string {

@@ -31,6 +31,7 @@ const DEFAULTS = { pit: PIT, food: FOOD, storage: STORAGE, other: FOOD };
 const TYPES = 'target, range, rising, falling, no_data or probe_removed';
 const MAX_CELSIUS = 1000;
 const MAX_SECONDS = 86_400;
+const MIN_RECOVERY_SECONDS = 120;
 
 /** A command line gives numbers as text. */
 const number = z.preprocess(
@@ -127,6 +128,11 @@ export function withDefaults(input: Record<string, unknown>, place: Place): Aler
   return settings;
 }
 
+/** Two intervals of the device as it is when the alert is created, at least two minutes. */
+export function defaultRecoverySeconds(intervalSeconds: number | null): number {
+  return Math.max(Math.round(2 * (intervalSeconds ?? 0)), MIN_RECOVERY_SECONDS);
+}
+
 /**
  * A change and its window. By default a slow logger's window is four of its cycles, and the change that of the role,
  * at the same rate, projected to an hour at most. Half of it counts as calm again.
@@ -202,8 +208,7 @@ const LIMITS = {
 } as const;
 const SLOPE = ['thresholdValue', 'windowSeconds'] as const;
 const SILENCE = ['silenceMinutes', 'criticalSilenceMinutes'] as const;
-/** What an alert on a probe's presence has no use for. */
-export const HOLDS = ['holdSeconds', 'recoverySeconds', 'hysteresis'] as const;
+const HOLDS = ['holdSeconds', 'recoverySeconds', 'hysteresis'] as const;
 /** What a type has no use for. */
 const FOREIGN = {
   target: [...LIMITS.range, ...SLOPE, ...SILENCE],
@@ -215,7 +220,9 @@ const FOREIGN = {
 };
 
 function foreignOf(given: Given): string | undefined {
-  return FOREIGN[given.type].find((key) => given[key] !== null && given[key] !== undefined);
+  // 0 is how a hold that is not there is stored.
+  const isNone = (value: unknown) => value === null || value === undefined || value === 0;
+  return FOREIGN[given.type].find((key) => !isNone(given[key]));
 }
 
 function checkLimits(type: keyof typeof LIMITS, settings: AlertSettings): void {

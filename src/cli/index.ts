@@ -10,6 +10,7 @@ import { doctorCommand } from './doctor.js';
 import { migrateCommand } from './migrate.js';
 import { notificationCommand } from './notification.js';
 import { queueCommand } from './queue.js';
+import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
 import { sessionCommand } from './session.js';
 import { simulatorCommand } from './simulator.js';
@@ -29,6 +30,7 @@ const COMMANDS = [
   notificationCommand,
   sessionCommand,
   queueCommand,
+  replayCommand,
   doctorCommand,
   simulatorCommand,
 ];

@@ -138,7 +138,8 @@ export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string> | 'all')
   return inputs;
 }
 
-const NO_POLL: PollFacts = { previousPollMs: null, failedBetween: false };
+/** Nothing is known of the polls before. */
+export const NO_POLL: PollFacts = { previousPollMs: null, failedBetween: false };
 
 const timeOf = (input: Input): number => ('nowMs' in input ? input.nowMs : input.measuredAtMs);
 const probeOf = (input: Input): number => ('probeId' in input ? input.probeId : 0);

@@ -44,3 +44,22 @@ export function toHundredths(value: number): number {
 export function roundToHundredth(value: number): number {
   return toHundredths(value) / 100;
 }
+
+/** What was measured before is no reading: a clock that was never set. */
+export const EARLIEST = Date.UTC(2015, 0);
+
+const LARGEST_SINGLE = 3.4028234663852886e38;
+
+/** ±1,000 °C. Percent take the same numbers. */
+const PLAUSIBLE = { F: [-1768, 1832], C: [-1000, 1000], H: [-1000, 1000] } as const;
+
+/** Readings are kept in single precision, as the cloud measures them. */
+export function isStorable(value: number): boolean {
+  return Math.abs(value) <= LARGEST_SINGLE;
+}
+
+/** What is not is stored with {@link FLAG}.suspect and never believed. */
+export function isPlausible(value: number, unit: Unit): boolean {
+  const [lowest, highest] = PLAUSIBLE[unit];
+  return value >= lowest && value <= highest;
+}

@@ -28,7 +28,8 @@ import { latestMs, timerOf } from './timers.js';
 import type { DeviceFacts, Moment, ProbeFacts, Session, SessionEvent, SessionMember } from './types.js';
 
 const BACK_DATED_MS = 30 * 60_000;
-const REOPEN_MS = 6 * 3_600_000;
+/** Data that returns within this time after contact was lost reopens the session. */
+export const REOPEN_MS = 6 * 3_600_000;
 
 /** A device with what detection knows of it. */
 export interface DeviceWorld {

@@ -96,12 +96,14 @@ export class RollUps {
  */
 export function rebuildRollUps(session: Session, rows: Iterable<Observation>): Session {
   const counted = Array.from(rows).filter((row) => countsIn(session, row));
-  const startMs = session.sessionType === 'auto' ? firstMs(session, counted) : session.startMs;
+  const startMs = exactStartMs(session, counted);
   const blank: Session = { ...session, startMs, rebuild: false, stats: new Map(), lastReadingMs: null };
   return counted.reduce(addReading, blank);
 }
 
-function firstMs(session: Session, counted: Observation[]): number {
+/** When the session began, to the reading, from those stored readings that count in it. */
+export function exactStartMs(session: Session, counted: readonly Observation[]): number {
+  if (session.sessionType !== 'auto') return session.startMs;
   const pits = new Set(session.members.filter(({ role }) => role === 'pit').map(({ probeId }) => probeId));
   const ofPits = counted.filter(({ probeId }) => pits.has(probeId));
   const from = ofPits.length > 0 ? ofPits : counted;

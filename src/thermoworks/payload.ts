@@ -1,4 +1,12 @@
-import { FLAG, roundToHundredth, type Sample, type Unit } from '../readings/sample.js';
+import {
+  EARLIEST,
+  FLAG,
+  isPlausible,
+  isStorable,
+  roundToHundredth,
+  type Sample,
+  type Unit,
+} from '../readings/sample.js';
 import {
   booleanOf,
   type Fields,
@@ -30,13 +38,7 @@ export const CHANNEL_FIELDS = [
 const MINUTE_MS = 60_000;
 const SKEWED_AFTER_MS = 2 * MINUTE_MS;
 const REJECTED_AFTER_MS = 24 * 60 * MINUTE_MS;
-const EARLIEST = Date.UTC(2015, 0);
 const LONGEST_INTERVAL_SECONDS = 31 * 86_400;
-
-const LARGEST_SINGLE = 3.4028234663852886e38;
-
-/** ±1,000 °C: what lies beyond is stored and never believed. Percent take the same numbers. */
-const PLAUSIBLE = { F: [-1768, 1832], C: [-1000, 1000], H: [-1000, 1000] } as const;
 
 /** What a shown 0 is in the unit of the minimum or maximum beside it. */
 const ZERO_IN: Record<Unit, Partial<Record<Unit, number>>> = {
@@ -219,16 +221,6 @@ function alarmOf(value: unknown, channelUnit: Unit | null): CloudChannel['alarmH
 function unitOf(value: unknown): Unit | null {
   const text = textOf(value);
   return text === 'F' || text === 'C' || text === 'H' ? text : null;
-}
-
-/** Readings are kept in single precision, as the cloud measures them. */
-function isStorable(value: number): boolean {
-  return Math.abs(value) <= LARGEST_SINGLE;
-}
-
-function isPlausible(value: number, unit: Unit): boolean {
-  const [lowest, highest] = PLAUSIBLE[unit];
-  return value >= lowest && value <= highest;
 }
 
 function wholeNumber(value: unknown, lowest: number, highest: number): number | null {

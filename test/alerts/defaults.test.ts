@@ -257,7 +257,7 @@ describe('withDefaults', () => {
       '--severity critical leaves room for one of --silence-minutes and --critical-silence-minutes',
     ],
     [{ type: 'no_data', targetTemperature: 5 }, '--target-temperature is not for a no-data alert'],
-    [{ type: 'no_data', holdSeconds: 0 }, '--hold-seconds is not for a no-data alert'],
+    [{ type: 'no_data', holdSeconds: 5 }, '--hold-seconds is not for a no-data alert'],
     [{ type: 'no_data', direction: 'up' }, '--direction is not for a no-data alert'],
     [{ type: 'probe_removed', silenceMinutes: 5 }, '--silence-minutes is not for a probe-removed alert'],
     [{ type: 'probe_removed', hysteresis: 1 }, '--hysteresis is not for a probe-removed alert'],

@@ -1,0 +1,41 @@
+import type { Observation } from '../readings/observation.js';
+
+const HOUR_MS = 3_600_000;
+
+/** One probe: its readings by time, in parts of an hour so that a stretch is found without looking at all of them. */
+interface KeptProbe {
+  hours: Map<number, Map<number, Observation>>;
+  lastHour: number;
+}
+
+/** The table of readings, in memory: each (probe, time) once. */
+export class KeptReadings {
+  private readonly probes = new Map<number, KeptProbe>();
+
+  /** @returns false if there is one of that probe and time: it stays */
+  insertNew(reading: Observation): boolean {
+    const { probeId, measuredAtMs } = reading;
+    const probe = this.probes.get(probeId) ?? { hours: new Map(), lastHour: 0 };
+    this.probes.set(probeId, probe);
+    const hour = Math.floor(measuredAtMs / HOUR_MS);
+    const readings = probe.hours.get(hour) ?? new Map<number, Observation>();
+    if (readings.has(measuredAtMs)) return false;
+    probe.hours.set(hour, readings.set(measuredAtMs, reading));
+    probe.lastHour = Math.max(probe.lastHour, hour);
+    return true;
+  }
+
+  /** The readings of a probe from `fromMs` to `toMs` (null: the newest), both included, by time. */
+  between(probeId: number, fromMs: number, toMs: number | null): Observation[] {
+    const probe = this.probes.get(probeId);
+    if (!probe) return [];
+    const untilMs = toMs ?? Number.POSITIVE_INFINITY;
+    const last = Math.min(probe.lastHour, Math.floor(untilMs / HOUR_MS));
+    const found: Observation[] = [];
+    for (let hour = Math.floor(fromMs / HOUR_MS); hour <= last; hour++) {
+      for (const [ms, reading] of probe.hours.get(hour) ?? [])
+        if (ms >= fromMs && ms <= untilMs) found.push(reading);
+    }
+    return found.sort((a, b) => a.measuredAtMs - b.measuredAtMs);
+  }
+}

@@ -1,0 +1,103 @@
+import { fold } from '../ingest/fold.js';
+import { NO_POLL } from '../ingest/gather.js';
+import { alertsDueMs } from '../ingest/missed.js';
+import type { FoldResult, IngestWorld, Input } from '../ingest/types.js';
+import type { Observation } from '../readings/observation.js';
+import type { ProbeRole } from '../readings/sample.js';
+import { REOPEN_MS } from '../sessions/detection.js';
+import { isOpen } from '../sessions/draft.js';
+import { countsIn, exactStartMs, rebuildRollUps } from '../sessions/roll-up.js';
+import type { Session } from '../sessions/types.js';
+import { KeptReadings } from './kept-readings.js';
+
+const LOOKS = 2;
+
+/** One device through the fold of live ingest, with memory in place of the tables: each arrival is a job of its own. */
+export class ReplayedDevice {
+  readonly transitions: FoldResult['transitions'] = [];
+  readonly readings = new KeptReadings();
+  /** Those that nothing can touch any more. */
+  private readonly closed: Session[] = [];
+  private began = 0;
+
+  /** @param world before its first reading */
+  constructor(private world: IngestWorld) {}
+
+  /** What arrived next: a value for a time that has one is a repetition, and the first is kept. */
+  take({ probeId, measuredAtMs, hundredths, unit, flags }: Observation): void {
+    const isValue = hundredths !== null;
+    const condition = isValue ? ('ok' as const) : ('absent' as const);
+    const input = { probeId, measuredAtMs, hundredths, unit, flags, condition, poll: NO_POLL };
+    this.runTimers(measuredAtMs - 1);
+    if (!isValue || this.readings.insertNew(input)) this.work(input, measuredAtMs);
+  }
+
+  /** The user says what a probe (`probes.id`) is for. */
+  setRole(probeId: number, role: ProbeRole): void {
+    const { sessions } = this.world;
+    const probes = sessions.device.probes.map((probe) => (probe.id === probeId ? { ...probe, role } : probe));
+    this.world = { ...this.world, sessions: { ...sessions, device: { ...sessions.device, probes } } };
+  }
+
+  /** Lets the timers run until `nowMs`, when nothing more arrives. @returns all sessions with their figures, by their start */
+  end(nowMs: number): Session[] {
+    this.runTimers(nowMs);
+    this.work({ nowMs }, nowMs);
+    return [...this.closed, ...this.world.sessions.sessions]
+      .map((session) => rebuildRollUps(session, this.rowsOf(session)))
+      .toSorted((a, b) => a.startMs - b.startMs);
+  }
+
+  /** Alerts have timers, which look twice at each moment before they say that nothing was heard. */
+  private runTimers(untilMs: number): void {
+    for (let [lastMs, looks] = [0, 0]; ; ) {
+      const dueMs = alertsDueMs(this.world);
+      if (dueMs === null || dueMs > untilMs) return;
+      looks = dueMs === lastMs ? looks + 1 : 1;
+      if (looks > LOOKS) return;
+      lastMs = dueMs;
+      this.work({ nowMs: dueMs }, dueMs);
+    }
+  }
+
+  private work(input: Input, atMs: number): void {
+    this.close(atMs);
+    const folded = fold(this.world, [input], () => `${++this.began}`);
+    this.transitions.push(...folded.transitions);
+    this.world = folded.world;
+    if (folded.sessionEvents.length > 0) this.settle(folded);
+  }
+
+  /** As live ingest loads sessions: those that run, and the one that may reopen. */
+  private close(atMs: number): void {
+    const { sessions } = this.world;
+    if (sessions.sessions.every(isOpen)) return;
+    const isLoaded = (session: Session) =>
+      isOpen(session) ||
+      (session.endReason === 'lost_contact' && (session.endMs ?? atMs) >= atMs - REOPEN_MS);
+    this.closed.push(...sessions.sessions.filter((session) => !isLoaded(session)));
+    this.world = { ...this.world, sessions: { ...sessions, sessions: sessions.sessions.filter(isLoaded) } };
+  }
+
+  /**
+   * The exact start of a session that began. Its figures wait until the end, so that a session which is interrupted
+   * over and over costs no more than one that is not.
+   */
+  private settle({ world, sessionEvents }: FoldResult): void {
+    const begun = new Set(
+      sessionEvents.flatMap(({ kind, session }) => (kind === 'started' ? [session] : [])),
+    );
+    const sessions = world.sessions.sessions.map((session) =>
+      begun.has(session.publicId)
+        ? { ...session, startMs: exactStartMs(session, this.rowsOf(session)) }
+        : session,
+    );
+    this.world = { ...world, sessions: { ...world.sessions, sessions } };
+  }
+
+  private rowsOf(session: Session): Observation[] {
+    return session.members
+      .flatMap(({ probeId }) => this.readings.between(probeId, session.startMs, session.endMs))
+      .filter((row) => countsIn(session, row));
+  }
+}
