@@ -11,11 +11,18 @@ export interface LastShown {
 
 /**
  * When a state that goes on as it is has to be told again (epoch ms): at the end of a snooze, else after every
- * `repeatSeconds`. Null: never. Acknowledging ends both.
+ * `repeatSeconds`. Null: never. Acknowledging ends both; a warning under a firing critical tier of its side waits for that.
+ * @param states of the rule, this one among them
  */
-export function reminderMs({ repeatSeconds }: AlertRule, state: AlertState): number | null {
+export function reminderMs(
+  { repeatSeconds }: AlertRule,
+  state: AlertState,
+  states: readonly AlertState[],
+): number | null {
   const { isAnnounced, isUnknown, isMuted, acknowledgedAtMs, snoozedUntilMs } = state;
   if (!isFiring(state) || !isAnnounced || isUnknown || acknowledgedAtMs !== null) return null;
+  const isWorse = (one: AlertState) => one.side === state.side && one.tier === 'critical' && isFiring(one);
+  if (state.tier !== 'critical' && states.some(isWorse)) return null;
   const toldAtMs = state.toldAtMs ?? state.firedAtMs ?? 0;
   if (snoozedUntilMs !== null && (isMuted || toldAtMs < snoozedUntilMs)) return snoozedUntilMs;
   return repeatSeconds > 0 ? toldAtMs + repeatSeconds * 1000 : null;
@@ -33,7 +40,7 @@ export function remind(
 ): { states: AlertState[]; transitions: AlertTransition[] } {
   const transitions: AlertTransition[] = [];
   const next = states.map((state) => {
-    const dueMs = reminderMs(rule, state);
+    const dueMs = reminderMs(rule, state, states);
     if (dueMs === null || nowMs < dueMs) return state;
     const { alertId, side, tier } = state;
     const version = state.version + 1;

@@ -49,7 +49,7 @@ export function alertsDueMs(world: IngestWorld): number | null {
   for (const [probeId, instances] of world.alerts) {
     const lastMs = world.probes.get(probeId)?.lastMs ?? null;
     for (const { rule, states } of instances) {
-      for (const state of states) take(reminderMs(rule, state));
+      for (const state of states) take(reminderMs(rule, state, states));
       const endsMs = silenceEndsMs(rule, states, lastMs);
       if (endsMs === null) continue;
       const running = runningSession(world.sessions.sessions, probeId);

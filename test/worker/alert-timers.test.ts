@@ -221,6 +221,23 @@ describe('alert timers', () => {
         expect(String(await failureOf(set(options)))).to.match(message);
     });
 
+    it('are repeated in their worst tier alone', async () => {
+      const { home } = await firing({ criticalMaxTemperature: 20, repeatSeconds: 600 });
+      await warm(home, 2, 30);
+      await tick(home, 12);
+      const kinds = await db.query<{ line: string }[]>(
+        "SELECT concat(kind, ' ', tier) AS line FROM alert_events ORDER BY id",
+      );
+      expect(kinds.map(({ line }) => line)).to.deep.equal([
+        'fired warning',
+        'fired critical',
+        'repeated critical',
+      ]);
+      await warm(home, 13, 9);
+      await tick(home, 14); // late, but the warning has its turn
+      expect(fired().slice(3)).to.deep.equal(['range resolved 13', 'range repeated 13']);
+    });
+
     it('are told though snoozed where they become critical', async () => {
       const { home, publicId, flag } = await firing({ criticalMaxTemperature: 20 });
       await flag((flags) => flags.snooze(publicId, 30));
