@@ -195,15 +195,18 @@ export class AlertManager {
       lastValue === null || lastUnit === null
         ? null
         : { hundredths: toHundredths(lastValue), unit: lastUnit };
-    const wasMet = last !== null && alreadyMet(rule, last);
-    const isMet = wasMet && state === 'ok';
-    const evaluatedAtMs = last === null || (wasMet && !isMet) ? null : (lastMeasuredAt?.getTime() ?? null);
-    const seed = { isArmed: !isMet, isUnknown: state !== 'ok', rearmMs: -1, evaluatedAtMs };
+    const met = last === null ? [] : alreadyMet(rule, last);
+    const isThere = state === 'ok';
+    const lastMs = last === null ? null : (lastMeasuredAt?.getTime() ?? null);
     await saveStates(
       this.db,
-      initialStates(rule).map((initial) => ({ ...initial, ...seed })),
+      initialStates(rule).map((initial) => {
+        const wasMet = met.includes(initial.tier);
+        const seed = { isArmed: !(wasMet && isThere), isUnknown: !isThere, rearmMs: -1 };
+        return { ...initial, ...seed, evaluatedAtMs: wasMet && !isThere ? null : lastMs };
+      }),
     );
-    return isMet;
+    return isThere && met.includes(rule.severity);
   }
 }
 

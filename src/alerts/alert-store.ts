@@ -53,6 +53,7 @@ type Numbers = [
   acknowledgedMs: number | null,
   snoozedUntilMs: number | null,
   toldMs: number | null,
+  preAlertDifference: number | null,
 ];
 
 const NUMBERS = numbersOf(
@@ -81,6 +82,7 @@ const NUMBERS = numbersOf(
   epochMs('s.acknowledged_at'),
   epochMs('s.snoozed_until'),
   epochMs('s.told_at'),
+  'a.pre_alert_difference',
 );
 
 /** The alerts in force on these probes (`probes.id`), in order of their ids. One statement. */
@@ -127,6 +129,7 @@ function toAlert(rows: AlertRow[]): LoadedAlert {
     silenceMinutes: numbers[19],
     criticalSilenceMinutes: numbers[20],
     repeatSeconds: numbers[21],
+    preAlertDifference: numbers[25],
   };
   return { probeId, publicId, rule, states: rows.flatMap(toState) };
 }

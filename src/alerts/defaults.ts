@@ -39,6 +39,7 @@ const number = z.preprocess(
   z.number('must be a number'),
 );
 const limit = number.nullable().default(null);
+const difference = number.pipe(z.number().min(0.01, 'must be above 0').max(1000, 'must be at most 1000'));
 const secondsFrom = (least: number) => {
   const message = `must be a whole number of seconds from ${least} to ${MAX_SECONDS}`;
   return number.pipe(z.int(message).min(least, message).max(MAX_SECONDS, message));
@@ -64,14 +65,12 @@ const alertInput = z.strictObject({
   description: text(2000),
   targetTemperature: limit,
   direction: oneOf(['up', 'down']).nullable().default(null),
+  preAlertDifference: difference.nullable().default(null),
   criticalMinTemperature: limit,
   minTemperature: limit,
   maxTemperature: limit,
   criticalMaxTemperature: limit,
-  thresholdValue: number
-    .pipe(z.number().min(0.01, 'must be above 0').max(1000, 'must be at most 1000'))
-    .nullable()
-    .default(null),
+  thresholdValue: difference.nullable().default(null),
   windowSeconds: secondsFrom(60).nullable().default(null),
   silenceMinutes: minutes.nullable().default(null),
   criticalSilenceMinutes: minutes.nullable().default(null),
@@ -125,6 +124,7 @@ export function withDefaults(input: Record<string, unknown>, place: Place): Aler
     direction: isTarget ? (given.direction ?? 'up') : null,
   };
   if (given.type === 'target' || given.type === 'range') checkLimits(given.type, settings);
+  if (isTarget) checkNear(settings);
   return settings;
 }
 
@@ -207,22 +207,29 @@ const LIMITS = {
   range: ['criticalMinTemperature', 'minTemperature', 'maxTemperature', 'criticalMaxTemperature'],
 } as const;
 const SLOPE = ['thresholdValue', 'windowSeconds'] as const;
+const NEAR = ['preAlertDifference'] as const;
 const SILENCE = ['silenceMinutes', 'criticalSilenceMinutes'] as const;
 const HOLDS = ['holdSeconds', 'recoverySeconds', 'hysteresis'] as const;
 /** What a type has no use for. */
 const FOREIGN = {
   target: [...LIMITS.range, ...SLOPE, ...SILENCE],
-  range: [...LIMITS.target, ...SLOPE, ...SILENCE],
-  rising: [...LIMITS.target, ...LIMITS.range, ...SILENCE],
-  falling: [...LIMITS.target, ...LIMITS.range, ...SILENCE],
-  no_data: [...LIMITS.target, ...LIMITS.range, ...SLOPE, ...HOLDS],
-  probe_removed: [...LIMITS.target, ...LIMITS.range, ...SLOPE, ...SILENCE, ...HOLDS],
+  range: [...LIMITS.target, ...NEAR, ...SLOPE, ...SILENCE],
+  rising: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SILENCE],
+  falling: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SILENCE],
+  no_data: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SLOPE, ...HOLDS],
+  probe_removed: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SLOPE, ...SILENCE, ...HOLDS],
 };
 
 function foreignOf(given: Given): string | undefined {
   // 0 is how a hold that is not there is stored.
   const isNone = (value: unknown) => value === null || value === undefined || value === 0;
   return FOREIGN[given.type].find((key) => !isNone(given[key]));
+}
+
+/** A target that is near is told as `info`, so the target itself is more than that. */
+function checkNear({ preAlertDifference, severity }: AlertSettings): void {
+  if (preAlertDifference !== null && severity === 'info')
+    throw new InputError('--pre-alert-difference needs a --severity of warning or critical');
 }
 
 function checkLimits(type: keyof typeof LIMITS, settings: AlertSettings): void {

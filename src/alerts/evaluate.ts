@@ -1,7 +1,8 @@
+import type { Severity } from '../entities/temperature-alert.js';
 import type { Observation } from '../readings/observation.js';
 import { toHundredths, type Unit } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
-import { excessOf, hundredthsOf, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
+import { excessOf, hundredthsOf, isPreAlert, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
 import { follow, handled } from './slope.js';
 import { type AlertRule, type AlertState, type AlertTransition, copyOf, INACTIVE } from './types.js';
 
@@ -52,12 +53,14 @@ export function initialStates(rule: AlertRule): AlertState[] {
   }));
 }
 
-/** Whether a target is met by the probe's present value: then there is no crossing to wait for. */
-export function alreadyMet(rule: AlertRule, reading: Pick<Observation, 'hundredths' | 'unit'>): boolean {
-  const { hundredths, unit } = reading;
-  if (rule.type !== 'target' || hundredths === null || !isTemperature(unit)) return false;
+/** The tiers of a target that the probe's present value meets: for those there is no crossing to wait for. */
+export function alreadyMet(
+  rule: AlertRule,
+  { hundredths, unit }: Pick<Observation, 'hundredths' | 'unit'>,
+): Severity[] {
+  if (rule.type !== 'target' || hundredths === null || !isTemperature(unit)) return [];
   const value = convertHundredths(hundredths, unit, rule.temperatureUnit);
-  return limitsOf(rule).some((limit) => excessOf(limit, value) >= 0);
+  return limitsOf(rule).flatMap((limit) => (excessOf(limit, value) >= 0 ? [limit.tier] : []));
 }
 
 /** A new session with the alert's probe: a target that fired may fire again. */
@@ -112,7 +115,7 @@ export function evaluate(
     const step = { rule, rearming, measuredAtMs, value, knownMs, expectedIntervalMs, excess, isMet };
     return { was, is: advance(state, step), change };
   });
-  return announce(steps, observation);
+  return announce(rule, steps, observation);
 }
 
 function knownTimeMs(state: AlertState, measuredAtMs: number, expectedIntervalMs: number | null): number {
@@ -134,6 +137,13 @@ function advance(state: AlertState, step: Step): AlertState {
   else hold(next, step);
   if (step.rearming && !next.isArmed) waitForRearming(next, step, step.rearming);
   return next;
+}
+
+const RANK = { info: 0, warning: 1, critical: 2 };
+
+/** Whether `a` is a worse tier of the side of `b`. */
+export function isWorse(a: AlertState, b: AlertState): boolean {
+  return a.side === b.side && RANK[a.tier] > RANK[b.tier];
 }
 
 /** Firing, or not yet surely over. */
@@ -214,10 +224,12 @@ function waitForRearming(
 }
 
 /**
- * Numbers the transitions and tells those that are news: under a firing critical tier a lower one is silent.
+ * Numbers the transitions and tells those that are news: under a firing worse tier of its side one is silent, and of
+ * the end of what told that a target is near nobody needs to hear.
  * @param shown what the probe shows now
  */
 export function announce(
+  rule: AlertRule,
   steps: { was: AlertState; is: AlertState; change: number | null }[],
   { hundredths, unit }: { hundredths: number | null; unit: Unit | null },
 ): { states: AlertState[]; transitions: AlertTransition[] } {
@@ -226,9 +238,9 @@ export function announce(
     const fires = isFiring(is);
     if (isFiring(was) === fires) return is;
     const { alertId, side, tier } = is;
-    const critical = steps.find((step) => step.is.side === side && step.is.tier === 'critical');
-    const isSuperseded =
-      tier !== 'critical' && critical !== undefined && (isFiring(critical.was) || isFiring(critical.is));
+    const isSuperseded = steps.some(
+      (step) => isWorse(step.is, is) && (isFiring(step.was) || isFiring(step.is)),
+    );
     if (fires ? isSuperseded : !was.isAnnounced) return is;
     const version = is.version + 1;
     const measuredAtMs = (fires ? is.firedAtMs : is.resolvedAtMs) ?? 0;
@@ -240,7 +252,9 @@ export function announce(
     const kind = fires ? 'fired' : 'resolved';
     const change = fires && hundredthsChanged !== null ? hundredthsChanged / 100 : null;
     // Of what began while it was snoozed nobody needs to hear that it is over.
-    const isMuted = fires ? is.snoozedUntilMs !== null && measuredAtMs < is.snoozedUntilMs : was.isMuted;
+    const isMuted = fires
+      ? is.snoozedUntilMs !== null && measuredAtMs < is.snoozedUntilMs
+      : was.isMuted || isPreAlert(rule, tier);
     const news = { value, unit, measuredAtMs, ...ended, change, isMuted };
     transitions.push({ alertId, kind, side, tier, version, ...news });
     return { ...is, isAnnounced: fires, version, isMuted: fires && isMuted };

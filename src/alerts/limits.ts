@@ -40,7 +40,10 @@ function readLimits(rule: AlertRule): Limit[] {
     value === null
       ? []
       : [{ side, tier, hundredths: toHundredths(value), rearming: rearmingOf(rule, value) }];
-  if (rule.type === 'target') return limit(rule.direction ?? 'up', rule.severity, rule.targetTemperature);
+  if (rule.type === 'target') {
+    const side = rule.direction ?? 'up';
+    return [...limit(side, 'info', nearOf(rule)), ...limit(side, rule.severity, rule.targetTemperature)];
+  }
   if (isSlope(rule.type))
     return limit(rule.type === 'rising' ? 'up' : 'down', rule.severity, rule.thresholdValue);
   if (rule.type === 'no_data')
@@ -56,6 +59,24 @@ function readLimits(rule: AlertRule): Limit[] {
     ...limit('high', rule.severity, rule.maxTemperature),
     ...limit('high', 'critical', rule.criticalMaxTemperature),
   ];
+}
+
+/** What a target's pre-alert waits for, in its unit. */
+export function nearOf({
+  targetTemperature,
+  direction,
+  preAlertDifference,
+}: Pick<AlertRule, 'targetTemperature' | 'direction' | 'preAlertDifference'>): number | null {
+  if (targetTemperature === null || preAlertDifference === null) return null;
+  return targetTemperature - (direction === 'down' ? -preAlertDifference : preAlertDifference);
+}
+
+/** Whether a tier only tells that a target is near. */
+export function isPreAlert(
+  { type, severity }: Pick<AlertRule, 'type' | 'severity'>,
+  tier: Severity,
+): boolean {
+  return type === 'target' && tier !== severity;
 }
 
 /** A target: 5 °C away for ten minutes. A change: below half of its limit for one window. */

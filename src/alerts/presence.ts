@@ -41,7 +41,7 @@ export function evaluatePresence(
     return { was, is: limit ? step(was, presence, { rule, limit }) : was, change: null };
   });
   if (steps.every(({ was, is }) => was === is)) return { states, transitions: [] };
-  return announce(steps, { hundredths: null, unit: null });
+  return announce(rule, steps, { hundredths: null, unit: null });
 }
 
 /** When silence that goes on fires the next state of a no-data rule (epoch ms); null: it does not. */

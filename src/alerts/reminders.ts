@@ -1,5 +1,6 @@
 import type { Unit } from '../readings/sample.js';
-import { isFiring } from './evaluate.js';
+import { isFiring, isWorse } from './evaluate.js';
+import { isPreAlert } from './limits.js';
 import { type AlertRule, type AlertState, type AlertTransition, copyOf } from './types.js';
 
 /** What the probe showed last, in hundredths of `unit`; `measuredAtMs` null: it never showed anything. */
@@ -11,21 +12,16 @@ export interface LastShown {
 
 /**
  * When a state that goes on as it is has to be told again (epoch ms): at the end of a snooze, else after every
- * `repeatSeconds`. Null: never. Acknowledging ends both; a warning under a firing critical tier of its side waits for that.
+ * `repeatSeconds`. Null: never. Acknowledging ends both; a tier under a firing worse one of its side waits for that.
  * @param states of the rule, this one among them
  */
-export function reminderMs(
-  { repeatSeconds }: AlertRule,
-  state: AlertState,
-  states: readonly AlertState[],
-): number | null {
+export function reminderMs(rule: AlertRule, state: AlertState, states: readonly AlertState[]): number | null {
   const { isAnnounced, isUnknown, isMuted, acknowledgedAtMs, snoozedUntilMs } = state;
   if (!isFiring(state) || !isAnnounced || isUnknown || acknowledgedAtMs !== null) return null;
-  const isWorse = (one: AlertState) => one.side === state.side && one.tier === 'critical' && isFiring(one);
-  if (state.tier !== 'critical' && states.some(isWorse)) return null;
+  if (isPreAlert(rule, state.tier) || states.some((one) => isWorse(one, state) && isFiring(one))) return null;
   const toldAtMs = state.toldAtMs ?? state.firedAtMs ?? 0;
   if (snoozedUntilMs !== null && (isMuted || toldAtMs < snoozedUntilMs)) return snoozedUntilMs;
-  return repeatSeconds > 0 ? toldAtMs + repeatSeconds * 1000 : null;
+  return rule.repeatSeconds > 0 ? toldAtMs + rule.repeatSeconds * 1000 : null;
 }
 
 /**

@@ -11,6 +11,8 @@ export interface AlertRule {
   temperatureUnit: TemperatureUnit;
   targetTemperature: number | null;
   direction: 'up' | 'down' | null;
+  /** Of a target: so much before it, a tier `info` of its own tells that it is near; null: nothing does. */
+  preAlertDifference: number | null;
   minTemperature: number | null;
   maxTemperature: number | null;
   criticalMinTemperature: number | null;

@@ -109,6 +109,7 @@ function withNumbers(command: Command): Command {
     .option('--description <d>', 'for whoever gets the message')
     .option('--target-temperature <t>', 'target: the temperature to reach')
     .addOption(new Option('--direction <d>', 'target: from where').choices(['up', 'down']))
+    .option('--pre-alert-difference <t>', 'target: tell also when it is so near')
     .option('--min-temperature <t>', 'range: lower limit')
     .option('--max-temperature <t>', 'range: upper limit')
     .option('--critical-min-temperature <t>', 'range: lower limit of the critical tier')

@@ -37,7 +37,11 @@ export function isMissed(
   if (roleOf(world, probeId, running) === 'storage') return true;
   if (!running) return false;
   const targets = instances.filter((one) => one.rule.type === 'target');
-  return rule.type === 'no_data' || !targets.some(({ states }) => states.some(({ isArmed }) => !isArmed));
+  return rule.type === 'no_data' || !targets.some(hasFired);
+}
+
+function hasFired({ rule, states }: AlertInstance): boolean {
+  return states.some(({ tier, isArmed }) => tier === rule.severity && !isArmed);
 }
 
 /** When time alone makes an alert of this device news (epoch ms): silence, or what has to be told again. Null: never. */

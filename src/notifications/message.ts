@@ -1,3 +1,4 @@
+import { isPreAlert } from '../alerts/limits.js';
 import type { AlertEvent } from '../entities/alert-event.js';
 import type { NotificationSubject } from '../entities/notification.js';
 import type { Severity, TemperatureAlert } from '../entities/temperature-alert.js';
@@ -92,6 +93,7 @@ function aboutAlert(event: AlertEvent, alert: TemperatureAlert, sequence: number
 function limitsOf(alert: TemperatureAlert): Record<string, unknown> {
   const numbers = {
     target_temperature: alert.targetTemperature,
+    pre_alert_difference: alert.preAlertDifference,
     min_temperature: alert.minTemperature,
     max_temperature: alert.maxTemperature,
     critical_min_temperature: alert.criticalMinTemperature,
@@ -139,6 +141,11 @@ function limitOf({ side, tier }: AlertEvent, alert: TemperatureAlert): string {
   const { alertType, thresholdValue, windowSeconds, temperatureUnit } = alert;
   if (thresholdValue !== null && windowSeconds !== null)
     return `${alertType} by ${quantity(thresholdValue, temperatureUnit)} or more in ${duration(windowSeconds)}`;
+  const near = isPreAlert({ type: alertType, severity: alert.severity }, tier)
+    ? alert.preAlertDifference
+    : null;
+  if (near !== null)
+    return `within ${quantity(near, temperatureUnit)} of ${quantity(alert.targetTemperature ?? 0, temperatureUnit)}`;
   const critical = tier === 'critical';
   const low = (critical ? alert.criticalMinTemperature : null) ?? alert.minTemperature;
   const high = (critical ? alert.criticalMaxTemperature : null) ?? alert.maxTemperature;

@@ -11,6 +11,7 @@ type Point = [minute: number, value: number | null, unit?: Unit];
 
 const NONE = {
   targetTemperature: null,
+  preAlertDifference: null,
   direction: null,
   minTemperature: null,
   maxTemperature: null,
@@ -754,14 +755,14 @@ describe('evaluate: a target', () => {
 describe('alreadyMet', () => {
   it('holds for a target that the value meets', () => {
     const at = (hundredths: number | null, unit: Unit = 'F') => ({ hundredths, unit });
-    expect(alreadyMet(target(), at(20_000))).to.equal(true);
-    expect(alreadyMet(target(), at(19_999))).to.equal(false);
-    expect(alreadyMet(target(), at(9_333, 'C'))).to.equal(false);
-    expect(alreadyMet(target(), at(9_334, 'C'))).to.equal(true);
-    expect(alreadyMet(target({ direction: 'down' }), at(20_000))).to.equal(true);
-    expect(alreadyMet(target(), at(null))).to.equal(false);
-    expect(alreadyMet(target(), at(20_000, 'H'))).to.equal(false);
-    expect(alreadyMet(high(), at(20_000))).to.equal(false);
+    expect(alreadyMet(target(), at(20_000))).to.deep.equal(['warning']);
+    expect(alreadyMet(target(), at(19_999))).to.deep.equal([]);
+    expect(alreadyMet(target(), at(9_333, 'C'))).to.deep.equal([]);
+    expect(alreadyMet(target(), at(9_334, 'C'))).to.deep.equal(['warning']);
+    expect(alreadyMet(target({ direction: 'down' }), at(20_000))).to.deep.equal(['warning']);
+    expect(alreadyMet(target(), at(null))).to.deep.equal([]);
+    expect(alreadyMet(target(), at(20_000, 'H'))).to.deep.equal([]);
+    expect(alreadyMet(high(), at(20_000))).to.deep.equal([]);
   });
 });
 

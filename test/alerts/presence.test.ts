@@ -10,6 +10,7 @@ const NO_DATA: AlertRule = {
   type: 'no_data',
   temperatureUnit: 'C',
   targetTemperature: null,
+  preAlertDifference: null,
   direction: null,
   minTemperature: null,
   maxTemperature: null,

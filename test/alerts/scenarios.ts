@@ -14,6 +14,7 @@ export interface Scenario {
 const BASE = {
   temperatureUnit: 'F',
   targetTemperature: null,
+  preAlertDifference: null,
   direction: null,
   minTemperature: null,
   maxTemperature: null,

@@ -13,6 +13,7 @@ const slope = (given: Partial<AlertRule> = {}): AlertRule => ({
   type: 'rising',
   temperatureUnit: 'C',
   targetTemperature: null,
+  preAlertDifference: null,
   direction: null,
   minTemperature: null,
   maxTemperature: null,

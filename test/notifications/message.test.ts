@@ -21,6 +21,8 @@ const ALERT = {
   name: 'Brisket done',
   alertType: 'target' as const,
   targetTemperature: 203,
+  preAlertDifference: null,
+  severity: 'warning' as const,
   direction: 'up' as const,
   minTemperature: null,
   maxTemperature: null,
@@ -191,6 +193,13 @@ describe('createMessage', () => {
     );
     expect(createMessage(about()).body).to.not.have.any.keys('change');
     expect(createMessage(about()).body.alert).to.not.have.any.keys('threshold_value', 'window_seconds');
+  });
+
+  it('says that a target is near', () => {
+    const near = { tier: 'info' as const, value: 193.4 };
+    expect(createMessage(about({ alert: { preAlertDifference: 10 }, event: near })).text).to.equal(
+      'Point is 193.4 °F, within 10 °F of 203 °F since 2026-11-21 20:59 UTC',
+    );
   });
 
   it('says of what nothing is heard, what was pulled, and that it is back', () => {
