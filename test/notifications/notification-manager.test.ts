@@ -32,6 +32,10 @@ const FAILED: Attempt = {
   error: 'the receiver answered 500',
 };
 
+/** However slow the machine is. */
+const PATIENT =
+  'SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0';
+
 describe('NotificationManager', () => {
   let world: World;
   let manager: NotificationManager;
@@ -340,7 +344,13 @@ describe('NotificationManager', () => {
         const holder = world.dataSource.createQueryRunner();
         await holder.startTransaction();
         await holder.query('SELECT FROM notification_channels FOR UPDATE');
-        const ends = Promise.all(ids.map((id) => manager.markFailed(id, FAILED, end)));
+        await holder.query(PATIENT);
+        const fail = (id: string) =>
+          world.dataSource.transaction(async (tx) => {
+            await tx.query(PATIENT);
+            await new NotificationManager(tx).markFailed(id, FAILED, end);
+          });
+        const ends = Promise.all(ids.map(fail));
         // All have begun, with the same view of what is on, before the first may end.
         await waitFor(
           async () => {
