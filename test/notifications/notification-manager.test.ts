@@ -5,6 +5,7 @@ import { NotificationAttempt } from '../../src/entities/notification-attempt.js'
 import { NotificationChannel } from '../../src/entities/notification-channel.js';
 import { NotFoundError } from '../../src/errors.js';
 import { type Attempt, NotificationManager } from '../../src/notifications/notification-manager.js';
+import { waitFor } from '../support/wait-for.js';
 import {
   addAlert,
   addChannel,
@@ -30,6 +31,10 @@ const FAILED: Attempt = {
   receipt: null,
   error: 'the receiver answered 500',
 };
+
+/** However slow the machine is. */
+const PATIENT =
+  'SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0';
 
 describe('NotificationManager', () => {
   let world: World;
@@ -336,7 +341,29 @@ describe('NotificationManager', () => {
         const ids = [];
         for (const one of [...channels, ...channels]) ids.push(await addNotification(world, one));
         const end = { waitMs: null, disable: 'unless_last' } as const;
-        await Promise.all(ids.map((id) => manager.markFailed(id, FAILED, end)));
+        const holder = world.dataSource.createQueryRunner();
+        await holder.startTransaction();
+        await holder.query('SELECT FROM notification_channels FOR UPDATE');
+        await holder.query(PATIENT);
+        const fail = (id: string) =>
+          world.dataSource.transaction(async (tx) => {
+            await tx.query(PATIENT);
+            await new NotificationManager(tx).markFailed(id, FAILED, end);
+          });
+        const ends = Promise.all(ids.map(fail));
+        // All have begun, with the same view of what is on, before the first may end.
+        await waitFor(
+          async () => {
+            const waiting = await world.dataSource.query(
+              "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            );
+            return waiting.length === ids.length;
+          },
+          { what: 'all to wait for the channels' },
+        );
+        await holder.rollbackTransaction();
+        await holder.release();
+        await ends;
         expect((await Promise.all(channels.map(isActive))).filter((on) => on)).to.have.lengthOf(1);
         // The first to go is told over two, the second over the one that is left.
         expect(await about()).to.have.lengthOf(3);
