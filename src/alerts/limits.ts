@@ -62,7 +62,7 @@ function readLimits(rule: AlertRule): Limit[] {
 }
 
 /** What a target's pre-alert waits for, in its unit. */
-export function nearOf({
+function nearOf({
   targetTemperature,
   direction,
   preAlertDifference,
