@@ -9,7 +9,7 @@ import { InputError, NotFoundError } from '../errors.js';
 import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { effectiveRole } from '../sessions/roles.js';
 import { loadAlerts, saveStates } from './alert-store.js';
-import { defaultRecoverySeconds, withDefaults } from './defaults.js';
+import { type AlertSettings, defaultRecoverySeconds, withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import type { AlertRule } from './types.js';
 
@@ -30,19 +30,35 @@ export class AlertManager {
     userId: number,
     { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
   ): Promise<{ alert: TemperatureAlert; alreadyMet: boolean }> {
-    const { probe, intervalSeconds, ...facts } = await this.getProbe(userId, deviceId, probeId);
-    const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
-    const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
-    const settings = {
-      ...given,
-      recoverySeconds: given.recoverySeconds ?? defaultRecoverySeconds(intervalSeconds),
-    };
+    const { probe, type, settings } = await this.plan(userId, { deviceId, probeId, ...options });
     const publicId = uuidv7();
     const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
     await this.db.insert(TemperatureAlert, { ...owned, ...settings });
     const alert = await this.getByPublicId(publicId);
     const isMet = await this.seedStates({ ...settings, type, id: alert.id }, probe);
     return { alert, alreadyMet: isMet };
+  }
+
+  /** What {@link create} would store, and on which probe. @throws NotFoundError, InputError */
+  async plan(
+    userId: number,
+    { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
+  ): Promise<{ probe: Probe; type: AlertRule['type']; settings: Omit<AlertSettings, 'type'> }> {
+    const { probe, intervalSeconds, ...facts } = await this.getProbe(userId, deviceId, probeId);
+    const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
+    const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
+    const recoverySeconds = given.recoverySeconds ?? defaultRecoverySeconds(intervalSeconds);
+    return { probe, type, settings: { ...given, recoverySeconds } };
+  }
+
+  /** An alert as the reducers see it, with its probe. @throws NotFoundError */
+  async getRule(publicId: string): Promise<{ probe: Probe; rule: AlertRule }> {
+    const { userId, deviceId, probeId } = await this.getByPublicId(publicId);
+    const probe = await this.db.findOneBy(Probe, { userId, deviceId, probeId: probeId ?? '' });
+    const alerts = await loadAlerts(this.db, probe ? [probe.id] : []);
+    const found = alerts.find((alert) => alert.publicId === publicId);
+    if (!probe || !found) throw new NotFoundError(`the alert ${publicId} watches no probe`);
+    return { probe, rule: found.rule };
   }
 
   /** The user's alerts, the oldest first. */

@@ -60,9 +60,9 @@ const cooks: fc.Arbitrary<Shown[]> = fc
   })
   .filter((rows) => rows.length > 0);
 
-const MOST_BATCHES = 25;
+const MOST_BATCHES = 12;
 
-/** Cut into batches, each of some rows that arrive together; about 25 at most. */
+/** Cut into batches, each of some rows that arrive together; about a dozen at most. */
 function inBatches(rows: readonly Shown[], sizes: readonly number[]): Shown[][] {
   const together = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
   const factor = Math.max(1, Math.floor(rows.length / (MOST_BATCHES * together)));
