@@ -91,7 +91,7 @@ export const outOfOrder = fc
         by: fc.integer({ min: 1, max: 40 }),
         change: fc.constantFrom('late', 'again', 'other'),
       }),
-      { minLength: 1, maxLength: 12 },
+      { minLength: 10, maxLength: 40 },
     ),
   )
   .map(([cook, cuts, changes]) => {
