@@ -10,7 +10,7 @@ import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { emptyDetection } from '../sessions/detection-state.js';
 import { effectiveRole } from '../sessions/roles.js';
 import { loadAlerts, saveStates } from './alert-store.js';
-import { defaultRecoverySeconds, OPTIONS, withDefaults } from './defaults.js';
+import { type AlertSettings, defaultRecoverySeconds, OPTIONS, withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import type { AlertRule } from './types.js';
 
@@ -43,13 +43,7 @@ export class AlertManager {
     userId: number,
     { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
   ): Promise<{ alert: TemperatureAlert; alreadyMet: boolean }> {
-    const { probe, ...facts } = await this.getProbe(userId, deviceId, probeId);
-    const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
-    const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
-    const settings = {
-      ...given,
-      recoverySeconds: given.recoverySeconds ?? defaultRecoverySeconds(facts.intervalSeconds),
-    };
+    const { probe, type, settings } = await this.plan(userId, { deviceId, probeId, ...options });
     const publicId = uuidv7();
     const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
     await this.db.insert(TemperatureAlert, { ...owned, ...settings });
@@ -90,6 +84,28 @@ export class AlertManager {
     );
     await this.lookSoon(deviceId);
     return this.getByPublicId(publicId);
+  }
+
+  /** What {@link create} would store, and on which probe. @throws NotFoundError, InputError */
+  async plan(
+    userId: number,
+    { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
+  ): Promise<{ probe: Probe; type: AlertRule['type']; settings: Omit<AlertSettings, 'type'> }> {
+    const { probe, ...facts } = await this.getProbe(userId, deviceId, probeId);
+    const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
+    const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
+    const recoverySeconds = given.recoverySeconds ?? defaultRecoverySeconds(facts.intervalSeconds);
+    return { probe, type, settings: { ...given, recoverySeconds } };
+  }
+
+  /** An alert as the reducers see it, with its probe. @throws NotFoundError */
+  async getRule(publicId: string): Promise<{ probe: Probe; rule: AlertRule }> {
+    const { userId, deviceId, probeId } = await this.getByPublicId(publicId);
+    const probe = await this.db.findOneBy(Probe, { userId, deviceId, probeId: probeId ?? '' });
+    const alerts = await loadAlerts(this.db, probe ? [probe.id] : []);
+    const found = alerts.find((alert) => alert.publicId === publicId);
+    if (!probe || !found) throw new NotFoundError(`the alert ${publicId} watches no probe`);
+    return { probe, rule: found.rule };
   }
 
   /** The user's alerts, the oldest first. */

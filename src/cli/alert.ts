@@ -1,9 +1,11 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { UserManager } from '../accounts/user-manager.js';
 import { AlertFlags } from '../alerts/alert-flags.js';
 import { AlertManager } from '../alerts/alert-manager.js';
 import { InputError } from '../errors.js';
+import { ALERT_TYPES, withNumbers, withRule } from './alert-options.js';
 import { answering, type Context, publicId } from './context.js';
+import { rehearseCommand } from './rehearse.js';
 
 interface CreateOptions {
   email: string;
@@ -33,7 +35,11 @@ export function alertCommand(program: Command, context: Context): void {
   const alert = program
     .command('alert')
     .description('rules that tell when a probe reaches or leaves a temperature, changes fast, or is missed');
-  withRule(answering(alert, 'create', 'watch a probe; what is left out is the default of its role')).action(
+  const create = answering(alert, 'create', 'watch a probe; what is left out is the default of its role')
+    .requiredOption('--email <e>', 'of the user')
+    .requiredOption('--device <d>', 'serial of the device')
+    .requiredOption('--type <type>', ALERT_TYPES);
+  withRule(create).action(
     async ({ email, device: deviceId, probe: probeId, json: _, ...options }: CreateOptions) =>
       context.transaction(async (tx) => {
         const { id } = await new UserManager(tx).getByEmail(email);
@@ -42,6 +48,7 @@ export function alertCommand(program: Command, context: Context): void {
         context.show({ ...(await alerts.toJson(created)), already_met: alreadyMet });
       }),
   );
+  rehearseCommand(alert, context);
   answering(alert, 'list', 'show the alerts of a user')
     .requiredOption('--email <e>', 'of the user')
     .action(async ({ email }: { email: string }) => {
@@ -92,37 +99,4 @@ export function alertCommand(program: Command, context: Context): void {
       await context.transaction((tx) => new AlertManager(tx).delete(id));
       context.done(`deleted ${id}`, { id, deleted: true });
     });
-}
-
-function withRule(command: Command): Command {
-  return withNumbers(command)
-    .requiredOption('--email <e>', 'of the user')
-    .requiredOption('--device <d>', 'serial of the device')
-    .option('--probe <p>', 'of the device')
-    .requiredOption('--type <type>', 'target, range, rising, falling, no_data or probe_removed');
-}
-
-/** Named after the columns; AlertManager knows what goes together. */
-function withNumbers(command: Command): Command {
-  return command
-    .option('--name <n>', 'what to call it')
-    .option('--description <d>', 'for whoever gets the message')
-    .option('--target-temperature <t>', 'target: the temperature to reach')
-    .addOption(new Option('--direction <d>', 'target: from where').choices(['up', 'down']))
-    .option('--pre-alert-difference <t>', 'target: tell also when it is so near')
-    .option('--min-temperature <t>', 'range: lower limit')
-    .option('--max-temperature <t>', 'range: upper limit')
-    .option('--critical-min-temperature <t>', 'range: lower limit of the critical tier')
-    .option('--critical-max-temperature <t>', 'range: upper limit of the critical tier')
-    .option('--threshold-value <t>', 'rising, falling: by how much')
-    .option('--window-seconds <s>', 'rising, falling: within how long')
-    .option('--silence-minutes <m>', 'no_data: for how long nothing is heard')
-    .option('--critical-silence-minutes <m>', 'no_data: the same of the critical tier')
-    .addOption(new Option('--temperature-unit <u>', 'of these temperatures').choices(['F', 'C']))
-    .option('--hold-seconds <s>', 'for how long before it fires (0: the first reading)')
-    .option('--recovery-seconds <s>', 'for how long before it resolves')
-    .option('--hysteresis <t>', 'how far back before it resolves')
-    .option('--cooldown-seconds <s>', 'after it resolved, silence of the same side')
-    .option('--repeat-seconds <s>', 'tell again after so long while it fires, until acknowledged (0: never)')
-    .addOption(new Option('--severity <s>', 'how bad it is').choices(['info', 'warning', 'critical']));
 }

@@ -1,6 +1,6 @@
 import { initialStates } from '../alerts/evaluate.js';
 import { groupBy } from '../group-by.js';
-import type { AlertInstance, IngestWorld, ProbeState } from '../ingest/types.js';
+import type { AlertInstance, IngestWorld } from '../ingest/types.js';
 import type { TemperatureUnit } from '../readings/temperature.js';
 import { emptyDetection } from '../sessions/detection-state.js';
 import { gapPercentileMs } from '../sessions/known-time.js';
@@ -10,6 +10,7 @@ import { parseAlerts, type ReplayedAlert, type Watched } from './alerts.js';
 import { type Answer, type EventAnswer, type SessionAnswer, sessionAnswer } from './answer.js';
 import { ReplayedDevice } from './replayed-device.js';
 import type { TraceRow } from './trace.js';
+import { unseenProbe } from './unseen.js';
 
 const AFTER_THE_LAST_MS = 12 * 3_600_000;
 /** A trace tells neither what a device is nor how often it sends. */
@@ -107,21 +108,12 @@ function worldOf({ facts, probes }: Recorded, alerts: readonly ReplayedAlert[]):
     statedIntervalSeconds: null,
     recordingIntervalSeconds: null,
     reportsOnChange: false,
-    probes: new Map(facts.probes.map(({ id }) => [id, { id, ...UNSEEN }])),
+    probes: new Map(facts.probes.map(({ id }) => [id, unseenProbe(id)])),
     alerts: new Map(byProbe.map(([probe, theirs]) => [probe, theirs.map(({ instance }) => instance)])),
   };
 }
 
 const compare = (a: string, b: string): number => Number(a > b) - Number(a < b);
-
-const UNSEEN: Omit<ProbeState, 'id'> = {
-  lastMs: null,
-  lastHundredths: null,
-  lastUnit: null,
-  condition: 'ok',
-  conditionMs: null,
-  learnedIntervalSeconds: null,
-};
 
 function take(replayed: ReplayedDevice, { probes, facts }: Recorded, row: TraceRow): void {
   const probe = probes.get(row.probeId);

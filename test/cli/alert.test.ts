@@ -122,4 +122,49 @@ describe('grill-stats alert', () => {
       expect(stderr.trim().split('\n')).to.have.length(1);
     }
   });
+
+  it('rehearses on what is stored, an alert that is there or only its options', async () => {
+    // An hour of 60 °F, with ten minutes of 900 °F in it.
+    await cli.dataSource.query('DELETE FROM readings');
+    await cli.dataSource.query(
+      `INSERT INTO readings (probe_id, measured_at, value, unit, flags)
+       SELECT p.id, p.last_measured_at - minute * interval '1 minute', CASE WHEN minute BETWEEN 20 AND 29 THEN 900 ELSE 60 END, 'F', 0
+       FROM probes p, generate_series(0, 60) AS minute WHERE p.device_id = $1 AND p.probe_id = '1'`,
+      [create[5]],
+    );
+    const rule = [
+      '--type',
+      'range',
+      '--max-temperature',
+      '800',
+      '--temperature-unit',
+      'F',
+      '--hold-seconds',
+      '0',
+    ];
+    const fast = [...rule, '--recovery-seconds', '0', '--hysteresis', '5', '--severity', 'critical'];
+    const planned = await cli.json(['alert', 'rehearse', ...create.slice(2), ...fast]);
+    expect(at(planned, 'firings.0')).to.include({
+      side: 'high',
+      tier: 'critical',
+      value: 900,
+      unit: 'F',
+      seconds: 600,
+    });
+    expect(items(at(planned, 'firings'))).to.have.length(1);
+    expect(items(at(planned, 'variations'))).to.have.length(6);
+    const made = await cli.json([...create, ...fast]);
+    const id = String(at(made, 'id'));
+    expect(await cli.json(['alert', 'rehearse', id])).to.deep.equal(planned);
+    expect(at(await cli.json(['alert', 'rehearse', id, '--days', '1']), 'reading_count')).to.equal(61);
+    expect((await cli.run(['alert', 'rehearse', id])).stdout).to.match(
+      /\nfirings\n.*\n.*900 +F +600\n\nvariations\n/,
+    );
+    await cli.json(['alert', 'delete', id]);
+    expect((await cli.run(['alert', 'rehearse', id])).code).to.equal(1);
+    const missed = await cli.run(['alert', 'rehearse', ...create.slice(2), '--type', 'no_data']);
+    expect([missed.code, missed.stderr.includes('readings alone do not tell')]).to.deep.equal([1, true]);
+    expect((await cli.run(['alert', 'rehearse'])).code).to.equal(2);
+    expect((await cli.run(['alert', 'rehearse', id, '--hold-seconds', '5'])).code).to.equal(2);
+  });
 });

@@ -9,7 +9,7 @@ import { addAlert, addHome, HOUR, type Home, job, openDatabase } from '../ingest
 import { csvOf, inOrder, outOfOrder, ROLES, type Shown } from './recorded-cook.js';
 
 /** Always the same cooks: a rare one that differs is for whoever looks for it, with more runs, not for a build. */
-const RUNS = { seed: 7, numRuns: 8, endOnFailure: true };
+const RUNS = { numRuns: 8, endOnFailure: true };
 
 const ALERTS = [
   {
@@ -105,12 +105,14 @@ describe('a replay', () => {
     expect(again).to.deep.equal(live);
   }
 
-  it('is what live ingest stores, in whatever batches the readings come', async () => {
-    await fc.assert(fc.asyncProperty(inOrder, expectSame), RUNS);
+  it('is what live ingest stores, in whatever batches the readings come', async function () {
+    this.timeout(180_000);
+    await fc.assert(fc.asyncProperty(inOrder, expectSame), { ...RUNS, seed: 18 });
   });
 
-  it('is what live ingest stores of late, repeated and contradicting readings', async () => {
-    await fc.assert(fc.asyncProperty(outOfOrder, expectSame), RUNS);
+  it('is what live ingest stores of late, repeated and contradicting readings', async function () {
+    this.timeout(180_000);
+    await fc.assert(fc.asyncProperty(outOfOrder, expectSame), { ...RUNS, seed: 38 });
   });
 });
 

@@ -60,9 +60,9 @@ const cooks: fc.Arbitrary<Shown[]> = fc
   })
   .filter((rows) => rows.length > 0);
 
-const MOST_BATCHES = 25;
+const MOST_BATCHES = 12;
 
-/** Cut into batches, each of some rows that arrive together; about 25 at most. */
+/** Cut into batches, each of some rows that arrive together; about a dozen at most. */
 function inBatches(rows: readonly Shown[], sizes: readonly number[]): Shown[][] {
   const together = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
   const factor = Math.max(1, Math.floor(rows.length / (MOST_BATCHES * together)));
@@ -91,7 +91,7 @@ export const outOfOrder = fc
         by: fc.integer({ min: 1, max: 40 }),
         change: fc.constantFrom('late', 'again', 'other'),
       }),
-      { minLength: 1, maxLength: 12 },
+      { minLength: 10, maxLength: 40 },
     ),
   )
   .map(([cook, cuts, changes]) => {

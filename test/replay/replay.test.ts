@@ -107,6 +107,50 @@ describe('replay', () => {
     expect(session?.probes.map(({ probe_id }) => probe_id)).to.deep.equal(['1']);
   });
 
+  it('keeps the first of two values for one time, and tells nobody of a late one', () => {
+    const lines = cook(['D1']);
+    const plain = replay(rowsOf(lines));
+    const again = `D1,10,${time(250)},99,C,`;
+    const hot = [{ alert_type: 'target', probe_id: '10', target_temperature: 90, temperature_unit: 'C' }];
+    const repeated = [...lines.slice(0, 900), again, ...lines.slice(900)];
+    expect(replay(rowsOf(repeated), { alertsJson: JSON.stringify(hot) })).to.deep.equal(plain);
+    const late = repeated.filter((line) => !line.startsWith(`D1,10,${time(250)}`));
+    const [session] = replay(rowsOf([...late, again]), { alertsJson: JSON.stringify(hot) }).sessions;
+    expect(session?.probes[1]).to.include({ max_temperature: 210.2 });
+    expect(session?.reading_count).to.equal(plain.sessions[0]?.reading_count);
+    expect(replay(rowsOf([...late, again]), { alertsJson: JSON.stringify(hot) }).events).to.deep.equal([]);
+  });
+
+  it('judges a cook by its exact start, which is a reading', () => {
+    // Back-dated by 30 minutes, where there is none: it began with the first hot one and lasted ten.
+    const values = { 0: 20, 10: 30, 20: 40, 60: 90, 65: 95, 70: 95 };
+    const lines = Object.entries(values).map(
+      ([minute, value]) => `D1,1,${time(Number(minute))},${value},C,pit`,
+    );
+    const [session] = replay(rowsOf(lines)).sessions;
+    expect(session).to.include({ status: 'cancelled', end_reason: 'lost_contact' });
+    expect(session?.start_time.toISOString()).to.equal(time(60));
+  });
+
+  it('goes on with a cook that lost contact, within six hours', () => {
+    const lostFor = (minutes: number) =>
+      replay(rowsOf(cook(['D1'], { minutes: 200 }).concat(`D1,1,${time(199 + minutes)},110,C,`))).sessions;
+    expect(lostFor(360).map(({ reading_count }) => reading_count)).to.deep.equal([
+      (lostFor(361)[0]?.reading_count ?? 0) + 1,
+    ]);
+    expect(lostFor(361)[0]?.end_time?.toISOString()).to.equal(time(199));
+  });
+
+  it('tells two events of one reading in the order that live ingest has', () => {
+    const lines = [50, 10, 10, 90].map((value, minute) => `D1,1,${time(minute)},${value},C,`);
+    const swing = { alert_type: 'range', min_temperature: 20, max_temperature: 80, temperature_unit: 'C' };
+    const alertsJson = JSON.stringify([{ ...swing, hold_seconds: 0, recovery_seconds: 0 }]);
+    const { events } = replay(rowsOf(lines), { alertsJson });
+    expect(events.map(({ kind, side }) => `${kind} ${side}`)).to.deep.equal([
+      ...['fired low', 'fired high', 'resolved low'],
+    ]);
+  });
+
   it('does the same with no rows, and takes alerts as alert list prints them', () => {
     expect(replay([])).to.deep.equal({ sessions: [], events: [] });
     const listed = {
