@@ -10,7 +10,8 @@ import { createIngest, type IngestOutcome } from './ingest/ingest.js';
 import { Lifecycle } from './lifecycle.js';
 import { type Logger, limitedWarning } from './logger.js';
 import { createMetrics, type Metrics } from './metrics.js';
-import { CHANNELS } from './notifications/channels.js';
+import { createChannels } from './notifications/channels.js';
+import { createChartReader } from './notifications/chart.js';
 import { NotificationManager } from './notifications/notification-manager.js';
 import { createOutbound } from './notifications/outbound.js';
 import { createCloudClients } from './poller/cloud-clients.js';
@@ -147,7 +148,7 @@ function startNotifier(parts: Parts): void {
   const enqueue = createEnqueue({ queues, logger });
   const deliver = createDeliverer({
     dataSource,
-    channels: CHANNELS,
+    channels: createChannels({ smtp: config.smtp, readChart: createChartReader(dataSource.manager) }),
     secretBox: createSecretBox(config.credentialsKeys),
     outbound: createOutbound({ allowPrivate: config.allowPrivateWebhooks ?? false }),
     publicUrl: config.http.publicUrl,

@@ -1,8 +1,10 @@
 import { type Command, Option } from 'commander';
+import type { EntityManager } from 'typeorm';
 import { UserManager } from '../accounts/user-manager.js';
 import type { ChannelKind } from '../entities/notification-channel.js';
 import { ChannelManager } from '../notifications/channel-manager.js';
-import { CHANNELS } from '../notifications/channels.js';
+import { CHANNELS, createChannels, TRANSPORTS } from '../notifications/channels.js';
+import { createChartReader } from '../notifications/chart.js';
 import { NotificationManager } from '../notifications/notification-manager.js';
 import { createOutbound } from '../notifications/outbound.js';
 import { createDeliverer, type Delivery } from '../worker/deliver.js';
@@ -15,20 +17,22 @@ interface CreateOptions {
   secretStdin?: true;
 }
 
+const KINDS = [...Object.keys(CHANNELS), ...Object.keys(TRANSPORTS)];
 const COLUMNS = ['id', 'kind', 'url', 'is_active', 'last_delivered_at', 'last_proven_at', 'last_error'];
 
 export function channelCommand(program: Command, context: Context): void {
   const channel = program.command('channel').description('where notifications go');
-  const managed = async () => new ChannelManager(await context.manager(), uses(context));
+  const managed = async () => {
+    const manager = await context.manager();
+    return new ChannelManager(manager, uses(context, manager));
+  };
   const userId = async (email: string) =>
     (await new UserManager(await context.manager()).getByEmail(email)).id;
 
   answering(channel, 'create', 'add an address to send notifications to')
     .requiredOption('--email <e>', 'of the user')
-    .addOption(
-      new Option('--kind <kind>', 'what it speaks').choices(Object.keys(CHANNELS)).makeOptionMandatory(),
-    )
-    .requiredOption('--url <u>', 'of the webhook, or of the ntfy topic')
+    .addOption(new Option('--kind <kind>', 'what it speaks').choices(KINDS).makeOptionMandatory())
+    .requiredOption('--url <u>', 'of the webhook or ntfy topic; mailto:ADDRESS for email')
     .option('--secret-stdin', 'read the signing secret or access token from stdin')
     .action(async ({ email, kind, url, secretStdin }: CreateOptions) => {
       const given = { userId: await userId(email), kind, url };
@@ -53,11 +57,15 @@ export function channelCommand(program: Command, context: Context): void {
     });
 }
 
-function uses(context: Context) {
-  const { allowPrivateWebhooks, databaseUrl } = context.config;
+function uses(context: Context, manager: EntityManager) {
+  const { allowPrivateWebhooks, databaseUrl, smtp } = context.config;
   // On embedded servers it is `up` that delivers, and `up` allows private addresses.
   const allowPrivate = allowPrivateWebhooks ?? databaseUrl === undefined;
-  return { channels: CHANNELS, secretBox: context.secretBox(), outbound: createOutbound({ allowPrivate }) };
+  return {
+    channels: createChannels({ smtp, readChart: createChartReader(manager) }),
+    secretBox: context.secretBox(),
+    outbound: createOutbound({ allowPrivate }),
+  };
 }
 
 /** By the deliverer of the service; a test that failed here is tried again by a running notifier. */
@@ -68,7 +76,12 @@ async function test(context: Context, channelId: string): Promise<void> {
   const onDelivery = (made: Delivery) => {
     delivery = made;
   };
-  const deliver = createDeliverer({ ...uses(context), dataSource, publicUrl, onDelivery });
+  const deliver = createDeliverer({
+    ...uses(context, dataSource.manager),
+    dataSource,
+    publicUrl,
+    onDelivery,
+  });
   const id = await new NotificationManager(dataSource.manager).createChannelTest(channelId);
   await deliver(id);
   context.show({

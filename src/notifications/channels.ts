@@ -1,9 +1,27 @@
 import type { ChannelKind } from '../entities/notification-channel.js';
 import type { Channel } from './channel.js';
+import type { ReadChart } from './chart.js';
+import { createEmail } from './email.js';
 import { ntfy } from './ntfy.js';
+import type { SmtpSettings } from './smtp-url.js';
 import { webhook } from './webhook.js';
 
 export type Channels = Partial<Record<ChannelKind, Channel>>;
 
-/** The kinds that can be created, one file each. */
+/** The kinds that are there without any setting, one file each. */
 export const CHANNELS: Channels = { webhook, ntfy };
+
+/** The variables that bring the other kinds. */
+export const TRANSPORTS: Partial<Record<ChannelKind, string>> = { email: 'SMTP_URL' };
+
+/** All kinds whose transport is configured. */
+export function createChannels({ smtp, readChart }: { smtp?: SmtpSettings; readChart: ReadChart }): Channels {
+  return { ...CHANNELS, ...(smtp && { email: createEmail({ smtp, readChart }) }) };
+}
+
+/** What to say where a kind is asked for that is not among them. */
+export function whyMissing(kind: ChannelKind, channels: Channels): string {
+  const variable = TRANSPORTS[kind];
+  if (variable) return `${kind} needs ${variable}, which is not set`;
+  return `${kind} is none of ${Object.keys(channels).join(', ')}`;
+}

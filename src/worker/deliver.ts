@@ -4,7 +4,7 @@ import type { NotificationStatus } from '../entities/notification.js';
 import type { ChannelKind } from '../entities/notification-channel.js';
 import { messageOf, PermanentError } from '../errors.js';
 import { addressOf, openTarget, type Receipt } from '../notifications/channel.js';
-import type { Channels } from '../notifications/channels.js';
+import { type Channels, whyMissing } from '../notifications/channels.js';
 import { DeliveryError } from '../notifications/delivery-error.js';
 import { HostTurns } from '../notifications/host-turns.js';
 import { createMessage } from '../notifications/message.js';
@@ -114,8 +114,10 @@ async function tryOnce(
 async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortSignal): Promise<Receipt> {
   const { channels, secretBox, outbound, publicUrl } = uses;
   const { id, channel: row } = notification;
-  const channel = row && channels[row.kind];
-  if (!channel) throw new PermanentError(`no channel of the kind ${row?.kind} here`);
+  if (!row) throw new PermanentError(`notification ${id} has no channel`);
+  const channel = channels[row.kind];
+  // Another attempt finds what the operator has set by then, or a newer process.
+  if (!channel) throw new Error(whyMissing(row.kind, channels));
   const target = openTarget(secretBox, row);
   const rendered = channel.render(createMessage(notification), target, publicUrl);
   return channel.send(target, rendered, { outbound, notificationId: id, at, signal });
