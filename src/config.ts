@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { validate } from 'node-cron';
 import { z } from 'zod';
-import { parseSmtpUrl, type SmtpSettings } from './notifications/smtp-url.js';
+import { decoded, parseSmtpUrl, type SmtpSettings } from './notifications/smtp-url.js';
 import { CLOUD_HOSTS, PROVIDERS } from './thermoworks/providers.js';
 import type { ProviderName, ProviderSettings } from './thermoworks/types.js';
 
@@ -20,6 +20,9 @@ const flag = z
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
   .transform((url) => url.replace(/\/+$/, ''));
+const mqttUrl = z
+  .url({ protocol: /^mqtts?$/, error: 'must be mqtt[s]://[user:password@]host[:port]' })
+  .refine((url) => decoded(url) !== undefined, 'must be mqtt[s]://[user:password@]host[:port]');
 const text = z.string().trim().min(1, 'must not be empty');
 
 const KEYS_HINT =
@@ -106,6 +109,7 @@ const environment = z
     DB_STATEMENT_TIMEOUT: whole(0, 86_400_000).default(30_000),
     DB_LOG_QUERIES: flag.default(false),
     SMTP_URL: smtp.optional(),
+    MQTT_URL: mqttUrl.optional(),
     ALLOW_PRIVATE_WEBHOOKS: flag.optional(),
   })
   .refine(({ POLL_MIN_SECONDS: min, POLL_MAX_SECONDS: max }) => !(min > max), {
@@ -150,6 +154,7 @@ export interface Config {
   log: { level: string; format: 'pretty' | 'json' };
   pool: PoolSettings;
   smtp?: SmtpSettings;
+  mqttUrl?: string;
   allowPrivateWebhooks?: boolean;
 }
 
@@ -193,6 +198,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
       logQueries: data.DB_LOG_QUERIES,
     },
     smtp: data.SMTP_URL,
+    mqttUrl: data.MQTT_URL,
     allowPrivateWebhooks: data.ALLOW_PRIVATE_WEBHOOKS,
   });
 }

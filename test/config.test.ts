@@ -37,6 +37,7 @@ describe('configuration', () => {
         logQueries: false,
       },
       smtp: undefined,
+      mqttUrl: undefined,
       allowPrivateWebhooks: undefined,
     });
   });
@@ -74,6 +75,7 @@ describe('configuration', () => {
     DB_POOL_TIMEOUT: '0',
     DB_STATEMENT_TIMEOUT: '-5',
     DB_LOG_QUERIES: '2',
+    MQTT_URL: 'http://user:secret-word@broker.example.com',
     SMTP_URL: 'smtp://user:secret-word@mail.example.com',
     ALLOW_PRIVATE_WEBHOOKS: 'maybe',
   };

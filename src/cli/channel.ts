@@ -5,6 +5,7 @@ import type { ChannelKind } from '../entities/notification-channel.js';
 import { ChannelManager } from '../notifications/channel-manager.js';
 import { CHANNELS, createChannels, TRANSPORTS } from '../notifications/channels.js';
 import { createChartReader } from '../notifications/chart.js';
+import { createMqttTransport } from '../notifications/mqtt-transport.js';
 import { NotificationManager } from '../notifications/notification-manager.js';
 import { createOutbound } from '../notifications/outbound.js';
 import { createDeliverer, type Delivery } from '../worker/deliver.js';
@@ -32,7 +33,10 @@ export function channelCommand(program: Command, context: Context): void {
   answering(channel, 'create', 'add an address to send notifications to')
     .requiredOption('--email <e>', 'of the user')
     .addOption(new Option('--kind <kind>', 'what it speaks').choices(KINDS).makeOptionMandatory())
-    .requiredOption('--url <u>', 'of the webhook or ntfy topic; mailto:ADDRESS for email')
+    .requiredOption(
+      '--url <u>',
+      'of the webhook or ntfy topic; mailto:ADDRESS for email; mqtt:homeassistant for mqtt',
+    )
     .option('--secret-stdin', 'read the signing secret or access token from stdin')
     .action(async ({ email, kind, url, secretStdin }: CreateOptions) => {
       const given = { userId: await userId(email), kind, url };
@@ -58,11 +62,13 @@ export function channelCommand(program: Command, context: Context): void {
 }
 
 function uses(context: Context, manager: EntityManager) {
-  const { allowPrivateWebhooks, databaseUrl, smtp } = context.config;
+  const { allowPrivateWebhooks, databaseUrl, smtp, mqttUrl } = context.config;
   // On embedded servers it is `up` that delivers, and `up` allows private addresses.
   const allowPrivate = allowPrivateWebhooks ?? databaseUrl === undefined;
+  const mqtt = mqttUrl === undefined ? undefined : createMqttTransport({ url: mqttUrl, announces: false });
+  if (mqtt) context.lifecycle.onClose('mqtt', mqtt.close);
   return {
-    channels: createChannels({ smtp, readChart: createChartReader(manager) }),
+    channels: createChannels({ smtp, mqtt, readChart: createChartReader(manager) }),
     secretBox: context.secretBox(),
     outbound: createOutbound({ allowPrivate }),
   };

@@ -29,7 +29,14 @@ export interface Channel {
   send(
     target: Target,
     rendered: string,
-    context: { outbound: Outbound; notificationId: string; at: Date; signal?: AbortSignal },
+    context: {
+      outbound: Outbound;
+      notificationId: string;
+      /** The public id of the channel's owner. */
+      ownerId?: string;
+      at: Date;
+      signal?: AbortSignal;
+    },
   ): Promise<Receipt>;
 }
 
@@ -53,7 +60,7 @@ export function openTarget(secretBox: SecretBox, row: NotificationChannel): Targ
 /** What may be shown of the address: all but the query, which may hold a key; its host, for fairness. */
 export function addressOf({ config }: Pick<NotificationChannel, 'config'>): { url: string; host: string } {
   const { protocol, origin, pathname, host } = new URL(stored.parse(config).url);
-  // Such as mailto: — all of them reach one server.
+  // Such as mailto: and mqtt:, where all of a kind reach one server.
   if (host === '') return { url: `${protocol}${pathname}`, host: protocol };
   return { url: `${origin}${pathname}`, host };
 }

@@ -2,6 +2,8 @@ import type { ChannelKind } from '../entities/notification-channel.js';
 import type { Channel } from './channel.js';
 import type { ReadChart } from './chart.js';
 import { createEmail } from './email.js';
+import { createMqtt } from './mqtt.js';
+import type { MqttTransport } from './mqtt-transport.js';
 import { ntfy } from './ntfy.js';
 import type { SmtpSettings } from './smtp-url.js';
 import { webhook } from './webhook.js';
@@ -12,11 +14,23 @@ export type Channels = Partial<Record<ChannelKind, Channel>>;
 export const CHANNELS: Channels = { webhook, ntfy };
 
 /** The variables that bring the other kinds. */
-export const TRANSPORTS: Partial<Record<ChannelKind, string>> = { email: 'SMTP_URL' };
+export const TRANSPORTS: Partial<Record<ChannelKind, string>> = { email: 'SMTP_URL', mqtt: 'MQTT_URL' };
 
 /** All kinds whose transport is configured. */
-export function createChannels({ smtp, readChart }: { smtp?: SmtpSettings; readChart: ReadChart }): Channels {
-  return { ...CHANNELS, ...(smtp && { email: createEmail({ smtp, readChart }) }) };
+export function createChannels({
+  smtp,
+  mqtt,
+  readChart,
+}: {
+  smtp?: SmtpSettings;
+  mqtt?: MqttTransport;
+  readChart: ReadChart;
+}): Channels {
+  return {
+    ...CHANNELS,
+    ...(smtp && { email: createEmail({ smtp, readChart }) }),
+    ...(mqtt && { mqtt: createMqtt(mqtt) }),
+  };
 }
 
 /** What to say where a kind is asked for that is not among them. */

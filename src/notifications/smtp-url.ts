@@ -31,7 +31,8 @@ export function parseSmtpUrl(text: string): SmtpSettings | undefined {
   };
 }
 
-function decoded(text: string): string | undefined {
+/** Without percent-encoding; undefined where that is malformed. */
+export function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -120,7 +120,13 @@ async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortS
   if (!channel) throw new Error(whyMissing(row.kind, channels));
   const target = openTarget(secretBox, row);
   const rendered = channel.render(createMessage(notification), target, publicUrl);
-  return channel.send(target, rendered, { outbound, notificationId: id, at, signal });
+  return channel.send(target, rendered, {
+    outbound,
+    notificationId: id,
+    ownerId: row.user?.publicId,
+    at,
+    signal,
+  });
 }
 
 /** Anything unforeseen, such as a key that is missing for now, is tried again. */

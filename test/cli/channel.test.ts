@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { expect } from 'chai';
 import { Webhook } from 'standardwebhooks';
+import { listen, startBroker } from '../notifications/broker.js';
 import { startMailServer } from '../notifications/mail-server.js';
 import { at, type CommandLine, openCommandLine } from './command-line.js';
 
@@ -90,6 +91,36 @@ describe('grill-stats channel', () => {
       });
     } finally {
       await server.close();
+    }
+  });
+
+  it('publishes through MQTT_URL, leaves no connection behind, and names it where it is missing', async () => {
+    const mqtt = [
+      'channel',
+      'create',
+      '--email',
+      'a@example.com',
+      '--kind',
+      'mqtt',
+      '--url',
+      'mqtt:homeassistant',
+    ];
+    expect((await cli.run(mqtt)).stderr).to.equal(
+      'grill-stats: --kind mqtt needs MQTT_URL, which is not set\n',
+    );
+    const broker = await startBroker();
+    const seen = await listen(broker.url);
+    try {
+      const env = { MQTT_URL: broker.url };
+      const channel = await cli.json(mqtt, { env });
+      const tested = await cli.json(['channel', 'test', String(at(channel, 'id'))], { env });
+      expect(tested).to.include({ outcome: 'delivered' });
+      await seen.settle();
+      const event = seen.messages.find(({ topic }) => topic.endsWith('/events'));
+      expect(JSON.parse(event?.payload ?? '')).to.include({ type: 'channel.test', id: at(tested, 'id') });
+    } finally {
+      await seen.close();
+      await broker.close();
     }
   });
 });
