@@ -1,17 +1,19 @@
-import { setTimeout as after } from 'node:timers/promises';
-import cron from 'node-cron';
 import type { DataSource } from 'typeorm';
 import { createSecretBox } from './accounts/secret-box.js';
 import type { Config, KeyRingEntry, Role } from './config.js';
 import { startOpsServer } from './console/ops-server.js';
 import { startConsole } from './console/server.js';
 import { createDatabase, type Database } from './database.js';
+import { every } from './every.js';
 import { createIngest, type IngestOutcome } from './ingest/ingest.js';
 import { Lifecycle } from './lifecycle.js';
-import { type Logger, limitedWarning } from './logger.js';
+import type { Logger } from './logger.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { createLinkSigner } from './notifications/action-link.js';
-import { CHANNELS } from './notifications/channels.js';
+import { createChannels } from './notifications/channels.js';
+import { createChartReader } from './notifications/chart.js';
+import { createHomeAssistant } from './notifications/home-assistant.js';
+import { createMqttTransport, type MqttTransport } from './notifications/mqtt-transport.js';
 import { NotificationManager } from './notifications/notification-manager.js';
 import { createOutbound } from './notifications/outbound.js';
 import { createCloudClients } from './poller/cloud-clients.js';
@@ -59,8 +61,6 @@ interface Parts extends AppOptions {
 
 const INGEST_CONCURRENCY = 4_000;
 const DELIVERIES_AT_ONCE = 8;
-/** A task that waits for a server which is down is not waited for longer. */
-const CLOSE_TASK_MS = 3_000;
 const RELAY_AT_ONCE = 100;
 /** A cloud that hangs must not use up the time that the other parts have to close. */
 const LET_POLLS_FINISH_MS = 8_000;
@@ -127,29 +127,24 @@ async function startConsoleRole({ config, database, lifecycle, ...parts }: Parts
   return server.url;
 }
 
-/** Runs `work` at each tick; a tick that finds it still running is left out. */
-function every(
-  pattern: string,
-  name: string,
-  work: () => Promise<unknown>,
-  { lifecycle, logger }: Parts,
-): void {
-  const warn = limitedWarning(logger.child({ task: name }), 'a scheduled task failed');
-  let running: Promise<unknown> = Promise.resolve();
-  const options = { timezone: 'UTC', noOverlap: true, name };
-  const task = cron.schedule(pattern, () => (running = work().catch(warn)), options);
-  lifecycle.onClose(name, async () => {
-    await task.destroy();
-    await Promise.race([running, after(CLOSE_TASK_MS, undefined, { ref: false })]);
-  });
+/** The broker's connection, if one is configured, and what Home Assistant is told over it. */
+function startMqtt(parts: Parts): MqttTransport | undefined {
+  const { config, dataSource, lifecycle } = parts;
+  if (config.mqttUrl === undefined) return undefined;
+  const transport = createMqttTransport({ url: config.mqttUrl, announces: true });
+  lifecycle.onClose('mqtt', transport.close);
+  const tell = createHomeAssistant({ db: dataSource.manager, transport });
+  every('*/5 * * * * *', 'home assistant', tell, parts);
+  return transport;
 }
 
 function startNotifier(parts: Parts): void {
   const { config, dataSource, queues, backend, logger, metrics, lifecycle, onDelivery } = parts;
   const enqueue = createEnqueue({ queues, logger });
+  const mqtt = startMqtt(parts);
   const deliver = createDeliverer({
     dataSource,
-    channels: CHANNELS,
+    channels: createChannels({ smtp: config.smtp, mqtt, readChart: createChartReader(dataSource.manager) }),
     secretBox: createSecretBox(config.credentialsKeys),
     outbound: createOutbound({ allowPrivate: config.allowPrivateWebhooks ?? false }),
     publicUrl: config.http.publicUrl,

@@ -1,32 +1,12 @@
 import { resolve } from 'node:path';
 import { validate } from 'node-cron';
 import { z } from 'zod';
+import { decoded, parseSmtpUrl, type SmtpSettings } from './notifications/smtp-url.js';
+import { CLOUD_HOSTS, PROVIDERS } from './thermoworks/providers.js';
 import type { ProviderName, ProviderSettings } from './thermoworks/types.js';
 
 export const ROLES = ['poller', 'worker', 'notifier', 'console'] as const;
 export type Role = (typeof ROLES)[number];
-
-/** The public constants of the two web apps: they identify the app and grant nothing. */
-const PROVIDERS = {
-  thermoworks: {
-    apiKey: 'AIzaSyCf079iccUFc1k7VHdGXng22zXDy8Y3KEY',
-    appId: '1:78998049458:web:b41e9d405d8c7de95eefab',
-    referer: 'https://cloud.thermoworks.com/',
-  },
-  eti: {
-    apiKey: 'AIzaSyBD4snlT2LllO4k0NywX5qYjJ7M7WfU4_I',
-    appId: '1:701566661301:web:7a9bc711c05985ead144fc',
-    referer: 'https://cloud.etiltd.com/',
-  },
-};
-
-const CLOUD_HOSTS = {
-  firebase: 'https://firebase.googleapis.com',
-  identity: 'https://identitytoolkit.googleapis.com',
-  token: 'https://securetoken.googleapis.com',
-  firestore: 'https://firestore.googleapis.com',
-  storage: 'https://firebasestorage.googleapis.com',
-};
 
 const whole = (min: number, max: number) =>
   z
@@ -40,6 +20,9 @@ const flag = z
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
   .transform((url) => url.replace(/\/+$/, ''));
+const mqttUrl = z
+  .url({ protocol: /^mqtts?$/, error: 'must be mqtt[s]://[user:password@]host[:port]' })
+  .refine((url) => decoded(url) !== undefined, 'must be mqtt[s]://[user:password@]host[:port]');
 const text = z.string().trim().min(1, 'must not be empty');
 
 const KEYS_HINT =
@@ -53,6 +36,15 @@ const keyRing = z.string().transform((value, context) => {
   const distinct = new Set(ring.map(({ id }) => id)).size === ring.length;
   if (distinct && ring.every(({ id, key }) => id !== '' && key.length === 32)) return ring;
   context.addIssue({ code: 'custom', message: KEYS_HINT });
+  return z.NEVER;
+});
+
+const SMTP_HINT =
+  'must be smtp[s]://[user:password@]host[:port]/?from=ADDRESS; without ?from= the user must be an address';
+const smtp = z.string().transform((value, context) => {
+  const settings = parseSmtpUrl(value);
+  if (settings) return settings;
+  context.addIssue({ code: 'custom', message: SMTP_HINT });
   return z.NEVER;
 });
 
@@ -116,6 +108,8 @@ const environment = z
     DB_POOL_TIMEOUT: whole(1, 3600).default(30),
     DB_STATEMENT_TIMEOUT: whole(0, 86_400_000).default(30_000),
     DB_LOG_QUERIES: flag.default(false),
+    SMTP_URL: smtp.optional(),
+    MQTT_URL: mqttUrl.optional(),
     ALLOW_PRIVATE_WEBHOOKS: flag.optional(),
   })
   .refine(({ POLL_MIN_SECONDS: min, POLL_MAX_SECONDS: max }) => !(min > max), {
@@ -159,6 +153,8 @@ export interface Config {
   ops: { host: string; port?: number };
   log: { level: string; format: 'pretty' | 'json' };
   pool: PoolSettings;
+  smtp?: SmtpSettings;
+  mqttUrl?: string;
   allowPrivateWebhooks?: boolean;
 }
 
@@ -201,6 +197,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
       statementTimeoutMs: data.DB_STATEMENT_TIMEOUT,
       logQueries: data.DB_LOG_QUERIES,
     },
+    smtp: data.SMTP_URL,
+    mqttUrl: data.MQTT_URL,
     allowPrivateWebhooks: data.ALLOW_PRIVATE_WEBHOOKS,
   });
 }

@@ -36,6 +36,8 @@ describe('configuration', () => {
         statementTimeoutMs: 30_000,
         logQueries: false,
       },
+      smtp: undefined,
+      mqttUrl: undefined,
       allowPrivateWebhooks: undefined,
     });
   });
@@ -73,6 +75,8 @@ describe('configuration', () => {
     DB_POOL_TIMEOUT: '0',
     DB_STATEMENT_TIMEOUT: '-5',
     DB_LOG_QUERIES: '2',
+    MQTT_URL: 'http://user:secret-word@broker.example.com',
+    SMTP_URL: 'smtp://user:secret-word@mail.example.com',
     ALLOW_PRIVATE_WEBHOOKS: 'maybe',
   };
   for (const [name, value] of Object.entries(WRONG))
@@ -85,7 +89,7 @@ describe('configuration', () => {
   it('names every wrong variable at once', () => {
     const line = problems({ ...WRONG, NODE_TLS_REJECT_UNAUTHORIZED: '0' });
     for (const name of [...Object.keys(WRONG), 'NODE_TLS_REJECT_UNAUTHORIZED']) expect(line).to.include(name);
-    for (const secret of [KEY, 'short-secret']) expect(line).to.not.include(secret);
+    for (const secret of [KEY, 'short-secret', 'secret-word']) expect(line).to.not.include(secret);
     expect(line).to.not.include('\n');
   });
 

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { UserManager } from '../accounts/user-manager.js';
 import type { ChannelKind } from '../entities/notification-channel.js';
-import { CHANNELS } from '../notifications/channels.js';
+import { CHANNELS, TRANSPORTS } from '../notifications/channels.js';
 import { NotificationManager } from '../notifications/notification-manager.js';
 import { answering, type Context, publicId } from './context.js';
 import { channelsOf, deliverNow } from './deliver-now.js';
@@ -13,6 +13,7 @@ interface CreateOptions {
   secretStdin?: true;
 }
 
+const KINDS = [...Object.keys(CHANNELS), ...Object.keys(TRANSPORTS)];
 const COLUMNS = ['id', 'kind', 'url', 'is_active', 'last_delivered_at', 'last_proven_at', 'last_error'];
 
 export function channelCommand(program: Command, context: Context): void {
@@ -23,10 +24,11 @@ export function channelCommand(program: Command, context: Context): void {
 
   answering(channel, 'create', 'add an address to send notifications to')
     .requiredOption('--email <e>', 'of the user')
-    .addOption(
-      new Option('--kind <kind>', 'what it speaks').choices(Object.keys(CHANNELS)).makeOptionMandatory(),
+    .addOption(new Option('--kind <kind>', 'what it speaks').choices(KINDS).makeOptionMandatory())
+    .requiredOption(
+      '--url <u>',
+      'of the webhook, the ntfy topic or the Telegram chat; mailto:ADDRESS for email; mqtt:homeassistant for mqtt',
     )
-    .requiredOption('--url <u>', 'of the webhook, the ntfy topic or the Telegram chat')
     .option('--secret-stdin', 'read the signing secret, the token or the last part of the URL from stdin')
     .action(async ({ email, kind, url, secretStdin }: CreateOptions) => {
       const given = { userId: await userId(email), kind, url };

@@ -1,5 +1,8 @@
+import type { EntityManager } from 'typeorm';
 import { ChannelManager } from '../notifications/channel-manager.js';
-import { CHANNELS } from '../notifications/channels.js';
+import { createChannels } from '../notifications/channels.js';
+import { createChartReader } from '../notifications/chart.js';
+import { createMqttTransport } from '../notifications/mqtt-transport.js';
 import { NotificationHistory } from '../notifications/notification-history.js';
 import { createOutbound } from '../notifications/outbound.js';
 import { createDeliverer, type Delivery } from '../worker/deliver.js';
@@ -7,14 +10,21 @@ import type { Context } from './context.js';
 
 /** With the rules for addresses that the service has. */
 export async function channelsOf(context: Context): Promise<ChannelManager> {
-  return new ChannelManager(await context.manager(), uses(context));
+  const manager = await context.manager();
+  return new ChannelManager(manager, uses(context, manager));
 }
 
-function uses(context: Context) {
-  const { allowPrivateWebhooks, databaseUrl } = context.config;
+function uses(context: Context, manager: EntityManager) {
+  const { allowPrivateWebhooks, databaseUrl, smtp, mqttUrl } = context.config;
   // On embedded servers it is `up` that delivers, and `up` allows private addresses.
   const allowPrivate = allowPrivateWebhooks ?? databaseUrl === undefined;
-  return { channels: CHANNELS, secretBox: context.secretBox(), outbound: createOutbound({ allowPrivate }) };
+  const mqtt = mqttUrl === undefined ? undefined : createMqttTransport({ url: mqttUrl, announces: false });
+  if (mqtt) context.lifecycle.onClose('mqtt', mqtt.close);
+  return {
+    channels: createChannels({ smtp, mqtt, readChart: createChartReader(manager) }),
+    secretBox: context.secretBox(),
+    outbound: createOutbound({ allowPrivate }),
+  };
 }
 
 /**
@@ -28,7 +38,7 @@ export async function deliverNow(context: Context, id: string, name: string): Pr
   const onDelivery = (made: Delivery) => {
     delivery = made;
   };
-  const shared = uses(context);
+  const shared = uses(context, dataSource.manager);
   await createDeliverer({ ...shared, dataSource, publicUrl, onDelivery })(id);
   const sent = await new NotificationHistory(dataSource.manager).get(id);
   const { last_proven_at } = await new ChannelManager(dataSource.manager, shared).get(sent.channel_id);

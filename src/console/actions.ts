@@ -3,8 +3,8 @@ import type { DataSource } from 'typeorm';
 import { AlertFlags } from '../alerts/alert-flags.js';
 import { AlertManager } from '../alerts/alert-manager.js';
 import { InputError, NotFoundError } from '../errors.js';
+import { type Html, html } from '../html.js';
 import type { ActionLink, LinkSigner } from '../notifications/action-link.js';
-import { type Html, html } from './html.js';
 
 /** The path of signed links, which need no other sign-in. */
 export const ACTION_PATH = '/actions/:token';

@@ -5,8 +5,8 @@ import type { Probe } from '../entities/probe.js';
 import type { TemperatureAlert } from '../entities/temperature-alert.js';
 import type { ThermoworksCredential } from '../entities/thermoworks-credential.js';
 import type { User } from '../entities/user.js';
+import { type Html, html } from '../html.js';
 import { durationOf, shown, timeOf } from './format.js';
-import { type Html, html } from './html.js';
 import type { Overview } from './overview.js';
 
 /** All there is, for whose eyes (their unit and time zone) and at which moment. */

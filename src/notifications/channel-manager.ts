@@ -4,7 +4,7 @@ import type { SecretBox } from '../accounts/secret-box.js';
 import { type ChannelKind, NotificationChannel } from '../entities/notification-channel.js';
 import { InputError, NotFoundError } from '../errors.js';
 import { addressOf, sealTarget } from './channel.js';
-import type { Channels } from './channels.js';
+import { type Channels, whyMissing } from './channels.js';
 import type { Outbound } from './outbound.js';
 
 type ChannelView = ReturnType<typeof toView>;
@@ -28,8 +28,8 @@ export class ChannelManager {
   }): Promise<ChannelView & { secret?: string }> {
     const { channels, outbound, secretBox } = this.uses;
     const channel = channels[given.kind];
-    if (!channel) throw new InputError(`--kind must be one of ${Object.keys(channels).join(', ')}`);
-    await outbound.check(given.url);
+    if (!channel) throw new InputError(`--kind ${whyMissing(given.kind, channels)}`);
+    if (!channel.hasOwnTransport) await outbound.check(given.url);
     const target = channel.prepare(given);
     const row = { publicId: uuidv7(), userId: given.userId, kind: given.kind };
     const config = sealTarget(secretBox, row, target);

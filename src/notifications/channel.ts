@@ -19,6 +19,8 @@ export interface Receipt {
 
 /** One way to reach somebody. */
 export interface Channel {
+  /** Set where the address is no URL that is dialled: what is reached is the operator's own server. */
+  hasOwnTransport?: true;
   /** The target to keep for what the user gave. @throws InputError */
   prepare(given: Target): Target;
   /** The text that is sent; the same on every attempt. @param publicUrl of the console, for a link */
@@ -27,7 +29,14 @@ export interface Channel {
   send(
     target: Target,
     rendered: string,
-    context: { outbound: Outbound; notificationId: string; at: Date; signal?: AbortSignal },
+    context: {
+      outbound: Outbound;
+      notificationId: string;
+      /** The public id of the channel's owner. */
+      ownerId?: string;
+      at: Date;
+      signal?: AbortSignal;
+    },
   ): Promise<Receipt>;
 }
 
@@ -50,7 +59,9 @@ export function openTarget(secretBox: SecretBox, row: NotificationChannel): Targ
 
 /** What may be shown of the address: all but the query, which may hold a key; its host, for fairness. */
 export function addressOf({ config }: Pick<NotificationChannel, 'config'>): { url: string; host: string } {
-  const { origin, pathname, host } = new URL(stored.parse(config).url);
+  const { protocol, origin, pathname, host } = new URL(stored.parse(config).url);
+  // Such as mailto: and mqtt:, where all of a kind reach one server.
+  if (host === '') return { url: `${protocol}${pathname}`, host: protocol };
   return { url: `${origin}${pathname}`, host };
 }
 

@@ -155,7 +155,8 @@ function limitOf({ side, tier }: AlertEvent, alert: TemperatureAlert): string {
   return `${words[side]} ${quantity(limit, temperatureUnit)}`;
 }
 
-function quantity(value: number, unit: Unit | null): string {
+/** `203.2 °F`; humidity as `40 % RH`. */
+export function quantity(value: number, unit: Unit | null): string {
   const suffix = unit === 'H' ? ' % RH' : unit === null ? '' : ` °${unit}`;
   return `${roundToHundredth(value)}${suffix}`;
 }

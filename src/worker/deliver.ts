@@ -5,7 +5,7 @@ import type { ChannelKind } from '../entities/notification-channel.js';
 import { messageOf, PermanentError } from '../errors.js';
 import type { ActionLink, LinkSigner } from '../notifications/action-link.js';
 import { addressOf, openTarget, type Receipt } from '../notifications/channel.js';
-import type { Channels } from '../notifications/channels.js';
+import { type Channels, whyMissing } from '../notifications/channels.js';
 import { DeliveryError, type DeliveryFate } from '../notifications/delivery-error.js';
 import { HostTurns } from '../notifications/host-turns.js';
 import { createMessage, type Message } from '../notifications/message.js';
@@ -125,12 +125,20 @@ async function tryOnce(
 async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortSignal): Promise<Receipt> {
   const { channels, secretBox, outbound, publicUrl } = uses;
   const { id, channel: row } = notification;
-  const channel = row && channels[row.kind];
-  if (!channel) throw new PermanentError(`no channel of the kind ${row?.kind} here`);
+  if (!row) throw new PermanentError(`notification ${id} has no channel`);
+  const channel = channels[row.kind];
+  // Another attempt finds what the operator has set by then, or a newer process.
+  if (!channel) throw new Error(whyMissing(row.kind, channels));
   const target = openTarget(secretBox, row);
   const message = { ...createMessage(notification), links: linksOf(uses, notification) };
   const rendered = channel.render(message, target, publicUrl);
-  return channel.send(target, rendered, { outbound, notificationId: id, at, signal });
+  return channel.send(target, rendered, {
+    outbound,
+    notificationId: id,
+    ownerId: row.user?.publicId,
+    at,
+    signal,
+  });
 }
 
 /** The same on every attempt; for a day after the event. */

@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { expect } from 'chai';
 import { Webhook } from 'standardwebhooks';
+import { listen, startBroker } from '../notifications/broker.js';
+import { startMailServer } from '../notifications/mail-server.js';
 import { at, type CommandLine, openCommandLine } from './command-line.js';
 
 describe('grill-stats channel', () => {
@@ -65,5 +67,60 @@ describe('grill-stats channel', () => {
     expect(code).to.equal(1);
     expect(JSON.parse(stdout)).to.include({ status: 'pending', outcome: 'failed', status_code: 500 });
     expect(stderr).to.match(/^grill-stats: the test did not arrive: .*500.*\n$/);
+  });
+
+  it('sends e-mail through SMTP_URL, and names it where it is missing', async () => {
+    const email = ['channel', 'create', '--email', 'a@example.com', '--kind', 'email'];
+    const address = ['--url', 'mailto:cook@example.com'];
+    const missing = await cli.run([...email, ...address]);
+    expect(missing).to.include({ code: 1, stdout: '' });
+    expect(missing.stderr).to.equal('grill-stats: --kind email needs SMTP_URL, which is not set\n');
+    const server = await startMailServer();
+    try {
+      const env = { SMTP_URL: `smtp://127.0.0.1:${server.port}/?from=grill@example.com` };
+      expect((await cli.run([...email, '--url', 'https://example.com/'], { env })).stderr).to.match(
+        /^grill-stats: --url must be an e-mail address, .*\n$/,
+      );
+      const channel = await cli.json([...email, ...address], { env });
+      expect(at(channel, 'config')).to.deep.equal({ url: 'mailto:cook@example.com' });
+      const tested = await cli.json(['channel', 'test', String(at(channel, 'id'))], { env });
+      expect(tested).to.include({ outcome: 'delivered', status_code: 250, receipt: '250 2.0.0 queued as 1' });
+      expect(server.arrived[0]?.mail).to.include({
+        subject: 'Test',
+        messageId: `<${at(tested, 'id')}@example.com>`,
+      });
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('publishes through MQTT_URL, leaves no connection behind, and names it where it is missing', async () => {
+    const mqtt = [
+      'channel',
+      'create',
+      '--email',
+      'a@example.com',
+      '--kind',
+      'mqtt',
+      '--url',
+      'mqtt:homeassistant',
+    ];
+    expect((await cli.run(mqtt)).stderr).to.equal(
+      'grill-stats: --kind mqtt needs MQTT_URL, which is not set\n',
+    );
+    const broker = await startBroker();
+    const seen = await listen(broker.url);
+    try {
+      const env = { MQTT_URL: broker.url };
+      const channel = await cli.json(mqtt, { env });
+      const tested = await cli.json(['channel', 'test', String(at(channel, 'id'))], { env });
+      expect(tested).to.include({ outcome: 'delivered' });
+      await seen.settle();
+      const event = seen.messages.find(({ topic }) => topic.endsWith('/events'));
+      expect(JSON.parse(event?.payload ?? '')).to.include({ type: 'channel.test', id: at(tested, 'id') });
+    } finally {
+      await seen.close();
+      await broker.close();
+    }
   });
 });
