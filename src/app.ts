@@ -25,7 +25,7 @@ import { createEnqueue } from './queues/enqueue.js';
 import { awaitMigrations, connectWhenThere } from './schema-state.js';
 import { createBatcher } from './worker/batcher.js';
 import { createDeliverer, type Delivery } from './worker/deliver.js';
-import { createMaintenance, createTimers, isBehind } from './worker/maintenance.js';
+import { createMaintenance, createTimers, storedUntil } from './worker/maintenance.js';
 import { startStage } from './worker/stage.js';
 
 /** What a running process must be told beyond its configuration. */
@@ -208,8 +208,8 @@ function startWorker(parts: Parts): void {
   const maintain = createMaintenance({ dataSource, now: () => new Date() });
   const maintenance = startStage('maintenance', maintain, { ...shared, concurrency: 1 });
   lifecycle.onClose('maintenance jobs', maintenance.close);
-  const isLate = () => isBehind(queues, () => new Date());
-  const timers = createTimers({ dataSource, ingest, isBehind: isLate, onCommit: committed });
+  const until = () => storedUntil(queues);
+  const timers = createTimers({ dataSource, ingest, until, onCommit: committed });
   every('*/5 * * * * *', 'session timers', timers, parts);
   every('30 * * * * *', 'dead letters', () => sweepFailedJobs({ queues, dataSource }), parts);
   const enqueue = createEnqueue({ queues, logger });

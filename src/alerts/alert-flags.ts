@@ -23,6 +23,19 @@ export class AlertFlags {
     );
   }
 
+  /** Whether this event is of what fires now: another may have fired since. Takes the device's lock. @throws NotFoundError, InputError */
+  async checkLatest(publicId: string, eventId: string): Promise<void> {
+    const alerts = new AlertManager(this.db);
+    const { id, deviceId } = await alerts.getByPublicId(publicId);
+    await alerts.lockDevice(deviceId);
+    const newer = await this.db.query<unknown[]>(
+      `SELECT 1 FROM alert_events e
+       WHERE e.alert_id = $1 AND e.kind = 'fired' AND e.id > (SELECT id FROM alert_events WHERE public_id = $2) LIMIT 1`,
+      [id, eventId],
+    );
+    if (newer.length > 0) throw new InputError(`alert ${publicId} has fired again since`);
+  }
+
   /** Takes that back. @throws NotFoundError, InputError */
   async unacknowledge(publicId: string): Promise<void> {
     await this.flag(publicId, 'unacknowledged', ({ acknowledgedAtMs }) =>
@@ -31,7 +44,7 @@ export class AlertFlags {
   }
 
   /**
-   * Tells nothing of it for so long, whatever it does; what then fires is told at the end. A critical tier is covered
+   * Tells of no firing and no repeat for so long; what then fires is told at the end, and what was told before, when it is over. A critical tier is covered
    * only if it fires already. @throws NotFoundError, InputError
    */
   async snooze(publicId: string, minutes: number): Promise<{ snoozedUntil: Date }> {

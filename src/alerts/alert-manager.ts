@@ -12,6 +12,7 @@ import { effectiveRole } from '../sessions/roles.js';
 import { loadAlerts, saveStates } from './alert-store.js';
 import { type AlertSettings, defaultRecoverySeconds, OPTIONS, withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
+import { isPresence } from './limits.js';
 import type { AlertRule } from './types.js';
 
 /** Columns that do not leave the service. */
@@ -59,31 +60,41 @@ export class AlertManager {
    * @throws NotFoundError, InputError
    */
   async set(publicId: string, given: Record<string, unknown>): Promise<TemperatureAlert> {
+    if (given.type !== undefined) throw new InputError('--type cannot be changed: create another alert');
+    await this.lockDevice((await this.getByPublicId(publicId)).deviceId);
     const alert = await this.getByPublicId(publicId);
     const { userId, deviceId, probeId, alertType: type } = alert;
-    if (given.type !== undefined) throw new InputError('--type cannot be changed: create another alert');
     const { probe, ...facts } = await this.getProbe(userId, deviceId, probeId ?? undefined);
     const stored = Object.fromEntries(OPTIONS.map((key) => [key, key === 'type' ? type : alert[key]]));
     const known = Object.fromEntries(Object.entries(stored).filter(([, value]) => value !== null));
+    // What calm means is half of the change, unless it is said.
+    if (given.thresholdValue !== undefined) delete known.hysteresis;
+    // A rule that was fine when it was made may be called something else, whatever its device does now.
+    const isNamed = Object.keys(given).every((key) => DESCRIBING.has(key));
+    const place = isNamed ? { ...facts, transmitIntervalSeconds: null, intervalSeconds: null } : facts;
     const { type: _, ...settings } = withDefaults(
       { ...known, ...given },
-      { ...facts, temperatureUnit: null },
+      { ...place, temperatureUnit: null },
     );
     await this.db.update(TemperatureAlert, { id: alert.id }, settings);
     const isSame = Object.entries(settings).every(
       ([key, value]) => DESCRIBING.has(key) || stored[key] === value,
     );
-    if (isSame) return this.getByPublicId(publicId);
-    await this.db.delete(AlertState, { alertId: alert.id });
-    await this.seedStates({ ...settings, type, id: alert.id }, probe);
+    if (!isSame) await this.beginAnew({ ...settings, type, id: alert.id }, probe);
+    await this.lookSoon(deviceId);
+    return this.getByPublicId(publicId);
+  }
+
+  /** Its events go on in number. */
+  private async beginAnew(rule: AlertRule, probe: Probe): Promise<void> {
+    await this.db.delete(AlertState, { alertId: rule.id });
+    await this.seedStates(rule, probe);
     await this.db.query(
       `UPDATE alert_states s SET version = e.version
        FROM (SELECT side, tier, max(version) AS version FROM alert_events WHERE alert_id = $1 GROUP BY side, tier) e
        WHERE s.alert_id = $1 AND s.side = e.side AND s.tier = e.tier`,
-      [alert.id],
+      [rule.id],
     );
-    await this.lookSoon(deviceId);
-    return this.getByPublicId(publicId);
   }
 
   /** What {@link create} would store, and on which probe. @throws NotFoundError, InputError */
@@ -218,7 +229,8 @@ export class AlertManager {
       this.db,
       initialStates(rule).map((initial) => {
         const wasMet = met.includes(initial.tier);
-        const seed = { isArmed: !(wasMet && isThere), isUnknown: !isThere, rearmMs: -1 };
+        const isUnknown = !isThere && !isPresence(rule.type);
+        const seed = { isArmed: !(wasMet && isThere), isUnknown, rearmMs: -1 };
         return { ...initial, ...seed, evaluatedAtMs: wasMet && !isThere ? null : lastMs };
       }),
     );

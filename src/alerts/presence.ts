@@ -1,5 +1,5 @@
 import { announce, isFiring } from './evaluate.js';
-import { type Limit, limitsOf } from './limits.js';
+import { isPresence, type Limit, limitsOf } from './limits.js';
 import { type AlertRule, type AlertState, type AlertTransition, copyOf, INACTIVE } from './types.js';
 
 /** Milliseconds in a hundredth of a minute. */
@@ -8,9 +8,9 @@ const SILENCE_UNIT_MS = 600;
 /** What is known of a probe at a moment (epoch ms), its value aside. */
 export interface Presence {
   atMs: number;
-  /** `nothing`: the device says that nothing is plugged in; `silence`: nothing is heard. */
-  shows: 'value' | 'nothing' | 'silence';
-  /** Of its last value; null: it never showed one. */
+  /** `nothing`: the device says that nothing is plugged in; `off`: it was switched off; `silence`: nothing is heard. */
+  shows: 'value' | 'nothing' | 'off' | 'silence';
+  /** When it was heard of last, as far as that is known; null: never. */
   lastMs: number | null;
   /** Whether anybody should miss it: a store always, a cook's probe while the cook goes on. */
   isWatched: boolean;
@@ -44,20 +44,19 @@ export function evaluatePresence(
   return announce(rule, steps, { hundredths: null, unit: null });
 }
 
-/** When silence that goes on fires the next state of a no-data rule (epoch ms); null: it does not. */
+/** When silence that goes on fires the next state of a rule (epoch ms); null: it does not. */
 export function silenceEndsMs(
   rule: AlertRule,
   states: readonly AlertState[],
   lastMs: number | null,
 ): number | null {
-  if (lastMs === null || rule.type !== 'no_data') return null;
-  const limits = limitsOf(rule);
+  const limits = isPresence(rule.type) ? limitsOf(rule) : [];
   let endsMs: number | null = null;
   for (const state of states) {
     const limit = limits.find(({ side, tier }) => side === state.side && tier === state.tier);
     if (!limit || state.isUnknown || isFiring(state)) continue;
-    const endMs = endOf(state, lastMs, { rule, limit });
-    endsMs = Math.min(endsMs ?? endMs, endMs);
+    const endMs = rule.type === 'no_data' ? endOf(state, lastMs, { rule, limit }) : cooledMs(state, rule);
+    if (endMs !== null) endsMs = Math.min(endsMs ?? endMs, endMs);
   }
   return endsMs;
 }
@@ -67,34 +66,45 @@ interface Given {
   limit: Limit;
 }
 
-/** Not before the cooldown. */
-function endOf({ resolvedAtMs }: AlertState, lastMs: number, { rule, limit }: Given): number {
-  const endMs = lastMs + limit.hundredths * SILENCE_UNIT_MS;
+/** Not before the cooldown. A clock that runs ahead moves no high-water mark: then what the state saw counts. */
+function endOf(state: AlertState, lastMs: number | null, { rule, limit }: Given): number | null {
+  if (lastMs === null) return null;
+  const { resolvedAtMs, evaluatedAtMs } = state;
+  const endMs = Math.max(lastMs, evaluatedAtMs ?? lastMs) + limit.hundredths * SILENCE_UNIT_MS;
   return resolvedAtMs === null ? endMs : Math.max(endMs, resolvedAtMs + rule.cooldownSeconds * 1000);
+}
+
+/** When a probe that was pulled again too soon is told of; null: none waits for that. */
+function cooledMs({ phase, resolvedAtMs }: AlertState, { cooldownSeconds }: AlertRule): number | null {
+  return phase === 'pending' && resolvedAtMs !== null ? resolvedAtMs + cooldownSeconds * 1000 : null;
 }
 
 /** An unplugged probe has an alert of its own: it is not missed. */
 function silence(was: AlertState, { atMs, shows, lastMs }: Presence, given: Given): AlertState {
-  if (shows === 'nothing') return was.isUnknown ? was : { ...copyOf(was), isUnknown: true };
-  if (shows === 'value') return back(was, atMs);
-  if (was.isUnknown || isFiring(was) || lastMs === null) return was;
+  if (shows === 'nothing' || shows === 'off')
+    return was.isUnknown ? was : { ...copyOf(was), isUnknown: true };
+  if (shows === 'value') return back(was, atMs, lastMs);
   const endMs = endOf(was, lastMs, given);
+  if (was.isUnknown || isFiring(was) || endMs === null) return was;
   if (atMs < endMs) return was.phase === 'pending' ? ended(was) : was;
-  if (was.phase === 'inactive') return { ...copyOf(was), phase: 'pending', evaluatedAtMs: endMs };
-  return { ...ended(was), phase: 'firing', firedAtMs: endMs, evaluatedAtMs: endMs };
+  if (was.phase === 'inactive') return { ...copyOf(was), phase: 'pending' };
+  return { ...ended(was), phase: 'firing', firedAtMs: endMs, toldAtMs: atMs };
 }
 
-function removal(was: AlertState, { atMs, shows }: Presence, { rule }: Given): AlertState {
-  if (shows === 'value') return back(was, atMs);
-  if (shows === 'silence' || isFiring(was)) return was;
+/** The device says it once: what is pulled within the cooldown waits for its end. */
+function removal(was: AlertState, { atMs, shows, lastMs }: Presence, { rule }: Given): AlertState {
+  if (shows === 'value') return back(was, atMs, lastMs);
+  if (isFiring(was) || (shows !== 'nothing' && was.phase !== 'pending')) return was;
   const { resolvedAtMs } = was;
-  if (resolvedAtMs !== null && atMs - resolvedAtMs < rule.cooldownSeconds * 1000) return was;
-  return { ...ended(was), phase: 'firing', firedAtMs: atMs, evaluatedAtMs: atMs };
+  const fromMs = resolvedAtMs === null ? atMs : Math.max(atMs, resolvedAtMs + rule.cooldownSeconds * 1000);
+  if (atMs < fromMs) return was.phase === 'pending' ? was : { ...copyOf(was), phase: 'pending' };
+  return { ...ended(was), phase: 'firing', firedAtMs: atMs };
 }
 
 /** A value that was measured before the limit ended may come after it. */
-function back(was: AlertState, atMs: number): AlertState {
-  if (was.phase === 'inactive') return was.isUnknown ? ended(was) : was;
+function back(was: AlertState, atMs: number, lastMs: number | null): AlertState {
+  const isAhead = lastMs !== null && atMs > lastMs;
+  if (was.phase === 'inactive' && !was.isUnknown && !isAhead) return was;
   const resolvedAtMs = isFiring(was) ? Math.max(atMs, was.firedAtMs ?? atMs) : was.resolvedAtMs;
   return { ...ended(was), resolvedAtMs, evaluatedAtMs: atMs };
 }

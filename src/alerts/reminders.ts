@@ -3,6 +3,8 @@ import { isFiring, isWorse } from './evaluate.js';
 import { isPreAlert } from './limits.js';
 import { type AlertRule, type AlertState, type AlertTransition, copyOf } from './types.js';
 
+const LATE_MS = 60_000;
+
 /** What the probe showed last, in hundredths of `unit`; `measuredAtMs` null: it never showed anything. */
 export interface LastShown {
   measuredAtMs: number | null;
@@ -17,7 +19,7 @@ export interface LastShown {
  */
 export function reminderMs(rule: AlertRule, state: AlertState, states: readonly AlertState[]): number | null {
   const { isAnnounced, isUnknown, isMuted, acknowledgedAtMs, snoozedUntilMs } = state;
-  if (!isFiring(state) || !isAnnounced || isUnknown || acknowledgedAtMs !== null) return null;
+  if (state.phase !== 'firing' || !isAnnounced || isUnknown || acknowledgedAtMs !== null) return null;
   if (isPreAlert(rule, state.tier) || states.some((one) => isWorse(one, state) && isFiring(one))) return null;
   const toldAtMs = state.toldAtMs ?? state.firedAtMs ?? 0;
   if (snoozedUntilMs !== null && (isMuted || toldAtMs < snoozedUntilMs)) return snoozedUntilMs;
@@ -38,6 +40,14 @@ export function remind(
   const next = states.map((state) => {
     const dueMs = reminderMs(rule, state, states);
     if (dueMs === null || nowMs < dueMs) return state;
+    // What was found late has just been told: its repeats count from now.
+    if (
+      state.toldAtMs === null &&
+      !state.isMuted &&
+      nowMs - dueMs > LATE_MS &&
+      dueMs !== state.snoozedUntilMs
+    )
+      return { ...copyOf(state), toldAtMs: nowMs };
     const { alertId, side, tier } = state;
     const version = state.version + 1;
     const value = hundredths === null ? null : hundredths / 100;
@@ -46,5 +56,6 @@ export function remind(
     transitions.push({ alertId, kind: 'repeated', side, tier, version, ...shown, ...nothing });
     return { ...copyOf(state), version, toldAtMs: nowMs, isMuted: false };
   });
-  return transitions.length === 0 ? { states, transitions } : { states: next, transitions };
+  const isSame = next.every((state, index) => state === states[index]);
+  return { states: isSame ? states : next, transitions };
 }

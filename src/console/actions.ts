@@ -65,17 +65,22 @@ async function nameOf({ manager }: DataSource, { alertId }: ActionLink): Promise
 }
 
 /** @returns why it could not be done */
-async function act(dataSource: DataSource, { action, alertId }: ActionLink): Promise<string | undefined> {
+async function act(
+  dataSource: DataSource,
+  { action, alertId, eventId }: ActionLink,
+): Promise<string | undefined> {
   try {
     await dataSource.transaction(async (tx) => {
       const flags = new AlertFlags(tx);
+      await flags.checkLatest(alertId, eventId);
       if (action === 'ack') await flags.acknowledge(alertId);
       else await flags.snooze(alertId, SNOOZE_MINUTES);
     });
     return undefined;
   } catch (error) {
     if (error instanceof NotFoundError) return 'This alert was deleted.';
-    if (error instanceof InputError) return 'It does not fire any more, or that was done already.';
+    if (error instanceof InputError)
+      return 'It does not fire any more, has fired again since, or that was done already.';
     throw error;
   }
 }
@@ -87,10 +92,10 @@ function answer(reply: FastifyReply, status: number, content: Html): FastifyRepl
 <style>main { max-width: 28rem; margin: 15vh auto; padding: 0 1rem; font: 1.1rem/1.5 system-ui, sans-serif; text-align: center }
 h1 { font-size: 1.4rem } button { font: inherit; padding: 0.8rem 1.6rem; width: 100% }</style></head>
 <body><main>${content}</main></body></html>`;
-  // The address is a key: no other site may learn it from a link or a picture.
+  // The address is a key: no other site may learn it from a link or a picture. Ours has to see where its form came from.
   return reply
     .status(status)
     .type('text/html; charset=utf-8')
-    .header('referrer-policy', 'no-referrer')
+    .header('referrer-policy', 'same-origin')
     .send(page.text);
 }

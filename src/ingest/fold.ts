@@ -3,13 +3,13 @@ import { isPresence } from '../alerts/limits.js';
 import { evaluatePresence, type Presence } from '../alerts/presence.js';
 import { remind } from '../alerts/reminders.js';
 import type { Observation } from '../readings/observation.js';
-import { FLAG, storedCondition, UNTRUSTED } from '../readings/sample.js';
+import { FLAG, storedCondition, type ToldCondition, UNTRUSTED } from '../readings/sample.js';
 import { closeDraft, openDraft, step } from '../sessions/detection.js';
 import type { Draft } from '../sessions/draft.js';
 import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
 import { gapBefore } from './gap.js';
-import { isMissed, roleOf, runningSession } from './missed.js';
+import { heardMs, isMissed, roleOf, runningSession } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeState } from './types.js';
 
 const MIN_LEARNED_SECONDS = 1;
@@ -46,7 +46,8 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
   for (const input of inputs) {
     if ('nowMs' in input) {
       detect(progress, input, newId);
-      for (const probeId of world.probes.keys()) {
+      // A former owner's probes have no time any more.
+      for (const { id: probeId } of world.sessions.device.probes) {
         miss(progress, probeId, 'silence', input.nowMs);
         tellAgain(progress, probeId, input.nowMs);
       }
@@ -72,18 +73,26 @@ function observe(progress: Progress, observation: Exclude<Input, Moment>, newId:
       // Nobody heard of a probe that is stale or offline: that is lost contact, which has timers of its own.
       if (!['stale', 'offline'].includes(observation.condition)) detect(progress, observation, newId);
       alert(progress, observation, intervalMs);
-      if (observation.hundredths !== null) miss(progress, probe.id, 'value', observation.measuredAtMs);
-      else if (observation.condition === 'absent')
-        miss(progress, probe.id, 'nothing', observation.measuredAtMs);
       const { condition, conditionMs } = next;
       // A value from before the probe fell silent, come after the news of that: it is still silent.
       if (observation.hundredths !== null && condition !== 'ok' && conditionMs !== null)
         alert(progress, { ...observation, hundredths: null, measuredAtMs: conditionMs }, intervalMs);
     }
   }
+  if (!late) {
+    const shows = SHOWS[observation.hundredths === null ? observation.condition : 'ok'];
+    if (shows) miss(progress, probe.id, shows, observation.measuredAtMs);
+  }
   if (observation.hundredths !== null && trusted)
     progress.draft.sessions = progress.rollUps.add(progress.draft.sessions, observation);
 }
+
+/** Any value is a sign of life, trusted or not; a probe that is faulty, offline or stale gives none. */
+const SHOWS: Partial<Record<ToldCondition, Presence['shows']>> = {
+  ok: 'value',
+  absent: 'nothing',
+  disabled: 'off',
+};
 
 /** What a probe showed instead of a value is news only after all that is known of it, so that a repeated job is none. */
 function isLate({ lastMs, conditionMs }: ProbeState, { measuredAtMs, hundredths }: Observation): boolean {
@@ -189,7 +198,7 @@ function miss(progress: Progress, probeId: number, shows: Presence['shows'], atM
   const instances = progress.alerts.get(probeId) ?? [];
   if (!instances.some(({ rule }) => isPresence(rule.type))) return;
   const running = runningSession(progress.draft.sessions, probeId);
-  const lastMs = progress.probes.get(probeId)?.lastMs ?? null;
+  const lastMs = heardMs(progress.world, progress.probes.get(probeId));
   const next = instances.map((instance) => {
     const { rule, states } = instance;
     if (!isPresence(rule.type)) return instance;

@@ -4,7 +4,7 @@ import type { AlertRule } from '../alerts/types.js';
 import type { ProbeRole } from '../readings/sample.js';
 import { effectiveRole } from '../sessions/roles.js';
 import type { Session } from '../sessions/types.js';
-import type { AlertInstance, IngestWorld } from './types.js';
+import type { AlertInstance, IngestWorld, ProbeState } from './types.js';
 
 /** The session that runs with this probe (`probes.id`) in it. */
 export function runningSession(sessions: readonly Session[], probeId: number): Session | undefined {
@@ -44,14 +44,24 @@ function hasFired({ rule, states }: AlertInstance): boolean {
   return states.some(({ tier, isArmed }) => tier === rule.severity && !isArmed);
 }
 
+/**
+ * When a probe was heard of last (epoch ms); null: never, or it need not be. One that sends when the temperature moves
+ * is silent for hours: only its gateway's word that it is stale means something.
+ */
+export function heardMs({ reportsOnChange }: IngestWorld, probe: ProbeState | undefined): number | null {
+  if (!probe || (reportsOnChange && probe.condition !== 'stale')) return null;
+  return probe.lastMs;
+}
+
 /** When time alone makes an alert of this device news (epoch ms): silence, or what has to be told again. Null: never. */
 export function alertsDueMs(world: IngestWorld): number | null {
   let dueMs: number | null = null;
   const take = (ms: number | null) => {
     if (ms !== null) dueMs = Math.min(dueMs ?? ms, ms);
   };
-  for (const [probeId, instances] of world.alerts) {
-    const lastMs = world.probes.get(probeId)?.lastMs ?? null;
+  for (const { id: probeId } of world.sessions.device.probes) {
+    const instances = world.alerts.get(probeId) ?? [];
+    const lastMs = heardMs(world, world.probes.get(probeId));
     for (const { rule, states } of instances) {
       for (const state of states) take(reminderMs(rule, state, states));
       const endsMs = silenceEndsMs(rule, states, lastMs);

@@ -6,6 +6,8 @@ import type { KeyRingEntry } from '../config.js';
 export interface ActionLink {
   action: 'ack' | 'snooze';
   alertId: string;
+  /** What it was sent with (public id): of a later firing nobody says anything by it. */
+  eventId: string;
   untilMs: number;
 }
 
@@ -16,7 +18,7 @@ export interface LinkSigner {
   read(token: string, nowMs: number): ActionLink | undefined;
 }
 
-const linkSchema = z.tuple([z.enum(['ack', 'snooze']), z.uuid(), z.number()]);
+const linkSchema = z.tuple([z.enum(['ack', 'snooze']), z.uuid(), z.uuid(), z.number()]);
 const TOKEN = /^([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]{1,200})\.([A-Za-z0-9_-]{43})$/;
 
 /** HMAC-SHA-256 under a subkey of the first key of the ring; any key of it reads. `<key id>.<link>.<signature>`, base64url. */
@@ -29,9 +31,9 @@ export function createLinkSigner(keyRing: readonly KeyRingEntry[]): LinkSigner {
     return createHmac('sha256', subkey).update(`${id}.${text}`).digest();
   };
   return {
-    sign({ action, alertId, untilMs }) {
+    sign({ action, alertId, eventId, untilMs }) {
       const [newest] = keyRing;
-      const text = Buffer.from(JSON.stringify([action, alertId, untilMs])).toString('base64url');
+      const text = Buffer.from(JSON.stringify([action, alertId, eventId, untilMs])).toString('base64url');
       const signature = newest && signatureOf(newest.id, text);
       if (!newest || !signature) throw new Error('no key to sign a link with');
       return `${newest.id}.${text}.${signature.toString('base64url')}`;
@@ -43,8 +45,8 @@ export function createLinkSigner(keyRing: readonly KeyRingEntry[]): LinkSigner {
       const given = Buffer.from(shown, 'base64url');
       if (!wanted || given.length !== wanted.length || !timingSafeEqual(given, wanted)) return undefined;
       const { data } = linkSchema.safeParse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
-      if (!data || data[2] < nowMs) return undefined;
-      return { action: data[0], alertId: data[1], untilMs: data[2] };
+      if (!data || data[3] < nowMs) return undefined;
+      return { action: data[0], alertId: data[1], eventId: data[2], untilMs: data[3] };
     },
   };
 }

@@ -147,6 +147,7 @@ function linksOf({ publicUrl, links }: Uses, { alertEvent }: Claimed): Message['
     return undefined;
   const about = {
     alertId: alertEvent.alert.publicId,
+    eventId: alertEvent.publicId,
     untilMs: alertEvent.createdAt.getTime() + LINK_LIVES_MS,
   };
   const to = (action: ActionLink['action']) => `${publicUrl}/actions/${links.sign({ action, ...about })}`;

@@ -20,44 +20,64 @@ export function createMaintenance({ dataSource, now }: { dataSource: DataSource;
       `UPDATE grilling_sessions SET deleted_at = now(), updated_at = now()
        WHERE status = 'cancelled' AND deleted_at IS NULL AND updated_at < now() - ${KEEP_CANCELLED}`,
     );
+    // A process of the version before knows of no alert with timers: whoever has some is looked at.
+    await dataSource.query(
+      `UPDATE detection_states SET due_at = to_timestamp(0)
+       WHERE device_id IN (SELECT d.id FROM devices d JOIN temperature_alerts a USING (device_id, user_id)
+         LEFT JOIN alert_states s ON s.alert_id = a.id
+         WHERE a.deleted_at IS NULL AND (a.alert_type = 'no_data' OR s.phase IN ('pending', 'firing')))`,
+    );
   };
 }
 
 const dueRow = z.object({ device: z.number(), cloud_read_at: z.date() });
 
-/** Readings that wait longer than this are older than what the last poll knows. */
-const BEHIND_MS = 60_000;
+/** So many of the jobs under way are asked when they came: those that were taken first. */
+const ACTIVE_ASKED = 50;
+/** The clocks of our processes differ by less. */
+const SKEW_MS = 2_000;
 
-/** Whether polled readings are still to be stored: jobs that were put off, or that have waited for a minute. */
-export async function isBehind({ readings }: Queues, now: () => Date): Promise<boolean> {
-  const [putOff, oldest] = await Promise.all([readings.getDelayedCount(), readings.getWaiting(0, 0)]);
-  return putOff > 0 || oldest.some(({ timestamp }) => now().getTime() - timestamp > BEHIND_MS);
+/**
+ * Until when all polled readings are stored: the oldest job that is not done came later. Null: all there are.
+ * While jobs are put off nobody knows, and it is long ago.
+ */
+export async function storedUntil({ readings }: Queues): Promise<Date | null> {
+  const [putOff, waiting, active] = await Promise.all([
+    readings.getDelayedCount(),
+    readings.getWaiting(0, 0),
+    readings.getActive(0, ACTIVE_ASKED - 1),
+  ]);
+  if (putOff > 0) return new Date(0);
+  const came = [...waiting, ...active].map(({ timestamp }) => timestamp);
+  return came.length === 0 ? null : new Date(Math.min(...came) - SKEW_MS);
 }
 
 /**
  * Lets the timers of session detection run out: at devices whose due time the cloud's clock has passed, as the last
- * successful poll of the account saw it. So an outage of the cloud or of ours ends no session. While readings wait to
- * be stored nothing runs out: a probe that is back may be among them.
+ * successful poll of the account saw it. So an outage of the cloud or of ours ends no session. Nothing runs out while
+ * readings of that poll may still wait to be stored: a probe that is back may be among them.
  */
 export function createTimers({
   dataSource,
   ingest,
-  isBehind: hasBacklog = async () => false,
+  until = async () => null,
   onCommit,
 }: {
   dataSource: DataSource;
   ingest: Ingest;
-  isBehind?: () => Promise<boolean>;
+  /** Polls that ended before are stored; null: all. */
+  until?: () => Promise<Date | null>;
   onCommit: (outcome: IngestOutcome) => void;
 }) {
   return async (): Promise<void> => {
-    if (await hasBacklog()) return;
+    const storedBefore = await until();
     const rows: unknown = await dataSource.query(
       `SELECT d.id AS device, c.cloud_read_at
        FROM detection_states s JOIN devices d ON d.id = s.device_id
        JOIN thermoworks_credentials c ON c.user_id = d.user_id
-       WHERE s.due_at <= c.cloud_read_at ORDER BY s.due_at LIMIT $1`,
-      [MOST_DEVICES_AT_ONCE],
+       WHERE s.due_at <= c.cloud_read_at AND ($2::timestamptz IS NULL OR c.last_polled_at < $2)
+       ORDER BY s.due_at LIMIT $1`,
+      [MOST_DEVICES_AT_ONCE, storedBefore],
     );
     const moments: DeviceMoment[] = z
       .array(dueRow)

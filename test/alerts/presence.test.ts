@@ -177,6 +177,27 @@ describe('evaluatePresence', () => {
       expect(run(REMOVED, sights).told).to.deep.equal(['fired warning 3', 'resolved warning 60']);
     });
 
+    it('tells at the end of its cooldown of what was pulled within it, unless it is back', () => {
+      const rule = { ...REMOVED, cooldownSeconds: 600 };
+      const sights: Sight[] = [
+        [0, 'value'],
+        [1, 'nothing'],
+        [2, 'value'],
+        [5, 'nothing'],
+        [11.9, 'silence'],
+        [12, 'silence'],
+      ];
+      expect(run(rule, sights).told).to.deep.equal([
+        'fired warning 1',
+        'resolved warning 2',
+        'fired warning 12',
+      ]);
+      const back: Sight[] = [...sights.slice(0, 4), [6, 'value'], [12, 'silence']];
+      expect(run(rule, back).told).to.deep.equal(['fired warning 1', 'resolved warning 2']);
+      const { states, lastMs } = run(rule, sights.slice(0, 4));
+      expect(silenceEndsMs(rule, states, lastMs)).to.equal(12 * MINUTE);
+    });
+
     it('takes silence for no removal, and one that nobody minds for none', () => {
       expect(run(REMOVED, [[0, 'value'], ...silence(50)]).told).to.deep.equal([]);
       expect(

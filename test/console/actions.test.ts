@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';
+import { findToolOrSay } from '../../scripts/tools.js';
 import { AlertManager } from '../../src/alerts/alert-manager.js';
 import { AlertState } from '../../src/entities/alert-state.js';
 import { TemperatureAlert } from '../../src/entities/temperature-alert.js';
@@ -10,6 +11,8 @@ import { createDeliverer } from '../../src/worker/deliver.js';
 import { addAlert, addHome, job, MINUTE, T0 } from '../ingest/household.js';
 import { startReceiver } from '../notifications/receiver.js';
 import { outbound, secretBox } from '../notifications/world.js';
+import { waitFor } from '../support/wait-for.js';
+import { openBrowser } from './browser.js';
 import { consoleOver, LINKS, openSources, type Sources } from './console.js';
 
 const PUBLIC = 'https://grill.example.com';
@@ -69,7 +72,14 @@ describe('links in messages', () => {
     const { publicId } = await dataSource.manager.findOneByOrFail(TemperatureAlert, { id: alertId });
     const paths: string[] = JSON.parse(body).actions.map(({ url }: { url: string }) => new URL(url).pathname);
     const state = () => dataSource.manager.findOneByOrFail(AlertState, { alertId });
-    return { acknowledge: paths[0] ?? '', snooze: paths[1] ?? '', publicId, state };
+    const fireAgain = () =>
+      ingest([
+        job(
+          home,
+          [90, 90, 90, 90, 120].map((value, i) => [T0 + (2 + i) * MINUTE, value]),
+        ),
+      ]);
+    return { fireAgain, acknowledge: paths[0] ?? '', snooze: paths[1] ?? '', publicId, state };
   }
 
   it('lead to a page with one button, which acknowledges; looking at it, as a scanner does, changes nothing', async () => {
@@ -77,7 +87,7 @@ describe('links in messages', () => {
     for (const method of ['GET', 'HEAD', 'GET'] as const) {
       const { statusCode, body, headers } = await app.inject({ method, url: acknowledge });
       expect(statusCode).to.equal(200);
-      expect(headers).to.include({ 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' });
+      expect(headers).to.include({ 'referrer-policy': 'same-origin', 'cache-control': 'no-store' });
       if (method === 'GET')
         expect(body)
           .to.include('&lt;b&gt;Pit')
@@ -90,6 +100,31 @@ describe('links in messages', () => {
     expect((await state()).snoozedUntil).to.equal(null);
     const again = await app.inject({ ...BUTTON, url: acknowledge });
     expect([again.statusCode, again.body.includes('done already')]).to.deep.equal([409, true]);
+  });
+
+  it('say nothing of a later firing', async () => {
+    const { acknowledge, state, fireAgain } = await fire();
+    await fireAgain();
+    const late = await app.inject({ ...BUTTON, url: acknowledge });
+    expect([late.statusCode, late.body.includes('fired again since')]).to.deep.equal([409, true]);
+    expect((await state()).acknowledgedAt).to.equal(null);
+  });
+
+  it('work in a browser, which says where a form comes from', async () => {
+    const tool = await findToolOrSay('chromium');
+    if (!tool) return;
+    const { acknowledge, state } = await fire();
+    const url = await app.listen({ host: '127.0.0.1', port: 0 });
+    const { browser, close } = await openBrowser(tool);
+    try {
+      const tab = await browser.newPage();
+      await tab.goto(`${url}${acknowledge}`);
+      await tab.getByRole('button', { name: 'Acknowledge' }).click();
+      await waitFor(() => tab.getByText('Acknowledged').isVisible(), { timeoutMs: 20_000 });
+    } finally {
+      await close();
+    }
+    expect((await state()).acknowledgedAt).to.be.instanceOf(Date);
   });
 
   it('snooze, each for its own purpose', async () => {
@@ -105,10 +140,10 @@ describe('links in messages', () => {
     const { acknowledge, publicId, state } = await fire();
     const [, , token = ''] = acknowledge.split('/');
     const [kid, text = '', signature = ''] = token.split('.');
-    const other = Buffer.from(JSON.stringify(['snooze', publicId, Date.now() + MINUTE])).toString(
+    const other = Buffer.from(JSON.stringify(['snooze', publicId, publicId, Date.now() + MINUTE])).toString(
       'base64url',
     );
-    const old = LINKS.sign({ action: 'ack', alertId: publicId, untilMs: Date.now() - 1 });
+    const old = LINKS.sign({ action: 'ack', alertId: publicId, eventId: publicId, untilMs: Date.now() - 1 });
     const bad = [
       `${kid}.${other}.${signature}`,
       `${kid}.${text}.${signature.slice(0, -2)}AA`,

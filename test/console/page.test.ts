@@ -1,22 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';
-import { chromium } from 'playwright-core';
 import { findToolOrSay } from '../../scripts/tools.js';
 import { waitFor } from '../support/wait-for.js';
-import { BEARER, consoleOver, openSources, type Sources, TOKEN } from './console.js';
+import { openBrowser } from './browser.js';
+import { BEARER, consoleOver, openSources, type Sources } from './console.js';
 import { addProbe, insert, seedKitchen } from './cook.js';
-
-const CHROMIUM = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-  ...[
-    '--disable-component-update',
-    '--disable-sync',
-    '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
-  ],
-];
 
 describe('the live page', () => {
   let sources: Sources;
@@ -139,14 +127,7 @@ describe('the live page', () => {
     if (!tool) return;
     await seedKitchen(sources.database.dataSource, new Date());
     const url = await app.listen({ host: '127.0.0.1', port: 0 });
-    const folder = await mkdtemp(join(tmpdir(), 'grill-stats-chromium-'));
-    const env = tool.libraryPath ? { ...process.env, LD_LIBRARY_PATH: tool.libraryPath } : process.env;
-    const browser = await chromium.launchPersistentContext(folder, {
-      executablePath: tool.path,
-      args: CHROMIUM,
-      httpCredentials: { username: 'operator', password: TOKEN },
-      env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? ''])),
-    });
+    const { browser, close } = await openBrowser(tool);
     try {
       const tab = await browser.newPage();
       const asked = new Set<string>();
@@ -167,8 +148,7 @@ describe('the live page', () => {
       await tab.getByText('notifications').first().waitFor();
       expect(complaints.filter((text) => !text.includes('Content Security Policy'))).to.deep.equal([]);
     } finally {
-      await browser.close();
-      await rm(folder, { recursive: true, force: true });
+      await close();
     }
   });
 });

@@ -5,6 +5,8 @@ import { AlertManager } from '../../src/alerts/alert-manager.js';
 import { AlertState } from '../../src/entities/alert-state.js';
 import { TemperatureAlert } from '../../src/entities/temperature-alert.js';
 import { createIngest, type Ingest, type IngestOutcome } from '../../src/ingest/ingest.js';
+import { FLAG } from '../../src/readings/sample.js';
+import { endSessionsOf } from '../../src/sessions/end-sessions.js';
 import { createTimers } from '../../src/worker/maintenance.js';
 import { addAlert, addChannel, type Home, job, MINUTE, openDatabase, T0 } from '../ingest/household.js';
 import { failureOf } from '../support/failure-of.js';
@@ -94,6 +96,60 @@ describe('alert timers', () => {
     await timers();
     await timers();
     expect(fired()).to.deep.equal(['no_data fired 18']);
+  });
+
+  it('do not miss a probe that sends on change, unless its gateway does', async () => {
+    const home = await addLinkedHome(db, { device: { model: 'RFX Meat' }, probes: [{ role: 'storage' }] });
+    await addAlert(db, home, { type: 'no_data' });
+    await ingest([job(home, [[at(0), 4, 'C']])]);
+    await polled(home, 60);
+    await timers();
+    await timers();
+    expect(fired()).to.deep.equal([]);
+    await ingest([job(home, [[at(61), 'stale']])]);
+    await polled(home, 62);
+    await timers();
+    await timers();
+    expect(fired()).to.deep.equal(['no_data fired 30']);
+  });
+
+  it('take a value for a sign of life though its clock runs ahead, and miss none that is switched off', async () => {
+    const home = await store();
+    await addAlert(db, home, { type: 'no_data', silenceMinutes: 10 });
+    await ingest([job(home, [[at(0), 4, 'C']])]);
+    for (let minute = 5; minute <= 30; minute += 5) {
+      outcomes.push(await ingest([job(home, [[at(minute + 3), 4, 'C', FLAG.skewed]])]));
+      await polled(home, minute);
+      await timers();
+      await timers();
+    }
+    expect(fired()).to.deep.equal([]);
+    await ingest([job(home, [[at(34), 'disabled']])]);
+    await polled(home, 100);
+    await timers();
+    await timers();
+    expect(fired()).to.deep.equal([]);
+  });
+
+  it('go on through a change of the rule while nothing is heard', async () => {
+    const home = await store();
+    const alertId = await addAlert(db, home, { type: 'no_data', silenceMinutes: 10 });
+    const { publicId } = await db.manager.findOneByOrFail(TemperatureAlert, { id: alertId });
+    const set = (options: Record<string, unknown>) =>
+      db.transaction((tx) => new AlertManager(tx).set(publicId, options));
+    await ingest([job(home, [[at(0), 4, 'C']])]);
+    await ingest([job(home, [[at(5), 'stale']])]);
+    await polled(home, 11);
+    await timers();
+    await timers();
+    await set({ silenceMinutes: 15 });
+    await polled(home, 16);
+    await timers();
+    await timers();
+    await set({ repeatSeconds: 600 });
+    await polled(home, 26);
+    await timers();
+    expect(fired()).to.deep.equal(['no_data fired 10', 'no_data fired 15', 'no_data repeated 0']);
   });
 
   it('leave an unplugged probe to its own alert, which is told once and not after the target was met', async () => {
@@ -221,6 +277,34 @@ describe('alert timers', () => {
         expect(String(await failureOf(set(options)))).to.match(message);
     });
 
+    it('are not told twice at once where they are found late, nor while they recover', async () => {
+      const { home } = await firing({ repeatSeconds: 300, recoverySeconds: 3600 });
+      await tick(home, 30);
+      expect(fired()).to.deep.equal(['range fired 1']);
+      await tick(home, 35);
+      expect(fired().slice(1)).to.deep.equal(['range repeated 1']);
+      await warm(home, 36, 3);
+      await tick(home, 50);
+      expect(told()).to.equal(2);
+    });
+
+    it('are over without a word when their device goes to somebody else', async () => {
+      const { home } = await firing({ repeatSeconds: 300 });
+      await db.transaction((tx) => endSessionsOf(tx, home.userId, [home.deviceId]));
+      await tick(home, 60);
+      expect(told()).to.equal(1);
+      expect((await db.manager.find(AlertState)).map(({ phase }) => phase)).to.deep.equal(['inactive']);
+    });
+
+    it('keep a change that another makes at the same time', async () => {
+      const { publicId } = await firing();
+      const set = (options: Record<string, unknown>) =>
+        db.transaction((tx) => new AlertManager(tx).set(publicId, options));
+      await Promise.all([set({ maxTemperature: 20 }), set({ name: 'Cellar' }), set({ repeatSeconds: 60 })]);
+      const alert = await db.manager.findOneByOrFail(TemperatureAlert, { publicId });
+      expect(alert).to.include({ maxTemperature: 20, name: 'Cellar', repeatSeconds: 60 });
+    });
+
     it('are repeated in their worst tier alone', async () => {
       const { home } = await firing({ criticalMaxTemperature: 20, repeatSeconds: 600 });
       await warm(home, 2, 30);
@@ -234,7 +318,10 @@ describe('alert timers', () => {
         'repeated critical',
       ]);
       await warm(home, 13, 9);
-      await tick(home, 14); // late, but the warning has its turn
+      await tick(home, 14); // long due, but the critical one has just been told
+      await tick(home, 23.99);
+      expect(fired().slice(3)).to.deep.equal(['range resolved 13']);
+      await tick(home, 24);
       expect(fired().slice(3)).to.deep.equal(['range resolved 13', 'range repeated 13']);
     });
 

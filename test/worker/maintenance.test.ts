@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { DataSource } from 'typeorm';
 import { createIngest, type Ingest, type IngestOutcome } from '../../src/ingest/ingest.js';
 import { SessionManager } from '../../src/sessions/session-manager.js';
-import { createMaintenance, createTimers, isBehind } from '../../src/worker/maintenance.js';
+import { createMaintenance, createTimers, storedUntil } from '../../src/worker/maintenance.js';
 import { addHome, addSession, HOUR, type Home, job, MINUTE, openDatabase, T0 } from '../ingest/household.js';
 import { openTestQueues } from '../queues/queues.js';
 import { cook, polledAt } from './linked-home.js';
@@ -39,28 +39,35 @@ describe('maintenance', () => {
     };
     const ran = () => outcomes.flatMap(({ sessionEvents }) => sessionEvents.map(({ kind }) => kind));
 
-    it('stand still while polled readings wait to be stored', async () => {
+    it('stand still while readings of the last poll may wait to be stored, or are put off', async () => {
       const home = await cook(db, ingest);
       await polled(home, 60);
       const { queues, close: closeQueues } = await openTestQueues();
+      const run = createTimers({
+        dataSource: db,
+        ingest,
+        until: () => storedUntil(queues),
+        onCommit: (outcome) => outcomes.push(outcome),
+      });
+      const pollEnded = (secondsAgo: number) =>
+        db.query("UPDATE thermoworks_credentials SET last_polled_at = now() - $1 * interval '1 second'", [
+          secondsAgo,
+        ]);
       try {
-        const atTime = (minutes: number) => () => new Date(Date.now() + minutes * MINUTE);
-        const late = (minutes: number) =>
-          createTimers({
-            dataSource: db,
-            ingest,
-            isBehind: () => isBehind(queues, atTime(minutes)),
-            onCommit: (outcome) => outcomes.push(outcome),
-          });
+        await pollEnded(0);
         await queues.readings.add('readings', job(home, [[at(9), 110, 'C']]), { jobId: 'waits' });
-        await late(2)();
+        await run();
         expect(ran()).to.deep.equal([]);
-        await late(0)();
+        await pollEnded(10); // what waits came later, from another account
+        await run();
         expect(ran()).to.deep.equal(['paused']);
         await queues.readings.add('readings', job(home, [[at(9), 110, 'C']]), { jobId: 'off', delay: HOUR });
         await polled(home, 240);
-        await late(0)();
+        await run();
         expect(ran()).to.deep.equal(['paused']);
+        await queues.readings.obliterate({ force: true });
+        await run();
+        expect(ran()).to.deep.equal(['paused', 'cancelled']);
       } finally {
         await closeQueues();
       }
