@@ -3,6 +3,7 @@ import type { HttpAnswer } from '../http-client.js';
 import type { Channel } from './channel.js';
 import { answerOf, calm, lookOf, sayingOf, withoutSecret, withSecret } from './chat.js';
 import type { Verdict } from './delivery-error.js';
+import { actionsOf } from './message.js';
 
 const FORM = /^(\/api(?:\/v\d+)?\/webhooks\/\d+)\/([\w-]{1,200})$/;
 const EXAMPLE = 'that of a webhook, https://discord.com/api/webhooks/…/…';
@@ -24,9 +25,10 @@ export const discord: Channel = {
   render(message, _, publicUrl) {
     const { emoji, color } = lookOf(message);
     const link = publicUrl ? `\n<${publicUrl}>` : '';
+    const actions = actionsOf(message).map(({ label, url }) => `\n${label}: <${url}>`);
     return JSON.stringify({
       content: `${emoji} ${literal(calm(message.title, 200))}`,
-      embeds: [{ description: `${literal(calm(message.text, 1000))}${link}`, color }],
+      embeds: [{ description: `${literal(calm(message.text, 1000))}${actions.join('')}${link}`, color }],
       allowed_mentions: { parse: [] },
     });
   },

@@ -6,6 +6,7 @@ import { quantity } from './message.js';
 export interface EmailContent {
   subject: string;
   text: string;
+  actions?: { label: string; url: string }[];
   /** Of the console. */
   link?: string;
 }
@@ -14,7 +15,7 @@ const BARS = '▁▂▃▄▅▆▇█';
 const HEIGHT = 64;
 const LOWEST = 4;
 
-export function textBody({ text, link }: EmailContent, chart?: Chart): string {
+export function textBody({ text, actions = [], link }: EmailContent, chart?: Chart): string {
   const lines = chart
     ? [
         levels(chart)
@@ -23,20 +24,24 @@ export function textBody({ text, link }: EmailContent, chart?: Chart): string {
         caption(chart),
       ]
     : [];
-  return [text, lines.join('\n'), link].filter((part) => part).join('\n\n');
+  const addresses = [...actions.map(({ label, url }) => `${label}: ${url}`), link];
+  return [text, lines.join('\n'), addresses.filter((one) => one).join('\n')]
+    .filter((part) => part)
+    .join('\n\n');
 }
 
 /**
  * The chart is a table of coloured cells: mail programs show no inline SVG, block pictures that they would have to fetch,
  * and list attached ones as files. Nothing here is fetched from anywhere.
  */
-export function htmlBody({ subject, text, link }: EmailContent, chart?: Chart): string {
+export function htmlBody({ subject, text, actions = [], link }: EmailContent, chart?: Chart): string {
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>${subject}</title></head>
 <body style="margin:0;padding:16px;font-family:Arial,Helvetica,sans-serif;font-size:16px;line-height:1.4">
 <h1 style="margin:0 0 8px;font-size:20px">${subject}</h1>
 <p style="margin:0 0 16px">${text}</p>
 ${chart && table(chart)}
+${actions.map(({ label, url }) => html`<p style="margin:0 0 8px"><a href="${url}">${label}</a></p>`)}
 ${link && html`<p style="margin:0"><a href="${link}">Open Grill Stats</a></p>`}
 </body></html>`;
   return page.text;

@@ -6,14 +6,20 @@ import type { Channel } from './channel.js';
 import type { Chart, ReadChart } from './chart.js';
 import { DeliveryError } from './delivery-error.js';
 import { type EmailContent, htmlBody, textBody } from './email-body.js';
-import { inert } from './message.js';
+import { actionsOf, inert } from './message.js';
 import type { SmtpSettings } from './smtp-url.js';
 
 /** A message without its chart is better than one that comes later. */
 const CHART_TIMEOUT_MS = 1_500;
 
 const address = z.email().max(254);
-const content = z.object({ subject: z.string(), text: z.string(), link: z.string().optional() });
+const action = z.object({ label: z.string(), url: z.string() });
+const content = z.object({
+  subject: z.string(),
+  text: z.string(),
+  actions: z.array(action).default([]),
+  link: z.string().optional(),
+});
 
 /**
  * E-mail through the operator's server. Each attempt has a connection of its own: messages are few and far between, and
@@ -53,8 +59,13 @@ export function createEmail({
       throw new InputError('--url must be an e-mail address, such as mailto:cook@example.com');
     },
 
-    render({ title, text }, _target, publicUrl) {
-      const said: EmailContent = { subject: inert(title), text: inert(text, 1_000), link: publicUrl };
+    render({ title, text, links }, _target, publicUrl) {
+      const said: EmailContent = {
+        subject: inert(title),
+        text: inert(text, 1_000),
+        actions: actionsOf({ links }),
+        link: publicUrl,
+      };
       return JSON.stringify(said);
     },
 

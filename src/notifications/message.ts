@@ -19,6 +19,15 @@ export interface Message {
   links?: { acknowledge: string; snooze: string };
 }
 
+/** What one can do about a message, in words and as an address, for channels that have no buttons. */
+export function actionsOf({ links }: Pick<Message, 'links'>): { label: string; url: string }[] {
+  if (!links) return [];
+  return [
+    { label: 'Acknowledge', url: links.acknowledge },
+    { label: 'Snooze', url: links.snooze },
+  ];
+}
+
 /**
  * Says what a notification is about.
  * @param notification with its relations, as `NotificationManager.claim` loads them

@@ -1,6 +1,6 @@
 import { InputError } from '../errors.js';
 import type { Channel } from './channel.js';
-import { inert, type Message } from './message.js';
+import { actionsOf, inert, type Message } from './message.js';
 
 /** ntfy's scale of 1 to 5. */
 const PRIORITY = { info: 3, warning: 4, critical: 5 } as const;
@@ -25,12 +25,7 @@ export const ntfy: Channel = {
       priority: resolved ? PRIORITY.info : PRIORITY[severity],
       tags: [resolved ? 'white_check_mark' : severity === 'critical' ? 'rotating_light' : 'thermometer'],
       ...(publicUrl && { click: publicUrl }),
-      ...(links && {
-        actions: [
-          { action: 'view', label: 'Acknowledge', url: links.acknowledge },
-          { action: 'view', label: 'Snooze', url: links.snooze },
-        ],
-      }),
+      ...(links && { actions: actionsOf({ links }).map((action) => ({ action: 'view', ...action })) }),
     });
   },
 

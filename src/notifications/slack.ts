@@ -2,6 +2,7 @@ import type { HttpAnswer } from '../http-client.js';
 import type { Channel } from './channel.js';
 import { calm, lookOf, withoutSecret, withSecret } from './chat.js';
 import type { Verdict } from './delivery-error.js';
+import { actionsOf } from './message.js';
 
 const FORM = /^(\/services\/\w+\/\w+)\/(\w{1,200})$/;
 const EXAMPLE = 'that of an incoming webhook, https://hooks.slack.com/services/T…/B…/…';
@@ -18,10 +19,11 @@ export const slack: Channel = {
   render(message, _, publicUrl) {
     const { emoji, color } = lookOf(message);
     const [title, text] = [entities(calm(message.title, 200)), entities(calm(message.text, 500))];
-    const links = publicUrl ? [{ type: 'mrkdwn', text: `<${entities(publicUrl)}|Grill Stats>` }] : [];
+    const links = [...actionsOf(message), ...(publicUrl ? [{ label: 'Grill Stats', url: publicUrl }] : [])];
+    const elements = links.map(({ label, url }) => ({ type: 'mrkdwn', text: `<${entities(url)}|${label}>` }));
     const blocks = [
       { type: 'section', text: { type: 'plain_text', text, emoji: false } },
-      ...links.map((link) => ({ type: 'context', elements: [link] })),
+      ...(elements.length > 0 ? [{ type: 'context', elements }] : []),
     ];
     return JSON.stringify({
       text: `${emoji} ${title}`,

@@ -4,6 +4,7 @@ import type { HttpAnswer } from '../http-client.js';
 import type { Channel } from './channel.js';
 import { answerOf, calm, lookOf, sayingOf } from './chat.js';
 import type { Verdict } from './delivery-error.js';
+import { actionsOf } from './message.js';
 
 const headers = { 'Content-Type': 'application/json' };
 const sent = z.object({ ok: z.literal(true), result: z.object({ message_id: z.number() }) });
@@ -24,9 +25,10 @@ export const telegram: Channel = {
   // Plain text: without parse_mode nothing in it is formatting.
   render(message, { url }, publicUrl) {
     const title = `${lookOf(message).emoji} ${calm(message.title, 200)}`;
+    const actions = actionsOf(message).map((action) => `${action.label}: ${action.url}`);
     return JSON.stringify({
       chat_id: chatOf(url).chat,
-      text: [title, calm(message.text, 1000), ...(publicUrl ? [publicUrl] : [])].join('\n'),
+      text: [title, calm(message.text, 1000), ...actions, ...(publicUrl ? [publicUrl] : [])].join('\n'),
       link_preview_options: { is_disabled: true },
     });
   },

@@ -128,6 +128,19 @@ describe('chats', () => {
         }
       });
 
+      it('shows what one can do about it, with the address', () => {
+        const links = {
+          acknowledge: 'https://grill.example.com/actions/a',
+          snooze: 'https://grill.example.com/actions/b',
+        };
+        const [plain, rendered] = [message, { ...message, links }].map((one) =>
+          channelOf().render(one, { url: `${receiver.url}${path}`, secret }, PUBLIC_URL),
+        );
+        expect(rendered).to.include('Acknowledge').and.include(links.acknowledge);
+        expect(rendered).to.include('Snooze').and.include(links.snooze);
+        expect(plain).to.not.include('Acknowledge');
+      });
+
       it('shows labels of others as text that calls nobody, within its limits', () => {
         const target = { url: `${receiver.url}${path}`, secret };
         const texts = fc.oneof(

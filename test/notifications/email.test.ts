@@ -107,6 +107,19 @@ describe('email', () => {
       expect(mail.html).to.include(message.text).and.include('<a href="https://grill.example.com">');
     });
 
+    it('shows what one can do about it', async () => {
+      const links = {
+        acknowledge: 'https://grill.example.com/actions/a',
+        snooze: 'https://grill.example.com/actions/b',
+      };
+      await send(server.port, { ...message, links });
+      const { mail } = only();
+      expect(mail.text)
+        .to.include(`Acknowledge: ${links.acknowledge}`)
+        .and.include(`Snooze: ${links.snooze}`);
+      expect(mail.html).to.include(`<a href="${links.acknowledge}">Acknowledge</a>`);
+    });
+
     it('draws the chart of cells that every mail program shows: nothing is fetched, scripted or attached', async () => {
       await send(server.port, message, { readChart: async () => chart });
       const { html = '', attachments } = only().mail;
