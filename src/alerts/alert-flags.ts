@@ -16,14 +16,17 @@ export class AlertFlags {
   /** @param db a transaction's manager: the device is locked, as ingest does */
   constructor(private readonly db: EntityManager) {}
 
-  /** Ends the repeats of what fires now, until it is over. A tier that fires later is told. @throws NotFoundError, InputError */
+  /**
+   * Ends the repeats of what fires now, until it is over. A tier that fires later is told.
+   * @throws NotFoundError, InputError
+   */
   async acknowledge(publicId: string): Promise<void> {
     await this.flag(publicId, 'acknowledged', (state, nowMs) =>
       isTold(state) && state.acknowledgedAtMs === null ? { acknowledgedAtMs: nowMs } : null,
     );
   }
 
-  /** Whether this event is of what fires now: another may have fired since. Takes the device's lock. @throws NotFoundError, InputError */
+  /** Under the device's lock. @throws NotFoundError, or InputError if it has fired again since this event */
   async checkLatest(publicId: string, eventId: string): Promise<void> {
     const alerts = new AlertManager(this.db);
     const { id, deviceId } = await alerts.getByPublicId(publicId);
@@ -44,8 +47,8 @@ export class AlertFlags {
   }
 
   /**
-   * Tells of no firing and no repeat for so long; what then fires is told at the end, and what was told before, when it is over. A critical tier is covered
-   * only if it fires already. @throws NotFoundError, InputError
+   * Tells of no firing and no repeat for so long; what then fires is told at the end, and what was told before, when it
+   * is over. A critical tier is covered only if it fires already. @throws NotFoundError, InputError
    */
   async snooze(publicId: string, minutes: number): Promise<{ snoozedUntil: Date }> {
     if (!Number.isInteger(minutes) || minutes < 1 || minutes > MOST_MINUTES)

@@ -207,7 +207,7 @@ export class AlertManager {
   async lookSoon(deviceId: string): Promise<void> {
     await this.db.query(
       `INSERT INTO detection_states (device_id, state, due_at) SELECT id, $2, to_timestamp(0) FROM devices WHERE device_id = $1
-       ON CONFLICT (device_id) DO UPDATE SET due_at = least(detection_states.due_at, excluded.due_at)`,
+       ON CONFLICT (device_id) DO UPDATE SET due_at = excluded.due_at`,
       [deviceId, emptyDetection()],
     );
   }

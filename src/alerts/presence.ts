@@ -18,8 +18,8 @@ export interface Presence {
 
 /**
  * The states of a no-data or probe-removed rule after one more sight of its probe, or after nothing was seen until
- * `atMs`, and what is to be told. No data fires at the moment that its limit ends, if two looks in a row find it so: between
- * them the readings of a poll that has just come are stored. A value ends both; where nobody is to miss the probe they end untold.
+ * `atMs`, and what is to be told. No data fires at the moment that its limit ends, if two looks in a row find it so. A
+ * value ends both; where nobody is to miss the probe they end untold.
  * @returns `states` itself if nothing changed
  */
 export function evaluatePresence(

@@ -63,6 +63,16 @@ export function alertCommand(program: Command, context: Context): void {
       const alerts = new AlertManager(await context.manager());
       context.show(await alerts.toJson(await alerts.getByPublicId(id)));
     });
+  answering(alert, 'delete', 'stop watching')
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string) => {
+      await context.transaction((tx) => new AlertManager(tx).delete(id));
+      context.done(`deleted ${id}`, { id, deleted: true });
+    });
+  changeCommands(alert, context);
+}
+
+function changeCommands(alert: Command, context: Context): void {
   withNumbers(
     answering(alert, 'set', 'change what is given; another condition closes what fires, without a message'),
   )
@@ -92,11 +102,5 @@ export function alertCommand(program: Command, context: Context): void {
     .action(async (id: string, { minutes }: { minutes: number }) => {
       const { snoozedUntil } = await context.transaction((tx) => new AlertFlags(tx).snooze(id, minutes));
       context.done(`snoozed ${id} until ${snoozedUntil.toISOString()}`, { id, snoozed_until: snoozedUntil });
-    });
-  answering(alert, 'delete', 'stop watching')
-    .argument('<id>', 'its id', publicId)
-    .action(async (id: string) => {
-      await context.transaction((tx) => new AlertManager(tx).delete(id));
-      context.done(`deleted ${id}`, { id, deleted: true });
     });
 }

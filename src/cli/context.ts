@@ -5,7 +5,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { validate } from 'uuid';
 import { z } from 'zod';
 import { createSecretBox, type SecretBox } from '../accounts/secret-box.js';
-import { type Config, ConfigError, loadConfig } from '../config.js';
+import { type Config, ConfigError, type KeyRingEntry, loadConfig } from '../config.js';
 import { createDatabase } from '../database.js';
 import { loadOrCreateSecrets } from '../embedded/data-dir.js';
 import { type OpenServers, openServers } from '../embedded/servers.js';
@@ -122,15 +122,20 @@ export class Context {
     return opened;
   }
 
-  /** With the configured keys, or those that `up` keeps in DATA_DIR. @throws ConfigError */
+  /** With {@link keyRing}. @throws ConfigError */
   secretBox(): SecretBox {
+    return createSecretBox(this.keyRing());
+  }
+
+  /** The configured keys, or those that `up` keeps in DATA_DIR. @throws ConfigError */
+  keyRing(): readonly KeyRingEntry[] {
     const { credentialsKeys, databaseUrl, dataDir } = this.config;
-    if (credentialsKeys) return createSecretBox(credentialsKeys);
+    if (credentialsKeys) return credentialsKeys;
     // Keys that the service on that database does not have would make secrets that nobody can read.
     if (databaseUrl !== undefined && !existsSync(join(dataDir, 'credentials-keys')))
       throw new ConfigError('CREDENTIALS_KEYS is missing: set it to the keys that the service uses');
     const kept = loadConfig({ CREDENTIALS_KEYS: loadOrCreateSecrets(dataDir).credentialsKeys });
-    return createSecretBox(kept.credentialsKeys ?? []);
+    return kept.credentialsKeys ?? [];
   }
 
   /** All of stdin without its last line break. @throws InputError when there is none */

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { createLinkSigner } from '../notifications/action-link.js';
 import { ChannelManager } from '../notifications/channel-manager.js';
 import { createChannels } from '../notifications/channels.js';
 import { createChartReader } from '../notifications/chart.js';
@@ -39,7 +40,8 @@ export async function deliverNow(context: Context, id: string, name: string): Pr
     delivery = made;
   };
   const shared = uses(context, dataSource.manager);
-  await createDeliverer({ ...shared, dataSource, publicUrl, onDelivery })(id);
+  const links = createLinkSigner(context.keyRing());
+  await createDeliverer({ ...shared, dataSource, publicUrl, links, onDelivery })(id);
   const sent = await new NotificationHistory(dataSource.manager).get(id);
   const { last_proven_at } = await new ChannelManager(dataSource.manager, shared).get(sent.channel_id);
   context.show({

@@ -88,14 +88,7 @@ const SESSION_COLUMNS = [
   ...[...FIGURES, 'temperature_unit'],
 ];
 const PROBE_COLUMNS = [
-  ...[
-    'session',
-    'probe_id',
-    'role',
-    ...FIGURES,
-    'time_weighted_avg_temperature',
-    'seconds_known',
-    'seconds_unknown',
-  ],
+  ...['session', 'probe_id', 'role', ...FIGURES],
+  ...['time_weighted_avg_temperature', 'seconds_known', 'seconds_unknown'],
 ];
 const EVENT_COLUMNS = ['measured_at', 'alert', 'kind', 'side', 'tier', 'value', 'unit', 'detected_late'];

@@ -30,7 +30,11 @@ export function createMaintenance({ dataSource, now }: { dataSource: DataSource;
   };
 }
 
-const dueRow = z.object({ device: z.number(), cloud_read_at: z.date() });
+const dueRow = z.object({
+  device: z.number(),
+  cloud_read_at: z.date(),
+  last_polled_at: z.date().nullable(),
+});
 
 /** So many of the jobs under way are asked when they came: those that were taken first. */
 const ACTIVE_ASKED = 50;
@@ -70,18 +74,19 @@ export function createTimers({
   onCommit: (outcome: IngestOutcome) => void;
 }) {
   return async (): Promise<void> => {
-    const storedBefore = await until();
     const rows: unknown = await dataSource.query(
-      `SELECT d.id AS device, c.cloud_read_at
+      `SELECT d.id AS device, c.cloud_read_at, c.last_polled_at
        FROM detection_states s JOIN devices d ON d.id = s.device_id
        JOIN thermoworks_credentials c ON c.user_id = d.user_id
-       WHERE s.due_at <= c.cloud_read_at AND ($2::timestamptz IS NULL OR c.last_polled_at < $2)
-       ORDER BY s.due_at LIMIT $1`,
-      [MOST_DEVICES_AT_ONCE, storedBefore],
+       WHERE s.due_at <= c.cloud_read_at ORDER BY s.due_at LIMIT $1`,
+      [MOST_DEVICES_AT_ONCE],
     );
-    const moments: DeviceMoment[] = z
-      .array(dueRow)
-      .parse(rows)
+    const due = z.array(dueRow).parse(rows);
+    if (due.length === 0) return;
+    // Asked after the polls were read: what those brought was in the queue by then.
+    const storedBefore = await until();
+    const moments: DeviceMoment[] = due
+      .filter(({ last_polled_at: polled }) => !storedBefore || (polled !== null && polled < storedBefore))
       .map(({ device, cloud_read_at }) => ({ device, nowMs: cloud_read_at.getTime() }));
     if (moments.length > 0) await runOut(moments);
   };

@@ -4,26 +4,14 @@ import { alreadyMet, evaluate, initialStates, rearm } from '../../src/alerts/eva
 import type { AlertRule, AlertState, AlertTransition } from '../../src/alerts/types.js';
 import type { Observation } from '../../src/readings/observation.js';
 import { toHundredths, type Unit } from '../../src/readings/sample.js';
+import { NO_LIMITS } from './no-limits.js';
 
 const MINUTE = 60_000;
 /** Minute and value, null for an absent probe; the unit is F unless given. */
 type Point = [minute: number, value: number | null, unit?: Unit];
 
-const NONE = {
-  targetTemperature: null,
-  preAlertDifference: null,
-  direction: null,
-  minTemperature: null,
-  maxTemperature: null,
-  criticalMinTemperature: null,
-  criticalMaxTemperature: null,
-  thresholdValue: null,
-  windowSeconds: null,
-  silenceMinutes: null,
-  criticalSilenceMinutes: null,
-};
 const BASE = {
-  ...NONE,
+  ...NO_LIMITS,
   id: 7,
   temperatureUnit: 'F',
   hysteresis: 2,

@@ -3,21 +3,14 @@ import fc from 'fast-check';
 import { initialStates } from '../../src/alerts/evaluate.js';
 import { evaluatePresence, type Presence, silenceEndsMs } from '../../src/alerts/presence.js';
 import type { AlertRule, AlertState, AlertTransition } from '../../src/alerts/types.js';
+import { NO_LIMITS } from './no-limits.js';
 
 const MINUTE = 60_000;
 const NO_DATA: AlertRule = {
+  ...NO_LIMITS,
   id: 1,
   type: 'no_data',
   temperatureUnit: 'C',
-  targetTemperature: null,
-  preAlertDifference: null,
-  direction: null,
-  minTemperature: null,
-  maxTemperature: null,
-  criticalMinTemperature: null,
-  criticalMaxTemperature: null,
-  thresholdValue: null,
-  windowSeconds: null,
   silenceMinutes: 10,
   criticalSilenceMinutes: 30,
   holdSeconds: 0,

@@ -1,4 +1,5 @@
 import type { AlertRule } from '../../src/alerts/types.js';
+import { NO_LIMITS } from './no-limits.js';
 
 /** A rule, what its food probe shows, and what must be told of it; however the readings are cut, stored and restarted. */
 export interface Scenario {
@@ -12,18 +13,8 @@ export interface Scenario {
 }
 
 const BASE = {
+  ...NO_LIMITS,
   temperatureUnit: 'F',
-  targetTemperature: null,
-  preAlertDifference: null,
-  direction: null,
-  minTemperature: null,
-  maxTemperature: null,
-  criticalMinTemperature: null,
-  criticalMaxTemperature: null,
-  thresholdValue: null,
-  windowSeconds: null,
-  silenceMinutes: null,
-  criticalSilenceMinutes: null,
   holdSeconds: 0,
   recoverySeconds: 0,
   hysteresis: 2,

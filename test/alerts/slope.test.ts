@@ -4,25 +4,18 @@ import { evaluate, initialStates, rearm } from '../../src/alerts/evaluate.js';
 import { follow } from '../../src/alerts/slope.js';
 import type { AlertRule, AlertState, AlertTransition } from '../../src/alerts/types.js';
 import { toHundredths, type Unit } from '../../src/readings/sample.js';
+import { NO_LIMITS } from './no-limits.js';
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
 /** By 15 °C within ten minutes. */
 const slope = (given: Partial<AlertRule> = {}): AlertRule => ({
+  ...NO_LIMITS,
   id: 7,
   type: 'rising',
   temperatureUnit: 'C',
-  targetTemperature: null,
-  preAlertDifference: null,
-  direction: null,
-  minTemperature: null,
-  maxTemperature: null,
-  criticalMinTemperature: null,
-  criticalMaxTemperature: null,
   thresholdValue: 15,
   windowSeconds: 600,
-  silenceMinutes: null,
-  criticalSilenceMinutes: null,
   holdSeconds: 0,
   recoverySeconds: 0,
   hysteresis: 7.5,

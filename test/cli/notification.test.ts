@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { v7 } from 'uuid';
+import { createIngest } from '../../src/ingest/ingest.js';
 import { NotificationManager } from '../../src/notifications/notification-manager.js';
+import { addAlert, addHome, job, MINUTE, T0 } from '../ingest/household.js';
 import { CHAT_SERVICES, hold } from '../notifications/chat-services.js';
 import { type Receiver, startReceiver } from '../notifications/receiver.js';
 import { at, type CommandLine, items, openCommandLine } from './command-line.js';
@@ -51,6 +53,26 @@ describe('grill-stats notification', () => {
       ['--limit', '0'],
     ])
       expect((await cli.run(['notification', 'list', ...wrong])).code, wrong.join(' ')).to.equal(2);
+  });
+
+  it('sends an alert again with the links that it had', async () => {
+    const [{ id: userId } = { id: 0 }] = await cli.dataSource.query<{ id: number }[]>(
+      "SELECT id FROM users WHERE email = 'a@example.com'",
+    );
+    const url = `${receiver.url}/cook`;
+    const given = ['channel', 'create', '--email', 'a@example.com', '--kind', 'ntfy', '--url', url];
+    await cli.json(given, allowed);
+    const home = await addHome(cli.dataSource, { userId });
+    await addAlert(cli.dataSource, home, { type: 'range', maxTemperature: 100, holdSeconds: 0 });
+    const ingest = createIngest({ dataSource: cli.dataSource });
+    await ingest([job(home, [[T0, 90]])]);
+    const { notificationIds } = await ingest([job(home, [[T0 + MINUTE, 120]])]);
+    await cli.dataSource.query("UPDATE notifications SET status = 'expired'");
+    const linked = { env: { ...allowed.env, PUBLIC_URL: 'https://grill.example.com' } };
+    await cli.json(['notification', 'replay', ...notificationIds], linked);
+    const { actions } = JSON.parse(receiver.received[0]?.body ?? '{}');
+    expect(actions).to.have.lengthOf(2);
+    expect(at(actions, '0.url')).to.match(/^https:\/\/grill\.example\.com\/actions\/[\w.-]+$/);
   });
 
   it('shows each attempt, and sends again what has failed, under its id', async () => {

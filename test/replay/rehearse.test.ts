@@ -5,24 +5,16 @@ import { FLAG } from '../../src/readings/sample.js';
 import { rehearse } from '../../src/replay/rehearse.js';
 import { unseenProbe, unseenWorld } from '../../src/replay/unseen.js';
 import { emptyDetection } from '../../src/sessions/detection-state.js';
+import { NO_LIMITS } from '../alerts/no-limits.js';
 import { at, deviceFacts, minutesOf, probeFacts, shows } from '../support/traces.js';
 
 const RULE: AlertRule = {
+  ...NO_LIMITS,
   id: 42,
   type: 'range',
   temperatureUnit: 'C',
-  targetTemperature: null,
-  preAlertDifference: null,
-  silenceMinutes: null,
-  criticalSilenceMinutes: null,
   repeatSeconds: 0,
-  direction: null,
-  minTemperature: null,
   maxTemperature: 100,
-  criticalMinTemperature: null,
-  criticalMaxTemperature: null,
-  thresholdValue: null,
-  windowSeconds: null,
   holdSeconds: 120,
   recoverySeconds: 60,
   hysteresis: 4,

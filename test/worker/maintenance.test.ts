@@ -73,6 +73,30 @@ describe('maintenance', () => {
       }
     });
 
+    it('leave a poll that ends meanwhile to the next look, with what it brings', async () => {
+      const home = await cook(db, ingest);
+      await polled(home, 9);
+      let asked = 0;
+      const run = createTimers({
+        dataSource: db,
+        ingest,
+        until: async () => {
+          asked += 1;
+          await polled(home, 60); // its readings are on their way to a queue that was empty
+          return null;
+        },
+        onCommit: (outcome) => outcomes.push(outcome),
+      });
+      await run();
+      await polled(home, 17);
+      await run();
+      expect([asked, ...ran()]).to.deep.equal([0]); // nothing was due: nobody need be asked
+      const other = await cook(db, ingest);
+      await polled(other, 18);
+      await run();
+      expect(await sessions()).to.deep.equal(['active', 'paused']);
+    });
+
     it('pause after ten minutes and end after two hours of silence, at the last reading', async () => {
       const home = await cook(db, ingest);
       for (const [minutes, expected] of [
