@@ -9,8 +9,9 @@ import { InputError, NotFoundError } from '../errors.js';
 import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { emptyDetection } from '../sessions/detection-state.js';
 import { effectiveRole } from '../sessions/roles.js';
+import { OPTIONS } from './alert-input.js';
 import { loadAlerts, saveStates } from './alert-store.js';
-import { type AlertSettings, defaultRecoverySeconds, OPTIONS, withDefaults } from './defaults.js';
+import { type AlertSettings, defaultRecoverySeconds, withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import { isPresence } from './limits.js';
 import type { AlertRule } from './types.js';
@@ -36,7 +37,7 @@ export class AlertManager {
   constructor(private readonly db: EntityManager) {}
 
   /**
-   * An alert on one of the user's probes; what `options` leaves out gets the default of the probe's role.
+   * An alert on one of the user's probes, or on a device's battery; what `options` leaves out gets the default of the probe's role.
    * `alreadyMet`: a target that the probe's present value meets waits until it is armed again, and sends nothing.
    * @throws NotFoundError, InputError
    */
@@ -46,7 +47,7 @@ export class AlertManager {
   ): Promise<{ alert: TemperatureAlert; alreadyMet: boolean }> {
     const { probe, type, settings } = await this.plan(userId, { deviceId, probeId, ...options });
     const publicId = uuidv7();
-    const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
+    const owned = { publicId, userId, deviceId, probeId: probe?.probeId ?? null, alertType: type };
     await this.db.insert(TemperatureAlert, { ...owned, ...settings });
     const alert = await this.getByPublicId(publicId);
     const isMet = await this.seedStates({ ...settings, type, id: alert.id }, probe);
@@ -64,7 +65,7 @@ export class AlertManager {
     await this.lockDevice((await this.getByPublicId(publicId)).deviceId);
     const alert = await this.getByPublicId(publicId);
     const { userId, deviceId, probeId, alertType: type } = alert;
-    const { probe, ...facts } = await this.getProbe(userId, deviceId, probeId ?? undefined);
+    const { probe, ...facts } = await this.getPlace(type, userId, deviceId, probeId ?? undefined);
     const stored = Object.fromEntries(OPTIONS.map((key) => [key, key === 'type' ? type : alert[key]]));
     const known = Object.fromEntries(Object.entries(stored).filter(([, value]) => value !== null));
     // What calm means is half of the change, unless it is said.
@@ -86,7 +87,7 @@ export class AlertManager {
   }
 
   /** Its events go on in number. */
-  private async beginAnew(rule: AlertRule, probe: Probe): Promise<void> {
+  private async beginAnew(rule: AlertRule, probe: Probe | null): Promise<void> {
     await this.db.delete(AlertState, { alertId: rule.id });
     await this.seedStates(rule, probe);
     await this.db.query(
@@ -97,25 +98,27 @@ export class AlertManager {
     );
   }
 
-  /** What {@link create} would store, and on which probe. @throws NotFoundError, InputError */
+  /** What {@link create} would store, and on which probe (null: the device). @throws NotFoundError, InputError */
   async plan(
     userId: number,
     { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
-  ): Promise<{ probe: Probe; type: AlertRule['type']; settings: Omit<AlertSettings, 'type'> }> {
-    const { probe, ...facts } = await this.getProbe(userId, deviceId, probeId);
+  ): Promise<{ probe: Probe | null; type: AlertRule['type']; settings: Omit<AlertSettings, 'type'> }> {
+    const { probe, ...facts } = await this.getPlace(options.type, userId, deviceId, probeId);
     const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
     const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
     const recoverySeconds = given.recoverySeconds ?? defaultRecoverySeconds(facts.intervalSeconds);
     return { probe, type, settings: { ...given, recoverySeconds } };
   }
 
-  /** An alert as the reducers see it, with its probe. @throws NotFoundError */
-  async getRule(publicId: string): Promise<{ probe: Probe; rule: AlertRule }> {
+  /** An alert as the reducers see it, with its probe (null: it watches the device). @throws NotFoundError */
+  async getRule(publicId: string): Promise<{ probe: Probe | null; rule: AlertRule }> {
     const { userId, deviceId, probeId } = await this.getByPublicId(publicId);
     const probe = await this.db.findOneBy(Probe, { userId, deviceId, probeId: probeId ?? '' });
-    const alerts = await loadAlerts(this.db, probe ? [probe.id] : []);
+    const device = await this.db.findOneByOrFail(Device, { deviceId });
+    const alerts = await loadAlerts(this.db, probe ? [probe.id] : [], [device.id]);
     const found = alerts.find((alert) => alert.publicId === publicId);
-    if (!probe || !found) throw new NotFoundError(`the alert ${publicId} watches no probe`);
+    if (!found || (!probe && probeId !== null))
+      throw new NotFoundError(`the alert ${publicId} watches no probe`);
     return { probe, rule: found.rule };
   }
 
@@ -176,12 +179,13 @@ export class AlertManager {
     return this.db.findOne(Device, { where, lock: { mode: 'for_no_key_update' } });
   }
 
-  private async getProbe(
+  private async getPlace(
+    type: unknown,
     userId: number,
     deviceId: string,
     probeId: string | undefined,
   ): Promise<{
-    probe: Probe;
+    probe: Probe | null;
     role: ProbeRole;
     transmitIntervalSeconds: number | null;
     intervalSeconds: number | null;
@@ -191,6 +195,17 @@ export class AlertManager {
       const own = await this.db.findBy(Device, { userId, deletedAt: IsNull() });
       throw new NotFoundError(`no device ${deviceId}; there is ${listed(own.map((one) => one.deviceId))}`);
     }
+    const { transmitIntervalSeconds } = device;
+    if (type === 'battery') {
+      if (probeId !== undefined)
+        throw new InputError('--probe is not for a battery alert: it watches the device');
+      return {
+        probe: null,
+        role: 'other',
+        transmitIntervalSeconds,
+        intervalSeconds: transmitIntervalSeconds,
+      };
+    }
     const probes = await this.db.find(Probe, { where: { userId, deviceId }, order: { id: 'ASC' } });
     const there = `device ${deviceId} has ${listed(probes.map((p) => (p.label ? `${p.probeId} (${p.label})` : p.probeId)))}`;
     if (probeId === undefined) throw new InputError(`--probe is needed: ${there}`);
@@ -198,7 +213,6 @@ export class AlertManager {
     if (!probe) throw new NotFoundError(`no probe ${probeId}: ${there}`);
     if (probe.kind === 'humidity')
       throw new InputError(`--probe ${probeId} measures humidity, not temperature`);
-    const { transmitIntervalSeconds } = device;
     const intervalSeconds = transmitIntervalSeconds ?? probe.learnedIntervalSeconds;
     return { probe, role: effectiveRole(device, probe), transmitIntervalSeconds, intervalSeconds };
   }
@@ -214,9 +228,14 @@ export class AlertManager {
 
   /**
    * The probe's last reading is what the first one to come is compared with. Only what it shows now can be met; a met
-   * value from before it fell silent says nothing of what comes, so then the first value decides.
+   * value from before it fell silent says nothing of what comes, so then the first value decides. Of a battery nothing is
+   * known: the next poll tells.
    */
-  private async seedStates(rule: AlertRule, probe: Probe): Promise<boolean> {
+  private async seedStates(rule: AlertRule, probe: Probe | null): Promise<boolean> {
+    if (!probe) {
+      await saveStates(this.db, initialStates(rule));
+      return false;
+    }
     const { lastValue, lastUnit, lastMeasuredAt, state } = probe;
     const last =
       lastValue === null || lastUnit === null

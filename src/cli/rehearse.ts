@@ -29,7 +29,8 @@ interface RehearseOptions extends Asked {
 
 /** What a rule of a probe would have told. */
 interface Rehearsed {
-  probe: Probe;
+  /** Null: a battery alert watches none. */
+  probe: Probe | null;
   rule: AlertRule;
 }
 
@@ -72,7 +73,7 @@ async function planned(
 }
 
 async function answerOf(db: EntityManager, { probe, rule }: Rehearsed, days: number): Promise<Row> {
-  if (isPresence(rule.type))
+  if (isPresence(rule.type) || !probe)
     throw new InputError(`readings alone do not tell when a ${rule.type} alert would have fired`);
   const { id, deviceId, probeId, lastMeasuredAt } = probe;
   const toMs = lastMeasuredAt?.getTime() ?? 0;

@@ -1,3 +1,4 @@
+import { type BatterySight, evaluateBattery, lastBattery } from '../alerts/battery.js';
 import { evaluate, rearm } from '../alerts/evaluate.js';
 import { isPresence } from '../alerts/limits.js';
 import { evaluatePresence, type Presence } from '../alerts/presence.js';
@@ -10,7 +11,15 @@ import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
 import { gapBefore } from './gap.js';
 import { heardMs, isMissed, roleOf, runningSession } from './missed.js';
-import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeState } from './types.js';
+import {
+  type AlertInstance,
+  type FoldResult,
+  type IngestWorld,
+  type Input,
+  type ProbeSight,
+  type ProbeState,
+  WHOLE_DEVICE,
+} from './types.js';
 
 const MIN_LEARNED_SECONDS = 1;
 const MAX_LEARNED_SECONDS = 24 * 3600;
@@ -51,14 +60,16 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
         miss(progress, probeId, 'silence', input.nowMs);
         tellAgain(progress, probeId, input.nowMs);
       }
-    } else observe(progress, input, newId);
+      tellAgain(progress, WHOLE_DEVICE, input.nowMs);
+    } else if ('percent' in input) drain(progress, input);
+    else observe(progress, input, newId);
   }
   const { draft, probes, alerts, transitions, gaps } = progress;
   const sessions = closeDraft(draft, world.sessions);
   return { world: { ...world, sessions, probes, alerts }, sessionEvents: draft.events, transitions, gaps };
 }
 
-function observe(progress: Progress, observation: Exclude<Input, Moment>, newId: () => string): void {
+function observe(progress: Progress, observation: ProbeSight, newId: () => string): void {
   const probe = progress.probes.get(observation.probeId);
   if (!probe) return;
   const late = isLate(probe, observation);
@@ -104,7 +115,7 @@ function isLate({ lastMs, conditionMs }: ProbeState, { measuredAtMs, hundredths 
  * The probe after one more reading. A clock that runs ahead does not move the high-water mark, nor does a value from
  * before the probe was seen without one take that back; but any value ends being stale.
  */
-function advance(probe: ProbeState, observation: Exclude<Input, Moment>): ProbeState {
+function advance(probe: ProbeState, observation: ProbeSight): ProbeState {
   const { measuredAtMs, hundredths, unit, flags } = observation;
   if (flags & FLAG.skewed) return probe;
   const condition = storedCondition(observation.condition);
@@ -150,7 +161,7 @@ function expectedIntervalMs(world: IngestWorld, probe: ProbeState): number | nul
 }
 
 /** Session detection; a probe that came into a new session gets its one-shot alerts armed again. */
-function detect(progress: Progress, input: Input, newId: () => string): void {
+function detect(progress: Progress, input: ProbeSight | Moment, newId: () => string): void {
   const { draft } = progress;
   const [before, eventsBefore] = [draft.sessions, draft.events.length];
   step(draft, input, newId);
@@ -209,14 +220,27 @@ function miss(progress: Progress, probeId: number, shows: Presence['shows'], atM
   progress.alerts.set(probeId, next);
 }
 
+/** What the alerts of the device itself make of its battery. */
+function drain(progress: Progress, sight: BatterySight): void {
+  const instances = progress.alerts.get(WHOLE_DEVICE);
+  if (!instances) return;
+  const running = runningSession(progress.draft.sessions, WHOLE_DEVICE);
+  const next = instances.map((instance) =>
+    tell(progress, instance, running, evaluateBattery(instance.rule, instance.states, sight)),
+  );
+  progress.alerts.set(WHOLE_DEVICE, next);
+}
+
 function tellAgain(progress: Progress, probeId: number, nowMs: number): void {
   const instances = progress.alerts.get(probeId) ?? [];
   const { lastMs = null, lastHundredths = null, lastUnit = null } = progress.probes.get(probeId) ?? {};
   const shown = { measuredAtMs: lastMs, hundredths: lastHundredths, unit: lastUnit };
   const running = runningSession(progress.draft.sessions, probeId);
-  const next = instances.map((instance) =>
-    tell(progress, instance, running, remind(instance.rule, instance.states, nowMs, shown)),
-  );
+  const next = instances.map((instance) => {
+    const { rule, states } = instance;
+    const last = rule.type === 'battery' ? lastBattery(states) : shown;
+    return tell(progress, instance, running, remind(rule, states, nowMs, last));
+  });
   progress.alerts.set(probeId, next);
 }
 

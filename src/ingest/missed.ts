@@ -4,12 +4,14 @@ import type { AlertRule } from '../alerts/types.js';
 import type { ProbeRole } from '../readings/sample.js';
 import { effectiveRole } from '../sessions/roles.js';
 import type { Session } from '../sessions/types.js';
-import type { AlertInstance, IngestWorld, ProbeState } from './types.js';
+import { type AlertInstance, type IngestWorld, type ProbeState, WHOLE_DEVICE } from './types.js';
 
-/** The session that runs with this probe (`probes.id`) in it. */
+/** The session that runs with this probe (`probes.id`) in it; of the whole device: any. */
 export function runningSession(sessions: readonly Session[], probeId: number): Session | undefined {
   return sessions.find(
-    ({ status, members }) => status === 'active' && members.some((member) => member.probeId === probeId),
+    ({ status, members }) =>
+      status === 'active' &&
+      (probeId === WHOLE_DEVICE || members.some((member) => member.probeId === probeId)),
   );
 }
 
@@ -59,7 +61,8 @@ export function alertsDueMs(world: IngestWorld): number | null {
   const take = (ms: number | null) => {
     if (ms !== null) dueMs = Math.min(dueMs ?? ms, ms);
   };
-  for (const { id: probeId } of world.sessions.device.probes) {
+  const probes = world.sessions.device.probes.map(({ id }) => id);
+  for (const probeId of [WHOLE_DEVICE, ...probes]) {
     const instances = world.alerts.get(probeId) ?? [];
     const lastMs = heardMs(world, world.probes.get(probeId));
     for (const { rule, states } of instances) {

@@ -84,12 +84,13 @@ function aboutAlert(event: AlertEvent, alert: TemperatureAlert, sequence: number
           started_at: event.session.startTime,
         }
       : null,
-    reading: { value: event.value, unit: event.unit, measured_at: event.measuredAt },
+    reading: { value: event.value, unit: unitOf(alert, event.unit), measured_at: event.measuredAt },
     ...(event.change !== null && { change: event.change }),
     ...(event.kind === 'resolved' && { duration_seconds: event.durationSeconds, extreme: event.extreme }),
   };
   const deviceName = nickname || inert(deviceId);
-  const subject = label || (probeId === null ? deviceName : `Probe ${inert(probeId)}`);
+  const whole = isBattery(alert) ? `${deviceName}'s battery` : deviceName;
+  const subject = label || (probeId === null ? whole : `Probe ${inert(probeId)}`);
   return {
     type,
     severity: event.tier,
@@ -111,6 +112,8 @@ function limitsOf(alert: TemperatureAlert): Record<string, unknown> {
     window_seconds: alert.windowSeconds,
     silence_minutes: alert.silenceMinutes,
     critical_silence_minutes: alert.criticalSilenceMinutes,
+    battery_percent: alert.batteryPercent,
+    critical_battery_percent: alert.criticalBatteryPercent,
   };
   const given = Object.entries(numbers).filter(([, value]) => value !== null);
   return { ...Object.fromEntries(given), temperature_unit: alert.temperatureUnit };
@@ -118,7 +121,7 @@ function limitsOf(alert: TemperatureAlert): Record<string, unknown> {
 
 function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): string {
   const { kind, durationSeconds, extreme, measuredAt, change } = event;
-  const value = event.value === null ? 'without a value' : quantity(event.value, event.unit);
+  const value = event.value === null ? 'without a value' : quantity(event.value, unitOf(alert, event.unit));
   const limit = limitOf(event, alert);
   const at = `${measuredAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   if (change !== null) {
@@ -133,12 +136,14 @@ function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): 
       ? `nothing was heard of ${subject} for ${duration(60 * silenceOf(event, alert))}, at ${at}`
       : `${subject} is no longer plugged in since ${at}`;
   }
+  const is = isBattery(alert) ? 'is at' : 'is';
   if (kind !== 'resolved') {
-    return `${subject} is ${kind === 'repeated' ? 'still ' : ''}${value}, ${limit} ${kind === 'repeated' ? 'at' : 'since'} ${at}`;
+    return `${subject} ${is} ${kind === 'repeated' ? 'still ' : ''}${value}, ${limit} ${kind === 'repeated' ? 'at' : 'since'} ${at}`;
   }
   const lasted = durationSeconds === null ? '' : `, which lasted ${duration(durationSeconds)}`;
-  const worst = extreme === null ? '' : ` with an extreme of ${quantity(extreme, alert.temperatureUnit)}`;
-  return `${subject} is ${value} at ${at}, no longer ${limit}${lasted}${worst}`;
+  const worst =
+    extreme === null ? '' : ` with an extreme of ${quantity(extreme, unitOf(alert, alert.temperatureUnit))}`;
+  return `${subject} ${is} ${value} at ${at}, no longer ${limit}${lasted}${worst}`;
 }
 
 function silenceOf({ tier }: AlertEvent, alert: TemperatureAlert): number {
@@ -156,6 +161,10 @@ function limitOf({ side, tier }: AlertEvent, alert: TemperatureAlert): string {
   if (near !== null)
     return `within ${quantity(near, temperatureUnit)} of ${quantity(alert.targetTemperature ?? 0, temperatureUnit)}`;
   const critical = tier === 'critical';
+  if (isBattery(alert)) {
+    const percent = (critical ? alert.criticalBatteryPercent : null) ?? alert.batteryPercent;
+    return `at or below ${percent} %`;
+  }
   const low = (critical ? alert.criticalMinTemperature : null) ?? alert.minTemperature;
   const high = (critical ? alert.criticalMaxTemperature : null) ?? alert.maxTemperature;
   const limit = alert.targetTemperature ?? (side === 'low' ? low : high);
@@ -164,9 +173,16 @@ function limitOf({ side, tier }: AlertEvent, alert: TemperatureAlert): string {
   return `${words[side]} ${quantity(limit, temperatureUnit)}`;
 }
 
-/** `203.2 °F`; humidity as `40 % RH`. */
-export function quantity(value: number, unit: Unit | null): string {
-  const suffix = unit === 'H' ? ' % RH' : unit === null ? '' : ` °${unit}`;
+const isBattery = ({ alertType }: TemperatureAlert): boolean => alertType === 'battery';
+
+/** A battery's percent have no unit where they are stored. */
+function unitOf(alert: TemperatureAlert, unit: Unit | null): Unit | '%' | null {
+  return isBattery(alert) ? '%' : unit;
+}
+
+/** `203.2 °F`; humidity as `40 % RH`, a battery as `18 %`. */
+export function quantity(value: number, unit: Unit | '%' | null): string {
+  const suffix = unit === null ? '' : unit === 'H' ? ' % RH' : unit === '%' ? ' %' : ` °${unit}`;
   return `${roundToHundredth(value)}${suffix}`;
 }
 

@@ -16,30 +16,42 @@ const sample = z.tuple([
   z.number().int().min(0).max(32_767),
 ]);
 
-/** One poll's news: samples by probe, each list by time. Ids are rows (`devices.id`, `probes.id`). */
-const readingsJob = z.object({
-  version: z.literal(1),
-  account: z.number().int().positive(),
-  /** Epoch ms by the cloud's clock of the account's last good poll before this one; null before the first. */
-  previousPollMs: z.number().int().nullable(),
-  /** Whether polls of the account failed in between. */
-  failedBetween: z.boolean(),
-  probes: z
-    .array(
-      z.object({
-        device: z.number().int().positive(),
-        probe: z.number().int().positive(),
-        samples: z.array(sample).min(1).max(2_000),
-      }),
-    )
-    .min(1)
-    .max(2_000),
-});
+/** `devices.id`, epoch ms, percent, whether it charges (null: the device does not say). */
+const battery = z.tuple([
+  z.number().int().positive(),
+  z.number().int().min(0).max(8.64e15),
+  z.number().min(0).max(100),
+  z.boolean().nullable(),
+]);
+
+/** One poll's news: samples by probe, each list by time, and batteries. Ids are rows (`devices.id`, `probes.id`). */
+const readingsJob = z
+  .object({
+    version: z.literal(1),
+    account: z.number().int().positive(),
+    /** Epoch ms by the cloud's clock of the account's last good poll before this one; null before the first. */
+    previousPollMs: z.number().int().nullable(),
+    /** Whether polls of the account failed in between. */
+    failedBetween: z.boolean(),
+    probes: z
+      .array(
+        z.object({
+          device: z.number().int().positive(),
+          probe: z.number().int().positive(),
+          samples: z.array(sample).min(1).max(2_000),
+        }),
+      )
+      .max(2_000),
+    /** Of devices whose alerts have not seen it. */
+    batteries: z.array(battery).max(2_000).optional(),
+  })
+  .refine(({ probes, batteries = [] }) => probes.length + batteries.length > 0, 'holds nothing');
 const notificationJob = z.object({ notificationId: z.uuid() });
 const maintenanceJob = z.object({ tick: z.iso.datetime() });
 
 export type ReadingsJob = z.infer<typeof readingsJob>;
 export type JobSample = z.infer<typeof sample>;
+export type JobBattery = z.infer<typeof battery>;
 
 /** What a job of each queue carries, checked where it is written and where it is read. */
 export interface JobData {
@@ -58,8 +70,9 @@ export const JOB_SCHEMAS: { [Name in QueueName]: z.ZodType<JobData[Name]> } = {
  * by thousands a second. What is not plain is left to the schema.
  */
 export function isPlainReadingsJob(data: unknown): data is ReadingsJob {
-  const { version, account, previousPollMs, failedBetween, probes } = Object(data);
-  if (version !== 1 || !isId(account) || typeof failedBetween !== 'boolean') return false;
+  const { version, account, previousPollMs, failedBetween, probes, batteries } = Object(data);
+  if (batteries !== undefined || version !== 1 || !isId(account) || typeof failedBetween !== 'boolean')
+    return false;
   if (previousPollMs !== null && !Number.isSafeInteger(previousPollMs)) return false;
   if (!Array.isArray(probes) || probes.length === 0 || probes.length > 2_000) return false;
   return probes.every((part) => {
@@ -82,9 +95,11 @@ function isPlainSample(given: unknown): boolean {
 
 /** Names the cause: the same news of the same account get the same id, so that repeats do not pile up. */
 export function readingsJobId(job: ReadingsJob): string {
-  const newest = Math.max(...job.probes.map(({ samples }) => samples.at(-1)?.[0] ?? 0));
-  const hash = createHash('sha256').update(JSON.stringify(job.probes)).digest('hex').slice(0, 16);
-  return `ing-${job.account}-${newest}-${hash}`;
+  const { account, probes, batteries = [] } = job;
+  const times = [...probes.map(({ samples }) => samples.at(-1)?.[0] ?? 0), ...batteries.map(([, ms]) => ms)];
+  const text = JSON.stringify(probes) + (batteries.length > 0 ? JSON.stringify(batteries) : '');
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return `ing-${account}-${Math.max(...times)}-${hash}`;
 }
 
 /** One attempt of a notification: attempts after the first are jobs of their own, with a delay. */

@@ -103,6 +103,34 @@ describe('grill-stats alert', () => {
     }
   });
 
+  it('watches the battery of a device, without a probe', async () => {
+    const device = create.slice(0, 6);
+    const made = await cli.json([...device, '--type', 'battery', '--name', 'Low']);
+    const numbers = { battery_percent: 20, critical_battery_percent: 10, hysteresis: 5, hold_seconds: 0 };
+    expect(made).to.include({ probe_id: null, alert_type: 'battery', already_met: false, ...numbers });
+    const id = String(at(made, 'id'));
+    expect(items(at(made, 'states')).map((one) => at(one, 'side'))).to.deep.equal(['low', 'low']);
+    expect((await cli.run(['alert', 'list', '--email', 'a@example.com'])).stdout).to.match(
+      /Low .*battery .* 20 /,
+    );
+    const set = await cli.json(['alert', 'set', id, '--battery-percent', '30', '--hysteresis', '2']);
+    expect(set).to.include({ battery_percent: 30, critical_battery_percent: 10, hysteresis: 2 });
+    expect(await cli.json(['alert', 'snooze', id, '--minutes', '5'])).to.have.keys('id', 'snoozed_until');
+    const wrong = [
+      [[...device, '--type', 'battery', '--battery-percent', '0'], '--battery-percent'],
+      [[...device, '--type', 'battery', '--critical-battery-percent', '30%'], '--critical-battery-percent'],
+      [[...device, '--type', 'battery', '--max-temperature', '30'], '--max-temperature'],
+      [['alert', 'set', id, '--critical-battery-percent', '30'], '--critical-battery-percent'],
+      [['alert', 'rehearse', id], 'readings alone do not tell'],
+      [['alert', 'rehearse', ...device.slice(2), '--type', 'battery'], 'readings alone do not tell'],
+    ] as const;
+    for (const [args, name] of wrong) {
+      const { code, stderr } = await cli.run([...args]);
+      expect([code, stderr.includes(name)], stderr).to.deep.equal([1, true]);
+    }
+    await cli.json(['alert', 'delete', id]);
+  });
+
   it('names the option that is wrong', async () => {
     const wrong = [
       [['--type', 'target'], '--target-temperature'],
@@ -113,7 +141,8 @@ describe('grill-stats alert', () => {
       [['--type', 'falling', '--window-seconds', '10'], '--window-seconds'],
       [['--type', 'rising', '--target-temperature', '90'], '--target-temperature'],
       [['--type', 'no_data', '--silence-minutes', '0'], '--silence-minutes'],
-      [['--type', 'battery'], '--type'],
+      [['--type', 'battery'], '--probe'],
+      [['--type', 'deadline'], '--type'],
     ] as const;
     for (const [options, name] of wrong) {
       const { code, stderr } = await cli.run([...create, ...options]);

@@ -32,6 +32,8 @@ const ALERT = {
   windowSeconds: null,
   silenceMinutes: null,
   criticalSilenceMinutes: null,
+  batteryPercent: null,
+  criticalBatteryPercent: null,
   temperatureUnit: 'F' as const,
 };
 const EVENT = {
@@ -224,6 +226,27 @@ describe('createMessage', () => {
       expect(createMessage(about({ ...about_, event: back })).text).to.equal(
         'Point is there again since 2026-11-21 20:59 UTC, after 11 min',
       );
+  });
+
+  it('says of a battery that it is low, by the name of its device', () => {
+    const alert = { alertType: 'battery' as const, probeId: null, targetTemperature: null, name: null };
+    const limits = { ...alert, batteryPercent: 20, criticalBatteryPercent: 10 };
+    const low = { side: 'low' as const, value: 18, unit: null };
+    const { title, text, body } = createMessage(about({ alert: limits, nickname: 'Smoker', event: low }));
+    expect(`${title}: ${text}`).to.equal(
+      "Smoker: Smoker's battery is at 18 %, at or below 20 % since 2026-11-21 20:59 UTC",
+    );
+    expect(body).to.deep.include({ probe: null });
+    expect(body.reading).to.include({ value: 18, unit: '%' });
+    expect(body.alert).to.include({ type: 'battery', battery_percent: 20, critical_battery_percent: 10 });
+    const critical = { ...low, tier: 'critical' as const, value: 9 };
+    expect(createMessage(about({ alert: limits, event: critical })).text).to.include(
+      'at or below 10 % since',
+    );
+    const over = { ...low, kind: 'resolved' as const, value: 80, durationSeconds: 7_200, extreme: 13 };
+    expect(createMessage(about({ alert: limits, event: over })).text).to.equal(
+      "Brisket's battery is at 80 % at 2026-11-21 20:59 UTC, no longer at or below 20 %, which lasted 2 h 0 min with an extreme of 13 %",
+    );
   });
 
   it('says what a value no longer does, and still does', () => {

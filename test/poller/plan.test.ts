@@ -21,7 +21,7 @@ const at = (seconds: number): Date => new Date(NOW + seconds * 1000);
 function cloudDevice(more: Partial<CloudDevice> = {}): CloudDevice {
   const texts = { label: null, type: null, model: null };
   const times = { lastSeenAt: at(0), lastTelemetryAt: at(0), updateTime: 'u1' };
-  const numbers = { batteryPercent: null, signalDbm: null, recordingIntervalSeconds: null };
+  const numbers = { batteryPercent: null, isCharging: null, signalDbm: null, recordingIntervalSeconds: null };
   return { deviceId: 'D', transmitIntervalSeconds: null, ...texts, ...times, ...numbers, ...more };
 }
 
@@ -32,7 +32,7 @@ function knownProbe(more: Partial<KnownProbe> = {}): KnownProbe {
 
 function knownDevice(more: Partial<KnownDevice> = {}): KnownDevice {
   const row = { id: 1, deviceId: 'D', isActive: true, seenMark: 'u1', channelsCheckedAt: at(-3600) };
-  return { ...row, probes: [knownProbe(), knownProbe({ id: 2, probeId: '3' })], ...more };
+  return { ...row, batteriesSeen: [], probes: [knownProbe(), knownProbe({ id: 2, probeId: '3' })], ...more };
 }
 
 function sample(seconds: number, value = 70, flags = 0): Sample {
