@@ -66,6 +66,16 @@ export type Given = z.infer<typeof alertInput>;
 /** What is given to `withDefaults` by name. */
 export const OPTIONS = alertInput.keyof().options;
 
+/** What is 0 where there is none of it. */
+const AMOUNTS = ['holdSeconds', 'recoverySeconds', 'hysteresis', 'cooldownSeconds', 'repeatSeconds'];
+
+/** What a user changes, where `none` takes an option away. */
+export function withoutNone(given: Record<string, unknown>): Record<string, unknown> {
+  const valueOf = ([key, value]: [string, unknown]): [string, unknown] =>
+    value === 'none' ? [key, AMOUNTS.includes(key) ? 0 : null] : [key, value];
+  return Object.fromEntries(Object.entries(given).map(valueOf));
+}
+
 /** @throws InputError that names the option */
 export function parseGiven(input: Record<string, unknown>): Given {
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));

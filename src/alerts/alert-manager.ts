@@ -9,9 +9,9 @@ import { InputError, NotFoundError } from '../errors.js';
 import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { emptyDetection } from '../sessions/detection-state.js';
 import { effectiveRole } from '../sessions/roles.js';
-import { OPTIONS } from './alert-input.js';
+import { OPTIONS, withoutNone } from './alert-input.js';
 import { loadAlerts, saveStates } from './alert-store.js';
-import { type AlertSettings, defaultRecoverySeconds, withDefaults } from './defaults.js';
+import { type AlertSettings, checkNeeds, defaultRecoverySeconds, withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import { isPresence } from './limits.js';
 import type { AlertRule } from './types.js';
@@ -56,11 +56,12 @@ export class AlertManager {
   }
 
   /**
-   * Changes what is given and leaves the rest. Under another name, or with other repeats, it goes on as it stands; a
+   * Changes what is given and leaves the rest; `none` takes it away, if the type can do without. Under another name, or with other repeats, it goes on as it stands; a
    * changed condition closes what fires without a message, and is judged from the next reading on.
    * @throws NotFoundError, InputError
    */
-  async set(publicId: string, given: Record<string, unknown>): Promise<TemperatureAlert> {
+  async set(publicId: string, options: Record<string, unknown>): Promise<TemperatureAlert> {
+    const given = withoutNone(options);
     if (given.type !== undefined) throw new InputError('--type cannot be changed: create another alert');
     await this.lockDevice((await this.getByPublicId(publicId)).deviceId);
     const alert = await this.getByPublicId(publicId);
@@ -70,6 +71,7 @@ export class AlertManager {
     const known = Object.fromEntries(Object.entries(stored).filter(([, value]) => value !== null));
     // What calm means is half of the change, unless it is said.
     if (given.thresholdValue !== undefined) delete known.hysteresis;
+    checkNeeds(type, { ...known, ...given });
     // A rule that was fine when it was made may be called something else, whatever its device does now.
     const isNamed = Object.keys(given).every((key) => DESCRIBING.has(key));
     const place = isNamed ? { ...facts, transmitIntervalSeconds: null, intervalSeconds: null } : facts;

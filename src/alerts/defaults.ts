@@ -174,6 +174,23 @@ const FOREIGN = {
   ],
 } as const;
 
+/** What a type cannot be without: one of each. */
+const NEEDS = {
+  target: [LIMITS.target],
+  range: [LIMITS.range],
+  rising: SLOPE.map((key) => [key]),
+  falling: SLOPE.map((key) => [key]),
+  no_data: [SILENCE],
+  battery: [POWER],
+  probe_removed: [],
+};
+
+/** What is there may be taken away, but not all that a type needs: no default comes in its place. @throws InputError */
+export function checkNeeds(type: AlertRule['type'], settings: Record<string, unknown>): void {
+  const missing = NEEDS[type].find((keys) => keys.every((key) => (settings[key] ?? null) === null));
+  if (missing) throw new InputError(`${NAMES[type]} needs ${missing.map(option).join(' or ')}`);
+}
+
 function foreignOf(given: Given): string | undefined {
   // 0 is how a hold that is not there is stored.
   const isNone = (value: unknown) => value === null || value === undefined || value === 0;

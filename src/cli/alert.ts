@@ -81,7 +81,11 @@ export function alertCommand(program: Command, context: Context): void {
 
 function changeCommands(alert: Command, context: Context): void {
   withNumbers(
-    answering(alert, 'set', 'change what is given; another condition closes what fires, without a message'),
+    answering(
+      alert,
+      'set',
+      'change what is given (none takes it away); another condition closes what fires, without a message',
+    ),
   )
     .argument('<id>', 'its id', publicId)
     .action(async (id: string, { json: _, ...options }: { json?: true; [option: string]: unknown }) => {

@@ -103,6 +103,56 @@ describe('grill-stats alert', () => {
     }
   });
 
+  it('takes away what a type can do without, and no more', async () => {
+    const create_ = async (...options: string[]) => String(at(await cli.json([...create, ...options]), 'id'));
+    const set = (id: string, option: string) =>
+      cli.run(['alert', 'set', id, `--${option}`, 'none', '--json']);
+    const limits = [
+      '--max-temperature',
+      '800',
+      '--critical-max-temperature',
+      '900',
+      '--cooldown-seconds',
+      '60',
+    ];
+    const range = await create_('--type', 'range', ...limits, '--name', 'Hot');
+    const target = await create_(
+      '--type',
+      'target',
+      '--target-temperature',
+      '900',
+      '--pre-alert-difference',
+      '5',
+    );
+    const silence = await create_('--type', 'no_data');
+    const rising = await create_('--type', 'rising');
+    for (const [id, option, value] of [
+      [range, 'critical-max-temperature', null],
+      [range, 'name', null],
+      [range, 'cooldown-seconds', 0],
+      [range, 'hold-seconds', 0],
+      [range, 'hysteresis', 0],
+      [target, 'pre-alert-difference', null],
+      [silence, 'silence-minutes', null],
+    ] as const) {
+      const { code, stdout, stderr } = await set(id, option);
+      expect([code, stderr]).to.deep.equal([0, '']);
+      expect(at(JSON.parse(stdout), option.replaceAll('-', '_')), option).to.equal(value);
+    }
+    expect(items(at(await cli.json(['alert', 'show', range]), 'states'))).to.have.length(1);
+    for (const [id, option, message] of [
+      [range, 'max-temperature', 'a range needs --critical-min-temperature or --min-temperature or'],
+      [target, 'target-temperature', 'a target needs --target-temperature'],
+      [silence, 'critical-silence-minutes', 'needs --silence-minutes or --critical-silence-minutes'],
+      [rising, 'threshold-value', 'a rising alert needs --threshold-value'],
+      [rising, 'window-seconds', 'a rising alert needs --window-seconds'],
+    ] as const) {
+      const { code, stderr } = await set(id, option);
+      expect([code, stderr.includes(message)], stderr).to.deep.equal([1, true]);
+    }
+    for (const id of [range, target, silence, rising]) await cli.json(['alert', 'delete', id]);
+  });
+
   it('watches the battery of a device, without a probe', async () => {
     const device = create.slice(0, 6);
     const made = await cli.json([...device, '--type', 'battery', '--name', 'Low']);
