@@ -71,9 +71,9 @@ const AMOUNTS = ['holdSeconds', 'recoverySeconds', 'hysteresis', 'cooldownSecond
 
 /** What a user changes, where `none` takes an option away. */
 export function withoutNone(given: Record<string, unknown>): Record<string, unknown> {
-  const valueOf = ([key, value]: [string, unknown]): [string, unknown] =>
+  const entryOf = ([key, value]: [string, unknown]): [string, unknown] =>
     value === 'none' ? [key, AMOUNTS.includes(key) ? 0 : null] : [key, value];
-  return Object.fromEntries(Object.entries(given).map(valueOf));
+  return Object.fromEntries(Object.entries(given).map(entryOf));
 }
 
 /** @throws InputError that names the option */

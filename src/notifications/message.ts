@@ -3,16 +3,20 @@ import type { AlertEvent } from '../entities/alert-event.js';
 import type { NotificationSubject } from '../entities/notification.js';
 import type { Severity, TemperatureAlert } from '../entities/temperature-alert.js';
 import { PermanentError } from '../errors.js';
-import { roundToHundredth, type Unit } from '../readings/sample.js';
+import type { Unit } from '../readings/sample.js';
+import { type Around, asidesOf } from './asides.js';
 import type { Claimed } from './notification-manager.js';
+import { duration, quantity, timeText } from './words.js';
 
 /** A stored notification in words and as data, before a channel gives it its form. All text is {@link inert}. */
 export interface Message {
   type: `alert.${AlertEvent['kind']}` | NotificationSubject;
   severity: Severity;
   title: string;
-  /** Without the title: `Point is 203.2 °F, at or above 203 °F since …`. */
+  /** Without the title: `Point is 203.2 °F, at or above 203 °F since … (read 25 s ago, rising 12 °F an hour, …)`. */
   text: string;
+  /** The same for machines: the same on every attempt. Left out: `text` is. */
+  summary?: string;
   /** What contract.md, Webhook says, but for `summary`. */
   body: Record<string, unknown>;
   /** Of what fires: pages with one button, for whoever gets the message. */
@@ -31,11 +35,12 @@ export function actionsOf({ links }: Pick<Message, 'links'>): { label: string; u
 /**
  * Says what a notification is about.
  * @param notification with its relations, as `NotificationManager.claim` loads them
+ * @param around of an alert's event, at `now`: how old its reading is then, and what else is stored around it
  * @throws PermanentError if what it is about is gone
  */
-export function createMessage(notification: Claimed): Message {
+export function createMessage(notification: Claimed, around?: Around): Message {
   const { id, subject, createdAt: timestamp, channel, alertEvent, sequence } = notification;
-  if (alertEvent?.alert) return aboutAlert(alertEvent, alertEvent.alert, sequence);
+  if (alertEvent?.alert) return aboutAlert(alertEvent, alertEvent.alert, sequence, around);
   const about = { type: subject, id, timestamp };
   if (subject === 'channel.test' && channel) {
     const body = { ...about, channel: { id: channel.publicId, kind: channel.kind } };
@@ -62,40 +67,57 @@ export function createMessage(notification: Claimed): Message {
   throw new PermanentError(`notification ${id} is about something that is gone`);
 }
 
-function aboutAlert(event: AlertEvent, alert: TemperatureAlert, sequence: number | null): Message {
+function aboutAlert(
+  event: AlertEvent,
+  alert: TemperatureAlert,
+  sequence: number | null,
+  around: Around | undefined,
+): Message {
   const { device, deviceId, probeId } = alert;
   const probe = device?.probes?.find((one) => one.userId === alert.userId && one.probeId === probeId);
   const [nickname, label, name] = [device?.nickname ?? device?.label, probe?.label, alert.name].map(
     (text) => text && inert(text),
   );
   const type = `alert.${event.kind}` as const;
+  const interval = device?.transmitIntervalSeconds;
+  const sessionName = event.session?.name && inert(event.session.name);
+  const aside = around ? asidesOf(event, alert, { ...around, sessionName }) : { summary: '', text: '' };
+  const trend = around?.trend;
   const body = {
     type,
     id: event.publicId,
     timestamp: event.createdAt,
     sequence,
     alert: { id: alert.publicId, name, type: alert.alertType, severity: event.tier, ...limitsOf(alert) },
-    device: { device_id: deviceId, nickname },
+    device: {
+      device_id: deviceId,
+      nickname,
+      ...(interval && { transmit_interval_seconds: interval }),
+    },
     probe: probe ? { probe_id: probeId, label } : null,
     session: event.session
       ? {
           id: event.session.publicId,
-          name: event.session.name && inert(event.session.name),
+          name: sessionName,
           started_at: event.session.startTime,
         }
       : null,
     reading: { value: event.value, unit: unitOf(alert, event.unit), measured_at: event.measuredAt },
+    ...(trend && { trend: { direction: trend.direction, per_hour: trend.perHour, unit: trend.unit } }),
+    ...(around?.firedAt && { since: around.firedAt }),
     ...(event.change !== null && { change: event.change }),
     ...(event.kind === 'resolved' && { duration_seconds: event.durationSeconds, extreme: event.extreme }),
   };
   const deviceName = nickname || inert(deviceId);
   const whole = isBattery(alert) ? `${deviceName}'s battery` : deviceName;
   const subject = label || (probeId === null ? whole : `Probe ${inert(probeId)}`);
+  const said = sentence(event, alert, { subject, since: around?.firedAt });
   return {
     type,
     severity: event.tier,
     title: name || deviceName,
-    text: sentence(event, alert, subject),
+    text: said + aside.text,
+    summary: said + aside.summary,
     body,
   };
 }
@@ -119,11 +141,15 @@ function limitsOf(alert: TemperatureAlert): Record<string, unknown> {
   return { ...Object.fromEntries(given), temperature_unit: alert.temperatureUnit };
 }
 
-function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): string {
+function sentence(
+  event: AlertEvent,
+  alert: TemperatureAlert,
+  { subject, since }: { subject: string; since: Date | null | undefined },
+): string {
   const { kind, durationSeconds, extreme, measuredAt, change } = event;
   const value = event.value === null ? 'without a value' : quantity(event.value, unitOf(alert, event.unit));
   const limit = limitOf(event, alert);
-  const at = `${measuredAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  const at = timeText(measuredAt);
   if (change !== null) {
     const verb = alert.alertType === 'rising' ? 'rose' : 'fell';
     const moved = `${verb} ${quantity(change, alert.temperatureUnit)} in ${duration(alert.windowSeconds ?? 0)}`;
@@ -138,7 +164,9 @@ function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): 
   }
   const is = isBattery(alert) ? 'is at' : 'is';
   if (kind !== 'resolved') {
-    return `${subject} ${is} ${kind === 'repeated' ? 'still ' : ''}${value}, ${limit} ${kind === 'repeated' ? 'at' : 'since'} ${at}`;
+    if (kind !== 'repeated') return `${subject} ${is} ${value}, ${limit} since ${at}`;
+    const both = since ? ` at ${at}, ${limit} since ${timeText(since)}` : `, ${limit} at ${at}`;
+    return `${subject} ${is.replace('is', 'is still')} ${value}${both}`;
   }
   const lasted = durationSeconds === null ? '' : `, which lasted ${duration(durationSeconds)}`;
   const worst =
@@ -178,18 +206,6 @@ const isBattery = ({ alertType }: TemperatureAlert): boolean => alertType === 'b
 /** A battery's percent have no unit where they are stored. */
 function unitOf(alert: TemperatureAlert, unit: Unit | null): Unit | '%' | null {
   return isBattery(alert) ? '%' : unit;
-}
-
-/** `203.2 °F`; humidity as `40 % RH`, a battery as `18 %`. */
-export function quantity(value: number, unit: Unit | '%' | null): string {
-  const suffix = unit === null ? '' : unit === 'H' ? ' % RH' : unit === '%' ? ' %' : ` °${unit}`;
-  return `${roundToHundredth(value)}${suffix}`;
-}
-
-function duration(seconds: number): string {
-  const minutes = Math.round(seconds / 60);
-  if (seconds < 120) return `${seconds} s`;
-  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** Text of others on one short line: nothing that controls a terminal, a header or the direction of writing. */

@@ -12,6 +12,7 @@ import { createMessage, type Message } from '../notifications/message.js';
 import { type Attempt, type Claimed, NotificationManager } from '../notifications/notification-manager.js';
 import type { Outbound } from '../notifications/outbound.js';
 import { nextWaitMs } from '../notifications/schedule.js';
+import { createSurroundingsReader, type Surroundings } from '../notifications/surroundings.js';
 import { insist } from './outage.js';
 
 /** How one attempt ended, for metrics and for whoever watches. */
@@ -130,7 +131,11 @@ async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortS
   // Another attempt finds what the operator has set by then, or a newer process.
   if (!channel) throw new Error(whyMissing(row.kind, channels));
   const target = openTarget(secretBox, row);
-  const message = { ...createMessage(notification), links: linksOf(uses, notification) };
+  const around = await aroundOf(uses, notification);
+  const message = {
+    ...createMessage(notification, { now: at, ...around }),
+    links: linksOf(uses, notification),
+  };
   const rendered = channel.render(message, target, publicUrl);
   return channel.send(target, rendered, {
     outbound,
@@ -139,6 +144,16 @@ async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortS
     at,
     signal,
   });
+}
+
+/** A message without it is better than none. */
+async function aroundOf(
+  { dataSource }: Uses,
+  { id, alertEvent }: Claimed,
+): Promise<Surroundings | undefined> {
+  if (!alertEvent) return undefined;
+  const around = createSurroundingsReader(dataSource.manager)([id]).catch(() => undefined);
+  return (await around)?.get(id);
 }
 
 /** The same on every attempt; for a day after the event. */
