@@ -112,6 +112,32 @@ export interface AlertTransition {
   isMuted: boolean;
 }
 
+/**
+ * Whether looking at one more reading left nothing worth a row: nothing is held, known or told that was not before. Of
+ * such a state only whether it was ever evaluated matters, not when.
+ */
+export function restsOn(was: AlertState, is: AlertState): boolean {
+  return (
+    isResting(was) &&
+    isResting(is) &&
+    is.version === was.version &&
+    is.resolvedAtMs === was.resolvedAtMs &&
+    is.firedAtMs === was.firedAtMs &&
+    is.snoozedUntilMs === was.snoozedUntilMs
+  );
+}
+
+/** The state as it would be had every reading that it rested through been written down; the last one is the probe's. */
+export function caughtUp(state: AlertState, lastMs: number | null): AlertState {
+  if (lastMs === null || !isResting(state)) return state;
+  return { ...state, evaluatedAtMs: Math.max(state.evaluatedAtMs ?? lastMs, lastMs) };
+}
+
+function isResting(state: AlertState): boolean {
+  const { phase, isArmed, isUnknown, rearmMs, recent, evaluatedAtMs } = state;
+  return phase === 'inactive' && isArmed && !isUnknown && rearmMs < 0 && !recent && evaluatedAtMs !== null;
+}
+
 /** Field by field: a spread takes twenty times as long, and this is done for every reading. */
 export function copyOf(state: AlertState): AlertState {
   return {

@@ -97,7 +97,7 @@ describe('batcher', () => {
     expect(batches.map(({ readings }) => readings)).to.deep.equal([1, 16_001, 1]);
   });
 
-  it('takes fewer after a batch that took too long, down to a quarter', async () => {
+  it('takes fewer after a batch that took too long, half as many at a time, down to an eighth', async () => {
     const { add } = batcher(db, 0);
     const home = await addHome(db);
     const jobs = Array.from({ length: 24 }, (_, part) =>
@@ -109,7 +109,7 @@ describe('batcher', () => {
     await Promise.all(jobs.map((one) => add(one)));
     expect(batches.map(({ readings }) => readings / 1_000)).to.deep.equal([16, 8]);
     await Promise.all(minutes(home, 9_000, 1_000).map((one) => add(one)));
-    expect(batches.slice(2).map(({ readings }) => readings)).to.deep.equal([4_000, 4_000, 1_000]);
+    expect(batches.slice(2).map(({ readings }) => readings)).to.deep.equal([4_000, 2_000, 2_000, 1_000]);
   });
 
   it('takes two batches at once, of other accounts each', async () => {
