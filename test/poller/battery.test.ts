@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 import { AlertManager } from '../../src/alerts/alert-manager.js';
 import { createIngest } from '../../src/ingest/ingest.js';
+import { ChannelManager } from '../../src/notifications/channel-manager.js';
+import { CHANNELS } from '../../src/notifications/channels.js';
+import { createDeliverer } from '../../src/worker/deliver.js';
+import { startReceiver } from '../notifications/receiver.js';
+import { outbound, secretBox } from '../notifications/world.js';
 import { type Home, type Kitchen, openHome, openKitchen } from './kitchen.js';
 
 describe('poll: batteries', () => {
@@ -71,6 +76,26 @@ describe('poll: batteries', () => {
     expect(await events()).to.deep.equal(['fired warning 20', 'resolved warning 26']);
     const [row] = await kitchen.dataSource.query('SELECT last_triggered FROM temperature_alerts');
     expect(row.last_triggered).to.be.an.instanceOf(Date);
+  });
+
+  it('reach people by the name of the device, over channels that know of no probe', async () => {
+    const receiver = await startReceiver();
+    const { dataSource } = kitchen;
+    await dataSource.query("UPDATE devices SET nickname = 'Smoker'");
+    const channels = new ChannelManager(dataSource.manager, { channels: CHANNELS, secretBox, outbound });
+    for (const kind of ['webhook', 'ntfy'] as const)
+      await channels.create({ userId, kind, url: `${receiver.url}/cook`, secret: null });
+    await watch();
+    await shows(18);
+    await polled();
+    const deliver = createDeliverer({ dataSource, channels: CHANNELS, secretBox, outbound });
+    const rows = await dataSource.query<{ id: string }[]>('SELECT id FROM notifications ORDER BY channel_id');
+    for (const { id } of rows) await deliver(id);
+    await receiver.close();
+    expect(receiver.received).to.have.lengthOf(2);
+    for (const { body } of receiver.received)
+      expect(body).to.match(/Smoker's battery is at 18 %, at or below 20 % since [^"]* UTC/);
+    expect(JSON.parse(receiver.received[0]?.body ?? '')).to.deep.include({ probe: null, session: null });
   });
 
   it('travel with readings where there are some, and a job that comes twice tells nothing', async () => {
