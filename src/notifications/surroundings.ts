@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
+import { FLAG, UNTRUSTED } from '../readings/sample.js';
 import type { TemperatureUnit } from '../readings/temperature.js';
 
 /** Where a value is going, from the readings of the quarter of an hour before (three intervals of a slow device). */
@@ -24,7 +25,8 @@ export type ReadSurroundings = (notificationIds: readonly string[]) => Promise<M
 const WINDOW = "interval '15 minutes'";
 /** Of a window, however often a device measures. */
 const MOST_READINGS = 300;
-const UNTRUSTED_FLAGS = 7;
+/** With what came late, one attempt would tell another trend than the next. */
+const PASSED_OVER = UNTRUSTED | FLAG.late | FLAG.backfilled;
 const MIN_READINGS = 3;
 const MIN_SPAN_SECONDS = 300;
 /** What moves more slowly is steady, per hour. */
@@ -61,7 +63,7 @@ export function createSurroundingsReader(db: EntityManager): ReadSurroundings {
            SELECT r.value, extract(epoch FROM r.measured_at - e.measured_at)::float8 AS at
            FROM probes p JOIN readings r ON r.probe_id = p.id
            WHERE p.user_id = a.user_id AND p.device_id = a.device_id AND p.probe_id = a.probe_id
-             AND r.unit = e.unit AND r.flags & ${UNTRUSTED_FLAGS} = 0 AND r.measured_at <= e.measured_at
+             AND r.unit = e.unit AND r.flags & ${PASSED_OVER} = 0 AND r.measured_at <= e.measured_at
              AND r.measured_at > e.measured_at
                - greatest(${WINDOW}, least(coalesce(d.transmit_interval_seconds, 0), 86400) * interval '3 seconds')
            ORDER BY r.measured_at DESC LIMIT ${MOST_READINGS}

@@ -61,6 +61,7 @@ describe('evaluateBattery', () => {
     ['but when it falls', '12 13 12', ['2 fired warning at 12']],
     ['believes a device that says that it drains, from the first', '15-', ['0 fired warning at 15']],
     ['and one that says that it charges, though it falls', '22+ 19+ 8+', []],
+    ['and goes on as before when it says no more', '12+ 12', []],
     ['until it no longer charges', '12+ 14+ 14-', ['2 fired warning at 14']],
     [
       'goes on while it charges, until it is past the hysteresis',

@@ -58,8 +58,8 @@ describe('what is stored around an event', () => {
       [-1, 900],
     ]);
     await stored([[1, 95]], { unit: 'C' });
-    for (const flags of [FLAG.suspect, FLAG.stuck, FLAG.skewed])
-      await stored([[1.5 + flags, 900]], { flags });
+    for (const flags of [FLAG.suspect, FLAG.stuck, FLAG.skewed, FLAG.late, FLAG.backfilled])
+      await stored([[1.5 + flags / 4, 900]], { flags });
     expect((await read())?.trend).to.deep.equal({ direction: 'steady', perHour: 0, unit: 'F' });
   });
 
