@@ -6,10 +6,10 @@ import { Probe } from '../entities/probe.js';
 import { TemperatureAlert } from '../entities/temperature-alert.js';
 import { User } from '../entities/user.js';
 import { InputError, NotFoundError } from '../errors.js';
-import { type ProbeRole, toHundredths } from '../readings/sample.js';
+import { toHundredths } from '../readings/sample.js';
 import { emptyDetection } from '../sessions/detection-state.js';
-import { effectiveRole } from '../sessions/roles.js';
 import { OPTIONS, withoutNone } from './alert-input.js';
+import { findPlace } from './alert-place.js';
 import { loadAlerts, saveStates } from './alert-store.js';
 import { type AlertSettings, checkNeeds, defaultRecoverySeconds, withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
@@ -66,7 +66,12 @@ export class AlertManager {
     await this.lockDevice((await this.getByPublicId(publicId)).deviceId);
     const alert = await this.getByPublicId(publicId);
     const { userId, deviceId, probeId, alertType: type } = alert;
-    const { probe, ...facts } = await this.getPlace(type, userId, deviceId, probeId ?? undefined);
+    const { probe, ...facts } = await this.getPlace({
+      type,
+      userId,
+      deviceId,
+      probeId: probeId ?? undefined,
+    });
     const stored = Object.fromEntries(OPTIONS.map((key) => [key, key === 'type' ? type : alert[key]]));
     const known = Object.fromEntries(Object.entries(stored).filter(([, value]) => value !== null));
     // What calm means is half of the change, unless it is said.
@@ -105,7 +110,7 @@ export class AlertManager {
     userId: number,
     { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
   ): Promise<{ probe: Probe | null; type: AlertRule['type']; settings: Omit<AlertSettings, 'type'> }> {
-    const { probe, ...facts } = await this.getPlace(options.type, userId, deviceId, probeId);
+    const { probe, ...facts } = await this.getPlace({ type: options.type, userId, deviceId, probeId });
     const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
     const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
     const recoverySeconds = given.recoverySeconds ?? defaultRecoverySeconds(facts.intervalSeconds);
@@ -181,42 +186,8 @@ export class AlertManager {
     return this.db.findOne(Device, { where, lock: { mode: 'for_no_key_update' } });
   }
 
-  private async getPlace(
-    type: unknown,
-    userId: number,
-    deviceId: string,
-    probeId: string | undefined,
-  ): Promise<{
-    probe: Probe | null;
-    role: ProbeRole;
-    transmitIntervalSeconds: number | null;
-    intervalSeconds: number | null;
-  }> {
-    const device = await this.lockDevice(deviceId);
-    if (device?.userId !== userId) {
-      const own = await this.db.findBy(Device, { userId, deletedAt: IsNull() });
-      throw new NotFoundError(`no device ${deviceId}; there is ${listed(own.map((one) => one.deviceId))}`);
-    }
-    const { transmitIntervalSeconds } = device;
-    if (type === 'battery') {
-      if (probeId !== undefined)
-        throw new InputError('--probe is not for a battery alert: it watches the device');
-      return {
-        probe: null,
-        role: 'other',
-        transmitIntervalSeconds,
-        intervalSeconds: transmitIntervalSeconds,
-      };
-    }
-    const probes = await this.db.find(Probe, { where: { userId, deviceId }, order: { id: 'ASC' } });
-    const there = `device ${deviceId} has ${listed(probes.map((p) => (p.label ? `${p.probeId} (${p.label})` : p.probeId)))}`;
-    if (probeId === undefined) throw new InputError(`--probe is needed: ${there}`);
-    const probe = probes.find((one) => one.probeId === probeId);
-    if (!probe) throw new NotFoundError(`no probe ${probeId}: ${there}`);
-    if (probe.kind === 'humidity')
-      throw new InputError(`--probe ${probeId} measures humidity, not temperature`);
-    const intervalSeconds = transmitIntervalSeconds ?? probe.learnedIntervalSeconds;
-    return { probe, role: effectiveRole(device, probe), transmitIntervalSeconds, intervalSeconds };
+  private async getPlace(asked: Parameters<typeof findPlace>[2]): ReturnType<typeof findPlace> {
+    return findPlace(this.db, await this.lockDevice(asked.deviceId), asked);
   }
 
   /** The device's timers look at the next tick, and set the time of their next look. */
@@ -257,8 +228,4 @@ export class AlertManager {
     );
     return isThere && met.includes(rule.severity);
   }
-}
-
-function listed(names: string[]): string {
-  return names.join(', ') || 'none';
 }

@@ -34,7 +34,7 @@ const MAX_CELSIUS = 1000;
 const MIN_RECOVERY_SECONDS = 120;
 
 /** What is known of the probe and of its owner. */
-interface Place {
+export interface Place {
   role: ProbeRole;
   temperatureUnit: TemperatureUnit | null;
   /** As the device states it; null: it does not. */

@@ -148,18 +148,22 @@ export function newCondition(
 }
 
 /**
- * The batteries of which some alert has not seen what the cloud shows. Each as of when its device was heard of, so that
- * what is shown again makes the same job again.
+ * The batteries of which some alert has not seen what the cloud shows. Each as of when its device was written, which
+ * every change moves on, so that what is shown again makes the same job again; for an alert that has seen nothing yet,
+ * as of now.
  */
 export function batteryNews(
   devices: readonly CloudDevice[],
   known: ReadonlyMap<string, KnownDevice>,
   readTime: Date,
 ): JobBattery[] {
-  return devices.flatMap(({ deviceId, batteryPercent: percent, isCharging, lastSeenAt }): JobBattery[] => {
+  return devices.flatMap(({ deviceId, batteryPercent: percent, isCharging, updateTime }): JobBattery[] => {
     const row = known.get(deviceId);
     if (!row || row.probes.length === 0 || percent === null) return [];
-    const measuredAtMs = Math.min((lastSeenAt ?? readTime).getTime(), readTime.getTime());
+    const isFirst = row.batteriesSeen.some((seen) => !seen?.length);
+    const writtenMs = isFirst ? Number.NaN : Date.parse(updateTime);
+    const nowMs = readTime.getTime();
+    const measuredAtMs = Number.isNaN(writtenMs) ? nowMs : Math.min(writtenMs, nowMs);
     const isNews = row.batteriesSeen.some((seen) =>
       isBatteryNews(seen, { measuredAtMs, percent, isCharging }),
     );

@@ -3,6 +3,7 @@ import { AlertManager } from '../../src/alerts/alert-manager.js';
 import { createIngest } from '../../src/ingest/ingest.js';
 import { ChannelManager } from '../../src/notifications/channel-manager.js';
 import { CHANNELS } from '../../src/notifications/channels.js';
+import { readingsJobId } from '../../src/queues/jobs.js';
 import { createDeliverer } from '../../src/worker/deliver.js';
 import { startReceiver } from '../notifications/receiver.js';
 import { outbound, secretBox } from '../notifications/world.js';
@@ -96,6 +97,21 @@ describe('poll: batteries', () => {
     for (const { body } of receiver.received)
       expect(body).to.match(/Smoker's battery is at 18 %, at or below 20 % since [^"]* UTC/);
     expect(JSON.parse(receiver.received[0]?.body ?? '')).to.deep.include({ probe: null, session: null });
+  });
+
+  it('are another job for an alert that was changed, though the device was not heard of since', async () => {
+    await shows(15);
+    await watch();
+    await polled();
+    const { alert } = await watch({ batteryPercent: 16 });
+    await polled();
+    await kitchen.dataSource.transaction((tx) =>
+      new AlertManager(tx).set(alert.publicId, { batteryPercent: '15' }),
+    );
+    await polled();
+    expect(await polled()).to.deep.equal([]);
+    expect(await events()).to.deep.equal(['fired warning 15', 'fired warning 15', 'fired warning 15']);
+    expect(new Set(kitchen.queue.jobs.map(readingsJobId)).size).to.equal(kitchen.queue.jobs.length);
   });
 
   it('travel with readings where there are some, and a job that comes twice tells nothing', async () => {
