@@ -2,8 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { arrayOf, epochMs, numbersOf } from '../array-literal.js';
 import type { ChannelKind } from '../entities/notification-channel.js';
 import { groupBy } from '../group-by.js';
-import { isPresence } from './limits.js';
-import { type AlertRule, type AlertState, type AlertTransition, caughtUp } from './types.js';
+import type { AlertRule, AlertState, AlertTransition } from './types.js';
 
 /** Channels that make a phone ring: what they tell must be fresh. */
 const PHONE_KINDS: ChannelKind[] = ['ntfy', 'slack', 'discord', 'telegram'];
@@ -55,7 +54,6 @@ type Numbers = [
   snoozedUntilMs: number | null,
   toldMs: number | null,
   preAlertDifference: number | null,
-  probeLastMs: number | null,
 ];
 
 const NUMBERS = numbersOf(
@@ -85,7 +83,6 @@ const NUMBERS = numbersOf(
   epochMs('s.snoozed_until'),
   epochMs('s.told_at'),
   'a.pre_alert_difference',
-  epochMs('p.last_measured_at'),
 );
 
 /** The alerts in force on these probes (`probes.id`), in order of their ids. One statement. */
@@ -161,7 +158,7 @@ function toState({ side, numbers, ...row }: AlertRow): AlertState[] {
     toldAtMs: numbers[24],
     isMuted: row.isMuted,
   };
-  return [isPresence(row.type) ? state : caughtUp(state, numbers[26])];
+  return [state];
 }
 
 /** Stores states, by key order. One statement. */
