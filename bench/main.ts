@@ -1,17 +1,21 @@
 import 'reflect-metadata';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { benchFold } from './fold.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
 import { benchMemory } from './memory.js';
 import { benchRequests } from './requests.js';
 import { type Options, type Row, toJson, toText } from './table.js';
+import { benchTimers } from './timers.js';
 
 const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   ingest: benchIngest,
+  fold: benchFold,
   requests: benchRequests,
   latency: benchLatency,
   memory: benchMemory,
+  timers: benchTimers,
 };
 
 const { values, positionals } = parseArgs({

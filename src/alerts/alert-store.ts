@@ -2,8 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { arrayOf, epochMs, numbersOf } from '../array-literal.js';
 import type { ChannelKind } from '../entities/notification-channel.js';
 import { groupBy } from '../group-by.js';
-import { isPresence } from './limits.js';
-import { type AlertRule, type AlertState, type AlertTransition, caughtUp } from './types.js';
+import type { AlertRule, AlertState, AlertTransition } from './types.js';
 
 /** Channels that make a phone ring: what they tell must be fresh. */
 const PHONE_KINDS: ChannelKind[] = ['ntfy', 'slack', 'discord', 'telegram'];
@@ -28,7 +27,7 @@ interface AlertRow
   numbers: Numbers;
 }
 
-/** Of the rule and, where there is one, of the state, in the order of {@link NUMBERS}, and when the probe was measured last. */
+/** Of the rule and, where there is one, of the state, in the order of {@link NUMBERS}. */
 type Numbers = [
   target: number | null,
   min: number | null,
@@ -58,10 +57,9 @@ type Numbers = [
   preAlertDifference: number | null,
   batteryPercent: number | null,
   criticalBatteryPercent: number | null,
-  probeLastMs: number | null,
 ];
 
-const NUMBERS = [
+const NUMBERS = numbersOf(
   'a.target_temperature',
   'a.min_temperature',
   'a.max_temperature',
@@ -90,7 +88,7 @@ const NUMBERS = [
   'a.pre_alert_difference',
   'a.battery_percent',
   'a.critical_battery_percent',
-];
+);
 
 /**
  * The alerts in force on these probes (`probes.id`), and on these devices (`devices.id`) as a whole, in order of their
@@ -103,10 +101,10 @@ export async function loadAlerts(
 ): Promise<LoadedAlert[]> {
   if (probeIds.length + deviceRows.length === 0) return [];
   const rows = await tx.query<AlertRow[]>(
-    `${select('p.id', 'p.last_measured_at', 'probes p JOIN temperature_alerts a USING (user_id, device_id, probe_id)')}
+    `${select('p.id', 'probes p JOIN temperature_alerts a USING (user_id, device_id, probe_id)')}
        AND p.id = ANY($1::integer[])
      UNION ALL
-     ${select('-d.id', 'NULL::timestamptz', 'devices d JOIN temperature_alerts a USING (user_id, device_id)')}
+     ${select('-d.id', 'devices d JOIN temperature_alerts a USING (user_id, device_id)')}
        AND d.id = ANY($2::integer[]) AND a.probe_id IS NULL AND a.alert_type = 'battery'
      ORDER BY id, side, tier`,
     [arrayOf(probeIds), arrayOf(deviceRows)],
@@ -114,12 +112,12 @@ export async function loadAlerts(
   return [...groupBy(rows, ({ id }) => id).values()].map(toAlert);
 }
 
-const select = (watched: string, lastMeasuredAt: string, alerts: string): string =>
+const select = (watched: string, alerts: string): string =>
   `SELECT ${watched} AS "probeId", a.public_id AS "publicId", a.id, a.alert_type AS type,
      a.temperature_unit AS "temperatureUnit", a.direction, a.severity, s.side, s.tier, s.phase,
      s.is_unknown AS "isUnknown", s.is_armed AS "isArmed", s.is_announced AS "isAnnounced",
      s.is_muted AS "isMuted", s.recent,
-     ${numbersOf(...NUMBERS, epochMs(lastMeasuredAt))} AS numbers
+     ${NUMBERS} AS numbers
    FROM ${alerts} JOIN users u ON u.id = a.user_id
    LEFT JOIN alert_states s ON s.alert_id = a.id
    WHERE a.is_active AND a.deleted_at IS NULL AND u.deleted_at IS NULL`;
@@ -179,7 +177,7 @@ function toState({ side, numbers, ...row }: AlertRow): AlertState[] {
     toldAtMs: numbers[24],
     isMuted: row.isMuted,
   };
-  return [isPresence(row.type) ? state : caughtUp(state, numbers[28])];
+  return [state];
 }
 
 /** Stores states, by key order. One statement. */

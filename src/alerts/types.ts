@@ -62,7 +62,7 @@ export interface AlertState {
   heldReadings: number;
   /** Event time that an unarmed alert has been far enough on the other side; -1: it is not. */
   rearmMs: number;
-  /** Time of the last reading that was looked at; null: there never was one. */
+  /** Time of the last reading that left it otherwise than {@link isResting}, or so for the first time; null: none was seen. */
   evaluatedAtMs: number | null;
   firedAtMs: number | null;
   resolvedAtMs: number | null;
@@ -113,29 +113,20 @@ export interface AlertTransition {
 }
 
 /**
- * Whether looking at one more reading left nothing worth a row: nothing is held, known or told that was not before. Of
- * such a state only whether it was ever evaluated matters, not when.
+ * Nothing is held, told, unknown or waited for: of such a state it matters only whether it was ever evaluated, not when.
+ * So a reading that leaves it so leaves it as it is, and costs no row.
  */
-export function restsOn(was: AlertState, is: AlertState): boolean {
+export function isResting({
+  phase,
+  isArmed,
+  isUnknown,
+  rearmMs,
+  recent,
+  evaluatedAtMs,
+}: AlertState): boolean {
   return (
-    isResting(was) &&
-    isResting(is) &&
-    is.version === was.version &&
-    is.resolvedAtMs === was.resolvedAtMs &&
-    is.firedAtMs === was.firedAtMs &&
-    is.snoozedUntilMs === was.snoozedUntilMs
+    phase === 'inactive' && isArmed && !isUnknown && rearmMs < 0 && recent === null && evaluatedAtMs !== null
   );
-}
-
-/** The state as it would be had every reading that it rested through been written down; the last one is the probe's. */
-export function caughtUp(state: AlertState, lastMs: number | null): AlertState {
-  if (lastMs === null || !isResting(state)) return state;
-  return { ...state, evaluatedAtMs: Math.max(state.evaluatedAtMs ?? lastMs, lastMs) };
-}
-
-function isResting(state: AlertState): boolean {
-  const { phase, isArmed, isUnknown, rearmMs, recent, evaluatedAtMs } = state;
-  return phase === 'inactive' && isArmed && !isUnknown && rearmMs < 0 && !recent && evaluatedAtMs !== null;
 }
 
 /** Field by field: a spread takes twenty times as long, and this is done for every reading. */

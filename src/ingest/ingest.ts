@@ -1,8 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { insertEvents, saveStates } from '../alerts/alert-store.js';
-import { isPresence } from '../alerts/limits.js';
-import { type AlertState, restsOn } from '../alerts/types.js';
 import { sqlStateOf } from '../errors.js';
 import type { ReadingsJob } from '../queues/jobs.js';
 import {
@@ -190,12 +188,9 @@ function changedProbes({ before, world }: Folded) {
 function changedStates({ before, world }: Folded) {
   return [...world.alerts].flatMap(([probeId, instances]) => {
     const known = before.alerts.get(probeId) ?? [];
-    return instances.flatMap(({ rule, states }, index) => {
-      const were = known[index]?.states ?? [];
-      if (states === were) return [];
-      const isSame = (was: AlertState | undefined, is: AlertState) =>
-        was !== undefined && (was === is || (!isPresence(rule.type) && restsOn(was, is)));
-      return states.filter((state, side) => !isSame(were[side], state));
+    return instances.flatMap(({ states }, index) => {
+      const same = known[index]?.states ?? [];
+      return states === same ? [] : states.filter((state) => !same.includes(state));
     });
   });
 }
