@@ -10,16 +10,8 @@ import type { Draft } from '../sessions/draft.js';
 import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
 import { gapBefore } from './gap.js';
-import { heardMs, isMissed, roleOf, runningSession } from './missed.js';
-import {
-  type AlertInstance,
-  type FoldResult,
-  type IngestWorld,
-  type Input,
-  type ProbeSight,
-  type ProbeState,
-  WHOLE_DEVICE,
-} from './types.js';
+import { heardMs, isMissed, roleOf, runningSession, WHOLE_DEVICE } from './missed.js';
+import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeSight, ProbeState } from './types.js';
 
 const MIN_LEARNED_SECONDS = 1;
 const MAX_LEARNED_SECONDS = 24 * 3600;

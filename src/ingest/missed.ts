@@ -4,7 +4,10 @@ import type { AlertRule } from '../alerts/types.js';
 import type { ProbeRole } from '../readings/sample.js';
 import { effectiveRole } from '../sessions/roles.js';
 import type { Session } from '../sessions/types.js';
-import { type AlertInstance, type IngestWorld, type ProbeState, WHOLE_DEVICE } from './types.js';
+import type { AlertInstance, IngestWorld, ProbeState } from './types.js';
+
+/** In place of a `probes.id`: no probe, but the device. */
+export const WHOLE_DEVICE = 0;
 
 /** The session that runs with this probe (`probes.id`) in it; of the whole device: any. */
 export function runningSession(sessions: readonly Session[], probeId: number): Session | undefined {

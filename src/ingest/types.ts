@@ -33,7 +33,7 @@ export interface IngestWorld {
   /** It sends when the temperature moved: its statement means nothing and no interval is expected. */
   reportsOnChange: boolean;
   probes: ReadonlyMap<number, ProbeState>;
-  /** By `probes.id`; those of the device itself under {@link WHOLE_DEVICE}. */
+  /** By `probes.id`; those of the device itself under `WHOLE_DEVICE`. */
   alerts: ReadonlyMap<number, AlertInstance[]>;
 }
 
@@ -49,9 +49,6 @@ export type ProbeSight = Observation & { condition: ToldCondition; poll: PollFac
 
 /** Something for the fold: also the device's battery, or the time of the cloud's clock when nothing arrived. */
 export type Input = ProbeSight | BatterySight | Moment;
-
-/** In place of a `probes.id`: no probe, but the device. */
-export const WHOLE_DEVICE = 0;
 
 /** An interval of a probe that nobody observed. */
 export interface Gap {

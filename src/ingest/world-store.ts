@@ -7,8 +7,8 @@ import type { TemperatureUnit } from '../readings/temperature.js';
 import { dueAtMs } from '../sessions/detection.js';
 import { emptyDetection, parseDetection } from '../sessions/detection-state.js';
 import { loadSessions } from '../sessions/session-store.js';
-import { alertsDueMs } from './missed.js';
-import { type AlertInstance, type Gap, type IngestWorld, type ProbeState, WHOLE_DEVICE } from './types.js';
+import { alertsDueMs, WHOLE_DEVICE } from './missed.js';
+import type { AlertInstance, Gap, IngestWorld, ProbeState } from './types.js';
 
 /** A probe with its device, as the columns' types and CHECKs have it; times are epoch ms. */
 interface WorldRow {

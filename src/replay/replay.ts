@@ -1,6 +1,7 @@
 import { initialStates } from '../alerts/evaluate.js';
 import { groupBy } from '../group-by.js';
-import { type AlertInstance, type IngestWorld, WHOLE_DEVICE } from '../ingest/types.js';
+import { WHOLE_DEVICE } from '../ingest/missed.js';
+import type { AlertInstance, IngestWorld } from '../ingest/types.js';
 import type { TemperatureUnit } from '../readings/temperature.js';
 import { emptyDetection } from '../sessions/detection-state.js';
 import { gapPercentileMs } from '../sessions/known-time.js';
