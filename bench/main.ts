@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { benchAlerts } from './alerts.js';
 import { benchFold } from './fold.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
@@ -12,6 +13,7 @@ import { benchTimers } from './timers.js';
 const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   ingest: benchIngest,
   fold: benchFold,
+  alerts: benchAlerts,
   requests: benchRequests,
   latency: benchLatency,
   memory: benchMemory,

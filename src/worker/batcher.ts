@@ -26,14 +26,14 @@ interface Uses {
   onCommit: (outcome: IngestOutcome, figures: { readings: number; seconds: number }) => void;
   /** In a batch. The more, the less each costs: a probe's state is read and written once for all of its readings. */
   mostReadings?: number;
-  /** As many readings make a batch as are done in this time, an eighth of `mostReadings` at least: others wait 2 s for a lock. */
+  /** As many readings make a batch as are done in this time, a sixteenth of `mostReadings` at least: others wait 2 s for a lock. */
   longestSeconds?: number;
 }
 
 /**
  * Two transactions at a time per process, so that one is worked out while the server works on the other; an account's
  * jobs are always in the same one of two lanes, one after the other. What arrives meanwhile is the lane's next batch (at
- * most 64,000 readings). A batch that fails, but for an outage, is halved until the job that is to blame stands alone.
+ * most 64,000 readings; 8,000 at first). A batch that fails, but for an outage, is halved until the job that is to blame stands alone.
  */
 export function createBatcher(uses: Uses): Batcher {
   const lanes = Array.from({ length: LANES }, () => createLane(uses));
@@ -43,7 +43,7 @@ export function createBatcher(uses: Uses): Batcher {
 function createLane({ ingest, onCommit, mostReadings = 64_000, longestSeconds = 1.5 }: Uses): Batcher {
   const queue: Waiting[] = [];
   let busy = false;
-  let most = mostReadings;
+  let most = mostReadings / 8;
 
   async function drain(): Promise<void> {
     // One turn of the event loop: jobs that were taken together arrive together.
@@ -59,7 +59,7 @@ function createLane({ ingest, onCommit, mostReadings = 64_000, longestSeconds = 
       const readings = batch.reduce((sum, waiting) => sum + waiting.readings, 0);
       const seconds = (performance.now() - startedAt) / 1000;
       const inTime = (readings * longestSeconds) / seconds;
-      if (seconds > longestSeconds) most = Math.max(mostReadings / 8, most / 2, Math.min(most, inTime));
+      if (seconds > longestSeconds) most = Math.max(mostReadings / 16, most / 2, Math.min(most, inTime));
       else if (readings > most / 2) most = Math.min(mostReadings, 2 * most, inTime);
       onCommit(outcome, { readings, seconds });
       for (const { resolve } of batch) resolve();
