@@ -6,7 +6,7 @@ import { median, type Options, type Row } from './table.js';
 const PROBES = 4_000;
 const PER_JOB = 40;
 const WARM_UP_ROUNDS = 30;
-const SIZES = { small: { turns: 2, rounds: 40 }, full: { turns: 2, rounds: 60 } };
+const SIZES = { small: { turns: 2, rounds: 40 }, full: { turns: 5, rounds: 100 } };
 const COUNTS = [0, 1, 10] as const;
 const AT_LEAST = 0.7;
 

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchAlerts } from './alerts.js';
+import { benchEvents } from './events.js';
 import { benchFold } from './fold.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
@@ -17,6 +18,7 @@ const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   requests: benchRequests,
   latency: benchLatency,
   memory: benchMemory,
+  events: benchEvents,
   timers: benchTimers,
 };
 
