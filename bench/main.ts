@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
 import { benchMemory } from './memory.js';
+import { benchRehearse } from './rehearse.js';
 import { benchRequests } from './requests.js';
 import { type Options, type Row, toJson, toText } from './table.js';
 
@@ -12,6 +13,7 @@ const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   requests: benchRequests,
   latency: benchLatency,
   memory: benchMemory,
+  rehearse: benchRehearse,
 };
 
 const { values, positionals } = parseArgs({

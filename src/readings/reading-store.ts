@@ -120,6 +120,43 @@ export async function loadSpans(tx: EntityManager, spans: readonly Span[]): Prom
   return found;
 }
 
+/** The columns of many rows, each in one text. */
+interface Packed {
+  probes: number[];
+  times: number[];
+  values: number[];
+  /** A letter each. */
+  units: string;
+  flags: number[];
+}
+
+/** The stored readings of these probes from `fromMs` to before `toMs`, by time; faster than {@link loadSpans}. */
+export async function loadStretch(
+  db: EntityManager,
+  probeIds: readonly number[],
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): Promise<Observation[]> {
+  const [packed] = await db.query<Packed[]>(
+    `SELECT json_agg(probe_id) AS probes, json_agg(${TIME_TO_MS}) AS times, json_agg(value) AS values,
+       string_agg(unit, '') AS units, json_agg(flags) AS flags
+     FROM (SELECT * FROM readings WHERE probe_id = ANY($1) AND measured_at >= to_timestamp($2::float8 / 1000)
+       AND measured_at < to_timestamp($3::float8 / 1000) ORDER BY measured_at, probe_id) r`,
+    [probeIds, fromMs, toMs],
+  );
+  const { probes, times, values, units, flags } = packed?.probes ? packed : NOTHING;
+  return probes.map((probeId, row) => ({
+    probeId,
+    measuredAtMs: times[row] ?? 0,
+    hundredths: toHundredths(values[row] ?? 0),
+    unit: unitOf(units[row]),
+    flags: flags[row] ?? 0,
+  }));
+}
+
+const NOTHING: Packed = { probes: [], times: [], values: [], units: '', flags: [] };
+
+const unitOf = (letter: string | undefined): Unit => (letter === 'F' || letter === 'C' ? letter : 'H');
+
 /** Makes the monthly partitions that hold these stretches of time, where they are missing. One statement. */
 export async function ensurePartitions(
   db: EntityManager,

@@ -20,8 +20,14 @@ export class ReplayedDevice {
   private readonly closed: Session[] = [];
   private began = 0;
 
-  /** @param world before its first reading */
-  constructor(private world: IngestWorld) {}
+  /**
+   * @param world before its first reading
+   * @param options `isLookedAt`: whether timers run at a moment (epoch ms): whoever does not look misses nothing
+   */
+  constructor(
+    private world: IngestWorld,
+    private readonly options: { isLookedAt?: (ms: number) => boolean } = {},
+  ) {}
 
   /** What arrived next: a value for a time that has one is a repetition, and the first is kept. */
   take({ probeId, measuredAtMs, hundredths, unit, flags }: Observation): void {
@@ -52,7 +58,7 @@ export class ReplayedDevice {
   private runTimers(untilMs: number): void {
     for (let [lastMs, looks] = [0, 0]; ; ) {
       const dueMs = alertsDueMs(this.world);
-      if (dueMs === null || dueMs > untilMs) return;
+      if (dueMs === null || dueMs > untilMs || this.options.isLookedAt?.(dueMs) === false) return;
       looks = dueMs === lastMs ? looks + 1 : 1;
       if (looks > LOOKS) return;
       lastMs = dueMs;
