@@ -12,6 +12,9 @@ import { KeptReadings } from './kept-readings.js';
 
 const LOOKS = 2;
 
+/** What there is after an arrival or a moment (epoch ms). */
+export type Seen = (atMs: number, world: IngestWorld) => void;
+
 /** One device through the fold of live ingest, with memory in place of the tables: each arrival is a job of its own. */
 export class ReplayedDevice {
   readonly transitions: FoldResult['transitions'] = [];
@@ -22,11 +25,12 @@ export class ReplayedDevice {
 
   /**
    * @param world before its first reading
-   * @param options `isLookedAt`: whether timers run at a moment (epoch ms): whoever does not look misses nothing
+   * @param options `isLookedAt`: whether timers run at a moment (epoch ms): whoever does not look misses nothing;
+   *   `seen` is told of every step
    */
   constructor(
     private world: IngestWorld,
-    private readonly options: { isLookedAt?: (ms: number) => boolean } = {},
+    private readonly options: { isLookedAt?: (ms: number) => boolean; seen?: Seen } = {},
   ) {}
 
   /** What arrived next: a value for a time that has one is a repetition, and the first is kept. */
@@ -72,6 +76,7 @@ export class ReplayedDevice {
     this.transitions.push(...folded.transitions);
     this.world = folded.world;
     if (folded.sessionEvents.length > 0) this.settle(folded);
+    this.options.seen?.(atMs, this.world);
   }
 
   /** As live ingest loads sessions: those that run, and the one that may reopen. */
