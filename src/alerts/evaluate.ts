@@ -155,7 +155,7 @@ export function isFiring({ phase }: AlertState): boolean {
 function hold(state: AlertState, step: Step): void {
   const { rule, measuredAtMs } = step;
   if (!step.isMet || !state.isArmed) {
-    if (state.phase !== 'inactive') Object.assign(state, INACTIVE);
+    Object.assign(state, INACTIVE);
     return;
   }
   const goesOn = state.phase === 'pending';
