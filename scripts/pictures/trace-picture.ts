@@ -1,8 +1,6 @@
-import { isPresence, isSlope, isUpward, limitsOf } from '../../src/alerts/limits.js';
-import type { AlertRule } from '../../src/alerts/types.js';
 import type { EventAnswer } from '../../src/replay/answer.js';
-import type { TraceRow } from '../../src/replay/trace.js';
 import { type Plot, type Scale, scaleOf, timeAxis, valueAxis } from './axes.js';
+import { batteryOf, type Level, levelsOf, type Point, type Series, seriesOf } from './series.js';
 import { box, label, line, px, svg, widthOf } from './svg.js';
 import type { Band, Shade, Told } from './told.js';
 
@@ -11,18 +9,6 @@ const PLOT_HEIGHT = 170;
 const BAND = 20;
 const ROW = 15;
 const SHADES: Shade[] = ['pending', 'firing', 'recovering', 'unknown'];
-
-interface Point {
-  atMs: number;
-  value: number;
-  isLate: boolean;
-}
-
-/** What one probe showed, or the battery of the device. */
-interface Series {
-  name: string;
-  points: Point[];
-}
 
 /** A worked trace: its values and limits, below them the phases of its alerts, above them what was told. */
 export function tracePicture(told: Told): string {
@@ -66,52 +52,6 @@ function titleOf({ name, events }: Told): string {
     return times > 0 ? [`${kind} ${times} ×`] : [];
   });
   return `${name}: ${counts.length > 0 ? counts.join(', ') : 'nothing is told'}`;
-}
-
-function seriesOf(rows: readonly TraceRow[]): Series[] {
-  const series = new Map<string, Series & { newestMs: number }>();
-  const devices = new Set(rows.map(({ deviceId }) => deviceId));
-  for (const { deviceId, probeId, measuredAtMs: atMs, hundredths } of rows) {
-    const name = devices.size > 1 ? `${deviceId} probe ${probeId}` : `probe ${probeId}`;
-    const own = series.get(name) ?? { name, points: [], newestMs: 0 };
-    series.set(name, own);
-    const isLate = atMs <= own.newestMs;
-    own.newestMs = Math.max(own.newestMs, atMs);
-    own.points.push({ atMs, value: hundredths === null ? Number.NaN : hundredths / 100, isLate });
-  }
-  return [...series.values()];
-}
-
-function batteryOf(rows: readonly TraceRow[]): Series {
-  let newestMs = 0;
-  const points = rows.flatMap(({ measuredAtMs: atMs, batteryPercent }) => {
-    const isLate = atMs <= newestMs;
-    newestMs = Math.max(newestMs, atMs);
-    return batteryPercent === null ? [] : [{ atMs, value: batteryPercent, isLate }];
-  });
-  return { name: 'battery', points };
-}
-
-/** A line that is watched, with the other side of its hysteresis. */
-interface Level {
-  value: number;
-  back: number;
-}
-
-/** Those of the battery, or those of temperatures; each once. */
-function levelsOf(rules: Told['rules'], isOfBattery: boolean): Level[] {
-  const isDrawn = ({ type }: AlertRule) => !isPresence(type) && !isSlope(type);
-  const all = rules.flatMap(({ rule }) =>
-    (rule.type === 'battery') === isOfBattery && isDrawn(rule) ? levels(rule) : [],
-  );
-  return [...new Map(all.map((level) => [`${level.value} ${level.back}`, level])).values()];
-}
-
-function levels(rule: AlertRule): Level[] {
-  return limitsOf(rule).map(({ side, hundredths }) => {
-    const value = hundredths / 100;
-    return { value, back: value + (isUpward(side) ? -1 : 1) * rule.hysteresis };
-  });
 }
 
 function rangeOf(points: readonly Point[], limits: readonly Level[]): [number, number] {

@@ -58,10 +58,9 @@ export class Chart {
     if (hundredths === null || !isTemperature(unit)) return;
     const value = convertHundredths(hundredths, unit, this.rule.temperatureUnit);
     const cell = Math.floor(((measuredAtMs - this.startMs) * CELLS) / this.lineMs);
-    const { [cell]: least = value } = this.least;
-    const { [cell]: most = value } = this.most;
-    if (!(least <= value)) this.least[cell] = value;
-    if (!(most >= value)) this.most[cell] = value;
+    // NaN, where there is none yet, is neither more nor less.
+    if (!((this.least[cell] ?? 0) <= value)) this.least[cell] = value;
+    if (!((this.most[cell] ?? 0) >= value)) this.most[cell] = value;
   }
 
   /** Lines of 80 columns, with marks below where the alert fires; those are red where `isColoured`. */
