@@ -7,7 +7,7 @@ import { isPresence } from '../alerts/limits.js';
 import type { AlertRule } from '../alerts/types.js';
 import { durationOf } from '../console/format.js';
 import type { Probe } from '../entities/probe.js';
-import { NotFoundError } from '../errors.js';
+import { InputError, NotFoundError } from '../errors.js';
 import { loadWorlds } from '../ingest/world-store.js';
 import type { Observation } from '../readings/observation.js';
 import { loadGaps, stretches } from '../replay/history.js';
@@ -32,7 +32,8 @@ interface RehearseOptions extends Asked {
 
 /** What a rule of a probe would have told. */
 interface Rehearsed {
-  probe: Probe;
+  /** Null: a battery alert watches none. */
+  probe: Probe | null;
   rule: AlertRule;
 }
 
@@ -78,9 +79,11 @@ async function planned(
 
 async function answerOf(
   db: EntityManager,
-  { probe: { id, deviceId, probeId, lastMeasuredAt }, rule }: Rehearsed,
+  { probe, rule }: Rehearsed,
   days: number,
 ): Promise<{ row: Answer; chart: Chart }> {
+  if (!probe) throw new InputError(`readings alone do not tell when a ${rule.type} alert would have fired`);
+  const { id, deviceId, probeId, lastMeasuredAt } = probe;
   const toMs = lastMeasuredAt?.getTime() ?? 0;
   const fromMs = Math.max(0, toMs - days * DAY_MS);
   const device = await new DeviceManager(db).get(deviceId);
