@@ -21,7 +21,8 @@ export function tracePicture(told: Told): string {
   const times = [...points.map(({ atMs }) => atMs), ...events.map((one) => one.measured_at.getTime())];
   const [fromMs, toMs] = [Math.min(...times), Math.max(...times)];
   const padMs = (toMs - fromMs) * 0.03;
-  const plot: Plot = { left: 150, right: WIDTH - 76, top: 0, bottom: 0 };
+  const left = 24 + Math.max(60, ...bands.map((band) => widthOf(nameOf(band, bands))));
+  const plot: Plot = { left, right: WIDTH - 76, top: 0, bottom: 0 };
   const time = scaleOf([fromMs - padMs, toMs + padMs], [plot.left, plot.right]);
   const labels = placed(events, time);
   plot.top = 34 + ROW * Math.max(0, ...labels.map(({ row }) => row + 1));
@@ -103,14 +104,14 @@ function limitLine(
   { plot, value, unit }: { plot: Plot; value: Scale; unit: string },
 ): string[] {
   const [y, yBack] = [value(limit), value(back)];
-  const [left, width] = [plot.left, plot.right - plot.left];
+  const { left, right } = plot;
   const shade =
-    back === limit ? [] : [box('hysteresis', left, Math.min(y, yBack), width, Math.abs(y - yBack))];
+    back === limit ? [] : [box('hysteresis', left, Math.min(y, yBack), right - left, Math.abs(y - yBack))];
   const text = `${Math.round(limit * 100) / 100} ${unit}`;
   return [
     ...shade,
-    line('limit', [left, y], [plot.right, y]),
-    label({ x: plot.right + 6, y: y + 4, text, className: 'limits' }),
+    line('limit', [left, y], [right, y]),
+    label({ x: right + 6, y: y + 4, text, className: 'limits' }),
   ];
 }
 
@@ -145,21 +146,24 @@ function curve(
   ];
 }
 
+/** With its side and tier where the alert has several. */
+function nameOf({ name, side, tier }: Band, bands: readonly Band[]): string {
+  const own = bands.filter((one) => one.name === name);
+  const has = (key: 'side' | 'tier') => new Set(own.map((one) => one[key])).size > 1;
+  return [name, ...(has('side') ? [side] : []), ...(has('tier') ? [tier] : [])].join(' ');
+}
+
 function bandOf(
   band: Band,
   { bands, plot, time, y }: { bands: readonly Band[]; plot: Plot; time: Scale; y: number },
 ): string[] {
-  const own = bands.filter(({ name }) => name === band.name);
-  const has = (key: 'side' | 'tier') => new Set(own.map((one) => one[key])).size > 1;
-  const text = [band.name, has('side') ? band.side : '', has('tier') ? band.tier : ''];
   const parts = shadesOf(band, time).map(({ shade, from, to }) =>
     box(shade, from, y, to - from, BAND - 6, 2),
   );
-  const name = text.filter((part) => part !== '').join(' ');
   return [
     line('grid', [plot.left, y + BAND / 2 - 3], [plot.right, y + BAND / 2 - 3]),
     ...parts,
-    label({ x: plot.left - 10, y: y + 11, text: name, anchor: 'end' }),
+    label({ x: plot.left - 10, y: y + 11, text: nameOf(band, bands), anchor: 'end' }),
   ];
 }
 
@@ -180,7 +184,7 @@ function legend(
   { time, y }: { time: Scale; y: number },
 ): string[] {
   const seen = new Set(bands.flatMap((band) => shadesOf(band, time).map(({ shade }) => shade)));
-  let x = 150;
+  let x = time(time.from);
   const entry = (swatch: string, text: string) => {
     const parts = [swatch, label({ x: x + 16, y, text, className: 'faint' })];
     x += 34 + widthOf(text);
