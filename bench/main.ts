@@ -7,6 +7,7 @@ import { benchFold } from './fold.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
 import { benchMemory } from './memory.js';
+import { benchRehearse } from './rehearse.js';
 import { benchRequests } from './requests.js';
 import { type Options, type Row, toJson, toText } from './table.js';
 import { benchTimers } from './timers.js';
@@ -20,6 +21,7 @@ const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   memory: benchMemory,
   events: benchEvents,
   timers: benchTimers,
+  rehearse: benchRehearse,
 };
 
 const { values, positionals } = parseArgs({
