@@ -94,7 +94,8 @@ describe('canary', function () {
     expect(await health(worker)).to.deep.include({ ok: false, latency_seconds: null });
     await waitFor(async () => (await worker.metric('canaries_total{outcome="sent"}')) > 3);
     expect(said(worker, BLIND)).to.have.lengthOf(1);
-    expect(await here.queues.notifications.getWaitingCount()).to.equal(1);
+    const waiting = async () => (await here.queues.notifications.getWaitingCount()) === 1;
+    await waitFor(waiting, { ...PATIENCE, what: 'one canary for a notifier' });
     await here.start(['notifier']);
     await becomes(worker, 200);
     await waitFor(() => said(worker, 'canaries come through again').length > 0, PATIENCE);

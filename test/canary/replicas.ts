@@ -50,7 +50,7 @@ export async function openInstallation(): Promise<Installation> {
     DB_POOL_SIZE: '1',
   };
 
-  async function start(roles: Role[], env: NodeJS.ProcessEnv = {}, seconds = 0.5): Promise<Replica> {
+  async function start(roles: Role[], env: NodeJS.ProcessEnv = {}, seconds = 0.3): Promise<Replica> {
     const port = await freePort();
     const { credentialsKeys = [], ...config } = loadConfig({ ...settings, OPS_PORT: `${port}`, ...env });
     const log = captureLog();
