@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { createSecretBox } from './accounts/secret-box.js';
 import { type Canary, createCanary } from './canary/canary.js';
-import { takeNotifications, takeReadings } from './canary/roles.js';
+import { takeNotifications, takeReadings } from './canary/stations.js';
 import type { Config, KeyRingEntry, Role } from './config.js';
 import { startOpsServer } from './console/ops-server.js';
 import { startConsole } from './console/server.js';

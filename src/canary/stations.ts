@@ -1,12 +1,22 @@
 import type { DataSource } from 'typeorm';
+import { createSecretBox } from '../accounts/secret-box.js';
+import type { Config, KeyRingEntry } from '../config.js';
 import { Notification } from '../entities/notification.js';
+import type { Lifecycle } from '../lifecycle.js';
 import { type Logger, limitedWarning } from '../logger.js';
+import type { Metrics } from '../metrics.js';
+import { createLinkSigner } from '../notifications/action-link.js';
+import { createOutbound } from '../notifications/outbound.js';
 import { webhook } from '../notifications/webhook.js';
 import type { createEnqueue } from '../queues/enqueue.js';
-import type { CanaryMark, ReadingsJob } from '../queues/jobs.js';
+import type { CanaryMark, JobData, ReadingsJob } from '../queues/jobs.js';
+import type { Batcher } from '../worker/batcher.js';
 import { createDeliverer } from '../worker/deliver.js';
 import { isOutage } from '../worker/outage.js';
+import { createHeartbeat } from './heartbeat.js';
 import { CANARY_READING, ingestCanary, inVain } from './rehearsal.js';
+
+type Take<Job> = (job: Job) => Promise<void>;
 
 interface Uses {
   dataSource: DataSource;
@@ -35,26 +45,22 @@ export function canaryJob(atMs: number): ReadingsJob {
 }
 
 /**
- * The worker's part: a canary is ingested after all that was taken before it, and its notification sent on. One that
- * fails is forgotten but for a warning: the next one is under way.
+ * What a worker does with its jobs. Users' readings are stored; a canary is ingested in vain after all that was taken
+ * before it, and its notification sent on. One that fails is forgotten but for a warning: the next one is under way.
  */
-export function createCanaryIngest({
+export function takeReadings({
   dataSource,
   logger,
   enqueue,
-  settled,
-}: Uses & {
-  enqueue: Pick<ReturnType<typeof createEnqueue>, 'canaryNotification'>;
-  /** When all readings that were taken before are stored. */
-  settled: () => Promise<unknown>;
-}) {
+  batcher,
+}: Uses & { enqueue: ReturnType<typeof createEnqueue>; batcher: Batcher }): Take<JobData['readings']> {
   const warn = warning(logger, 'a canary was not ingested');
-  return async (job: ReadingsJob, mark: CanaryMark): Promise<void> => {
-    await settled();
-    await inVain(dataSource, (tx) => ingestCanary(tx, job))
-      .then((notificationId) => enqueue.canaryNotification(notificationId, mark))
-      .catch(warn);
+  const ingest = async (job: ReadingsJob, mark: CanaryMark) => {
+    await batcher.settled();
+    const notificationId = await inVain(dataSource, (tx) => ingestCanary(tx, job));
+    await enqueue.canaryNotification(notificationId, mark);
   };
+  return (job) => (job.canary ? ingest(job, job.canary).catch(warn) : batcher.add(job));
 }
 
 /**
@@ -109,6 +115,29 @@ export function createCanarySink({
       warn(error);
     }
   };
+}
+
+/** What a notifier does with its jobs: canaries end here, and HEARTBEAT_URL hears of each; `deliver` has the rest. */
+export function takeNotifications(
+  parts: Uses & {
+    lifecycle: Lifecycle;
+    metrics: Pick<Metrics, 'heartbeat'>;
+    config: Config & { credentialsKeys: KeyRingEntry[] };
+  },
+  deliver: Take<JobData['notifications']>,
+): Take<JobData['notifications']> {
+  const { config, metrics } = parts;
+  const outbound = createOutbound({ allowPrivate: config.allowPrivateWebhooks ?? false });
+  const url = config.canary.heartbeatUrl;
+  const sink = createCanarySink({
+    ...parts,
+    secretBox: createSecretBox(config.credentialsKeys),
+    outbound,
+    publicUrl: config.http.publicUrl,
+    links: createLinkSigner(config.credentialsKeys),
+    onProven: createHeartbeat({ ...parts, url, outbound, onOutcome: metrics.heartbeat }),
+  });
+  return (job) => (job.canary ? sink(job.canary) : deliver(job));
 }
 
 /** @returns false where that was known, or the replica is gone */
