@@ -74,8 +74,8 @@ function toRows(perJob: 8 | 40, turns: readonly Turn[]): Row[] {
   ];
 }
 
-/** The queues of these servers, to be filled and drained. */
-export async function openDrain({ env, onClose }: Servers) {
+/** The queues of these servers, as a poller has them. */
+export async function openBenchQueues({ env, onClose }: Servers) {
   const logger = createLogger({ level: 'warn', format: 'pretty' });
   const { queues, close } = await openQueues({
     kind: 'redis',
@@ -84,6 +84,12 @@ export async function openDrain({ env, onClose }: Servers) {
     logger,
   });
   onClose('queues', close);
+  return { queues, logger };
+}
+
+/** The queues of these servers, to be filled and drained. */
+export async function openDrain(servers: Servers) {
+  const { queues } = await openBenchQueues(servers);
   return (jobs: readonly ReadingsJob[]) => drainBacklog(queues, jobs);
 }
 

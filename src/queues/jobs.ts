@@ -16,6 +16,9 @@ const sample = z.tuple([
   z.number().int().min(0).max(32_767),
 ]);
 
+/** Whose a synthetic job is, and when it was sent (epoch ms by the database's clock). */
+const canary = z.object({ replica: z.uuid(), sentAtMs: z.number().int() });
+
 /** `devices.id`, epoch ms, percent, whether it charges (null: the device does not say). */
 const battery = z.tuple([
   z.number().int().positive(),
@@ -44,12 +47,14 @@ const readingsJob = z
       .max(2_000),
     /** Of devices whose alerts have not seen it. */
     batteries: z.array(battery).max(2_000).optional(),
+    canary: canary.optional(),
   })
   .refine(({ probes, batteries = [] }) => probes.length + batteries.length > 0, 'holds nothing');
-const notificationJob = z.object({ notificationId: z.uuid() });
+const notificationJob = z.object({ notificationId: z.uuid(), canary: canary.optional() });
 const maintenanceJob = z.object({ tick: z.iso.datetime() });
 
 export type ReadingsJob = z.infer<typeof readingsJob>;
+export type CanaryMark = z.infer<typeof canary>;
 export type JobSample = z.infer<typeof sample>;
 export type JobBattery = z.infer<typeof battery>;
 
@@ -70,9 +75,9 @@ export const JOB_SCHEMAS: { [Name in QueueName]: z.ZodType<JobData[Name]> } = {
  * by thousands a second. What is not plain is left to the schema.
  */
 export function isPlainReadingsJob(data: unknown): data is ReadingsJob {
-  const { version, account, previousPollMs, failedBetween, probes, batteries } = Object(data);
-  if (batteries !== undefined || version !== 1 || !isId(account) || typeof failedBetween !== 'boolean')
-    return false;
+  const { version, account, previousPollMs, failedBetween, probes, canary, batteries } = Object(data);
+  if (canary !== undefined || batteries !== undefined) return false;
+  if (version !== 1 || !isId(account) || typeof failedBetween !== 'boolean') return false;
   if (previousPollMs !== null && !Number.isSafeInteger(previousPollMs)) return false;
   if (!Array.isArray(probes) || probes.length === 0 || probes.length > 2_000) return false;
   return probes.every((part) => {

@@ -7,6 +7,8 @@ import { isOutage } from './outage.js';
 export interface Batcher {
   /** Resolves after the commit that holds the job. @throws PermanentError if PostgreSQL refuses the job's data */
   add(job: ReadingsJob): Promise<void>;
+  /** Resolves when all that was added before has been committed or refused. */
+  settled(): Promise<unknown>;
 }
 
 interface Waiting {
@@ -26,24 +28,28 @@ interface Uses {
   onCommit: (outcome: IngestOutcome, figures: { readings: number; seconds: number }) => void;
   /** In a batch. The more, the less each costs: a probe's state is read and written once for all of its readings. */
   mostReadings?: number;
-  /** As many readings make a batch as are done in this time, an eighth of `mostReadings` at least: others wait 2 s for a lock. */
+  /** As many readings make a batch as are done in this time, a sixteenth of `mostReadings` at least: others wait 2 s for a lock. */
   longestSeconds?: number;
 }
 
 /**
  * Two transactions at a time per process, so that one is worked out while the server works on the other; an account's
  * jobs are always in the same one of two lanes, one after the other. What arrives meanwhile is the lane's next batch (at
- * most 64,000 readings). A batch that fails, but for an outage, is halved until the job that is to blame stands alone.
+ * most 64,000 readings; 8,000 at first). A batch that fails, but for an outage, is halved until the job that is to blame stands alone.
  */
 export function createBatcher(uses: Uses): Batcher {
   const lanes = Array.from({ length: LANES }, () => createLane(uses));
-  return { add: (job) => (lanes[job.account % LANES] ?? createLane(uses)).add(job) };
+  return {
+    add: (job) => (lanes[job.account % LANES] ?? createLane(uses)).add(job),
+    settled: () => Promise.all(lanes.map((lane) => lane.settled())),
+  };
 }
 
 function createLane({ ingest, onCommit, mostReadings = 64_000, longestSeconds = 1.5 }: Uses): Batcher {
   const queue: Waiting[] = [];
+  let last: Promise<void> = Promise.resolve();
   let busy = false;
-  let most = mostReadings;
+  let most = mostReadings / 8;
 
   async function drain(): Promise<void> {
     // One turn of the event loop: jobs that were taken together arrive together.
@@ -59,7 +65,7 @@ function createLane({ ingest, onCommit, mostReadings = 64_000, longestSeconds = 
       const readings = batch.reduce((sum, waiting) => sum + waiting.readings, 0);
       const seconds = (performance.now() - startedAt) / 1000;
       const inTime = (readings * longestSeconds) / seconds;
-      if (seconds > longestSeconds) most = Math.max(mostReadings / 8, most / 2, Math.min(most, inTime));
+      if (seconds > longestSeconds) most = Math.max(mostReadings / 16, most / 2, Math.min(most, inTime));
       else if (readings > most / 2) most = Math.min(mostReadings, 2 * most, inTime);
       onCommit(outcome, { readings, seconds });
       for (const { resolve } of batch) resolve();
@@ -84,14 +90,17 @@ function createLane({ ingest, onCommit, mostReadings = 64_000, longestSeconds = 
   }
 
   return {
-    add: (job) =>
-      new Promise((resolve, reject) => {
+    add: (job) => {
+      last = new Promise((resolve, reject) => {
         const readings = job.probes.reduce((sum, { samples }) => sum + samples.length, 0);
         queue.push({ job, readings, resolve, reject });
         if (busy) return;
         busy = true;
         drain().catch(reject);
-      }),
+      });
+      return last;
+    },
+    settled: () => last.catch(() => undefined),
   };
 }
 

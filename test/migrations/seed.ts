@@ -70,6 +70,8 @@ export const SEEDS: Record<string, string> = {
   'alert-flags': `
     UPDATE alert_states SET acknowledged_at = now(), snoozed_until = now(), told_at = now(), is_muted = true;
     UPDATE alert_events SET is_muted = true;`,
+  canaries: `
+    INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)

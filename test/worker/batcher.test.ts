@@ -17,6 +17,11 @@ import {
   T0,
 } from '../ingest/household.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { waitFor } from '../support/wait-for.js';
+
+/** Statements that wait for a lock in this database. */
+const WAITING =
+  "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
 
 describe('batcher', () => {
   let db: DataSource;
@@ -46,7 +51,7 @@ describe('batcher', () => {
   const batcher = (dataSource = db, longestSeconds = Number.POSITIVE_INFINITY) =>
     createBatcher({
       ingest: createIngest({ dataSource }),
-      mostReadings: 16_000,
+      mostReadings: 4_000,
       longestSeconds,
       onCommit: ({ stored }, { readings }) => batches.push({ readings, stored: stored.length }),
     });
@@ -81,35 +86,54 @@ describe('batcher', () => {
     expect(batches).to.have.lengthOf(3);
   });
 
-  it('takes at most so many readings at once, and a job alone however large', async () => {
-    const home = await addHome(db);
-    const long = (from: number, length: number) =>
-      job(
-        home,
-        Array.from({ length }, (_, i): [number, number] => [T0 + (from + i) * 1000, 100]),
-      );
-    expect(
-      await addAll([long(0, 6000), long(6000, 6000), long(12_000, 6000), long(18_000, 8000)]),
-    ).to.deep.equal(Array(4).fill('stored'));
-    expect(batches.map(({ readings }) => readings)).to.deep.equal([12_000, 14_000]);
-    batches = [];
-    await addAll([long(30_000, 1), long(30_001, 16_001), long(50_000, 1)]);
-    expect(batches.map(({ readings }) => readings)).to.deep.equal([1, 16_001, 1]);
+  it('has settled when all that was added before is committed or refused, and no sooner', async () => {
+    const [home, other] = [await addHome(db), await addHome(db)];
+    await refuse('22003', 'NEW.value = 666');
+    const { add, settled } = batcher();
+    const seen: string[] = [];
+    const note = (word: string) => () => seen.push(word);
+    await db.transaction(async (tx) => {
+      await tx.query('SELECT FROM devices FOR UPDATE');
+      void add(job(home, [[T0, 1]])).then(note('stored'));
+      void add(job(other, [[T0, 666]])).catch(note('refused'));
+      void settled().then(note('settled'));
+      await waitFor(async () => (await db.query(WAITING)).length > 0, { what: 'a batch that waits' });
+      expect(seen).to.deep.equal([]);
+    });
+    await waitFor(() => seen.length === 3, { what: 'all three' });
+    expect(seen.at(-1)).to.equal('settled');
+    await batcher().settled();
   });
 
-  it('takes fewer after a batch that took too long, half as many at a time, down to an eighth', async () => {
-    const { add } = batcher(db, 0);
-    const home = await addHome(db);
-    const jobs = Array.from({ length: 24 }, (_, part) =>
+  const parts = (home: Home, count: number, from = 0) =>
+    Array.from({ length: count }, (_, part) =>
       job(
         home,
-        Array.from({ length: 1_000 }, (__, i): [number, number] => [T0 + (part * 1_000 + i) * 1000, 100]),
+        Array.from({ length: 250 }, (__, i): [number, number] => [
+          T0 + ((from + part) * 250 + i) * 1000,
+          100,
+        ]),
       ),
     );
-    await Promise.all(jobs.map((one) => add(one)));
-    expect(batches.map(({ readings }) => readings / 1_000)).to.deep.equal([16, 8]);
-    await Promise.all(minutes(home, 9_000, 1_000).map((one) => add(one)));
-    expect(batches.slice(2).map(({ readings }) => readings)).to.deep.equal([4_000, 2_000, 2_000, 1_000]);
+
+  it('takes twice as many each time, up to so many readings at once, and a job alone however large', async () => {
+    const home = await addHome(db);
+    expect(await addAll(parts(home, 50))).to.deep.equal(Array(50).fill('stored'));
+    expect(batches.map(({ readings }) => readings / 250)).to.deep.equal([2, 4, 8, 16, 16, 4]);
+    batches = [];
+    const samples = Array.from({ length: 4_001 }, (_, i): [number, number] => [
+      T0 + (20_000 + i) * 1000,
+      100,
+    ]);
+    await addAll([...parts(home, 2, 60), job(home, samples), ...parts(home, 1, 100)]);
+    expect(batches.map(({ readings }) => readings)).to.deep.equal([500, 4_001, 250]);
+  });
+
+  it('takes fewer after a batch that took too long, down to a sixteenth', async () => {
+    const { add } = batcher(db, 0);
+    const home = await addHome(db);
+    await Promise.all(parts(home, 5).map((one) => add(one)));
+    expect(batches.map(({ readings }) => readings / 250)).to.deep.equal([2, 1, 1, 1]);
   });
 
   it('takes two batches at once, of other accounts each', async () => {
