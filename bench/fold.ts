@@ -8,6 +8,7 @@ const { withDefaults }: typeof import('../src/alerts/defaults.js') = await dist(
 const { initialStates }: typeof import('../src/alerts/evaluate.js') = await dist('alerts/evaluate.js');
 const { fold }: typeof import('../src/ingest/fold.js') = await dist('ingest/fold.js');
 const { NO_POLL }: typeof import('../src/ingest/gather.js') = await dist('ingest/gather.js');
+const { WHOLE_DEVICE }: typeof import('../src/ingest/missed.js') = await dist('ingest/missed.js');
 const { unseenProbe }: typeof import('../src/replay/unseen.js') = await dist('replay/unseen.js');
 const { emptyDetection }: typeof import('../src/sessions/detection-state.js') = await dist(
   'sessions/detection-state.js',
@@ -32,6 +33,7 @@ const TYPES: Record<string, object> = {
   falling: {},
   no_data: {},
   probe_removed: {},
+  battery: {},
 };
 
 /** How fast the fold of live ingest looks at alerts of each type, beside the same fold without any: in memory, no servers. */
@@ -42,7 +44,7 @@ export async function benchFold({ isSmall, say }: Options): Promise<Row[]> {
   const seconds = new Map<string, number[]>(names.map((name) => [name, []]));
   for (let turn = 0; turn <= TURNS; turn++)
     for (const name of names) {
-      const taken = secondsOf(worldWith(name), inputs);
+      const taken = secondsOf(worldWith(name), name === 'battery' ? inputs.map(toBattery) : inputs);
       // The first turn compiles.
       if (turn > 0) seconds.get(name)?.push(taken);
     }
@@ -68,6 +70,12 @@ function readingsOf(count: number): Input[] {
     const measuredAtMs = T0 + index * INTERVAL_MS;
     return { probeId: 1, measuredAtMs, hundredths, unit: 'C', flags: 0, condition: 'ok', poll: NO_POLL };
   });
+}
+
+/** Of the device, one for each reading. */
+function toBattery(input: Input, index: number): Input {
+  const measuredAtMs = 'measuredAtMs' in input ? input.measuredAtMs : T0;
+  return { measuredAtMs, percent: 100 - (index % 100), isCharging: null };
 }
 
 /** A moment of the timers follows each batch. */
@@ -99,6 +107,6 @@ function worldWith(type: string): IngestWorld {
     recordingIntervalSeconds: null,
     reportsOnChange: false,
     probes: new Map([[1, unseenProbe(1)]]),
-    alerts: new Map([[1, alerts]]),
+    alerts: new Map([[type === 'battery' ? WHOLE_DEVICE : 1, alerts]]),
   };
 }
