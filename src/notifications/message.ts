@@ -13,6 +13,8 @@ export interface Message {
   title: string;
   /** Without the title: `Point is 203.2 °F, at or above 203 °F since …`. */
   text: string;
+  /** The same, in several lines; left out: it is one. */
+  lines?: string[];
   /** What contract.md, Webhook says, but for `summary`. */
   body: Record<string, unknown>;
   /** Of what fires: pages with one button, for whoever gets the message. */
@@ -86,6 +88,7 @@ function aboutAlert(event: AlertEvent, alert: TemperatureAlert, sequence: number
       : null,
     reading: { value: event.value, unit: event.unit, measured_at: event.measuredAt },
     ...(event.change !== null && { change: event.change }),
+    ...(isOfDevice(event) && { silent_probes: event.silentProbes }),
     ...(event.kind === 'resolved' && { duration_seconds: event.durationSeconds, extreme: event.extreme }),
   };
   const deviceName = nickname || inert(deviceId);
@@ -93,8 +96,8 @@ function aboutAlert(event: AlertEvent, alert: TemperatureAlert, sequence: number
   return {
     type,
     severity: event.tier,
-    title: name || deviceName,
-    text: sentence(event, alert, subject),
+    title: (!isOfDevice(event) && name) || deviceName,
+    text: isOfDevice(event) ? silenceOfAll(event, alert, deviceName) : sentence(event, alert, subject),
     body,
   };
 }
@@ -120,7 +123,7 @@ function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): 
   const { kind, durationSeconds, extreme, measuredAt, change } = event;
   const value = event.value === null ? 'without a value' : quantity(event.value, event.unit);
   const limit = limitOf(event, alert);
-  const at = `${measuredAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  const at = minuteOf(measuredAt);
   if (change !== null) {
     const verb = alert.alertType === 'rising' ? 'rose' : 'fell';
     const moved = `${verb} ${quantity(change, alert.temperatureUnit)} in ${duration(alert.windowSeconds ?? 0)}`;
@@ -140,6 +143,17 @@ function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): 
   const worst = extreme === null ? '' : ` with an extreme of ${quantity(extreme, alert.temperatureUnit)}`;
   return `${subject} is ${value} at ${at}, no longer ${limit}${lasted}${worst}`;
 }
+
+/** It speaks for its whole device. */
+const isOfDevice = ({ silentProbes }: AlertEvent): boolean => typeof silentProbes === 'number';
+
+function silenceOfAll(event: AlertEvent, alert: TemperatureAlert, device: string): string {
+  const seconds = 60 * silenceOf(event, alert);
+  const since = new Date(event.measuredAt.getTime() - seconds * 1000);
+  return `nothing was heard of ${device} for ${duration(seconds)}, since ${minuteOf(since)}: all ${event.silentProbes} watched probes are silent`;
+}
+
+const minuteOf = (at: Date): string => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 function silenceOf({ tier }: AlertEvent, alert: TemperatureAlert): number {
   const critical = tier === 'critical' ? alert.criticalSilenceMinutes : null;

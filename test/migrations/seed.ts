@@ -70,6 +70,10 @@ export const SEEDS: Record<string, string> = {
   'alert-flags': `
     UPDATE alert_states SET acknowledged_at = now(), snoozed_until = now(), told_at = now(), is_muted = true;
     UPDATE alert_events SET is_muted = true;`,
+  'inhibition-and-groups': `
+    UPDATE alert_states SET is_inhibited = true;
+    UPDATE alert_events SET silent_probes = 2;
+    UPDATE notifications SET group_key = 'session 1', held_until = now(), group_id = id WHERE alert_id IS NOT NULL;`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
