@@ -278,12 +278,12 @@ export async function insertEvents(
          CASE WHEN held.until IS NULL THEN now() ELSE now() - interval '15 seconds' END
        FROM message m
        LEFT JOIN LATERAL (
-         SELECT max(coalesce(n.held_until, n.created_at)) AS at FROM notifications n
+         SELECT max(n.held_until) AS held, max(coalesce(n.held_until, n.created_at)) AS at FROM notifications n
          WHERE n.channel_id = m.channel_id AND n.group_key = m.group_key AND n.status <> 'expired'
            AND n.created_at > now() - 2 * ${HOLD}
        ) last ON NOT m.is_urgent
        CROSS JOIN LATERAL (
-         SELECT CASE WHEN last.at > now() THEN last.at WHEN last.at > now() - ${HOLD} THEN last.at + ${HOLD} END AS until
+         SELECT CASE WHEN last.held > now() THEN last.held WHEN last.at > now() - ${HOLD} THEN last.at + ${HOLD} END AS until
        ) held
        ORDER BY m.id, m.channel_id
        RETURNING id, channel_id, held_until

@@ -60,7 +60,7 @@ export function gatherGroup(asked: string, rows: readonly Waiting[]): Gathered {
   }
   const together = alive.filter((row) => chosen.has(row));
   const superseded = together.filter((row) => isUntouched(row) && isSuperseded(row, together, alive));
-  const over = together.filter((row) => isOver(row, together) && !superseded.includes(row));
+  const over = together.filter((row) => isOver(row, together, superseded));
   const send = together.filter((row) => !superseded.includes(row) && !over.includes(row));
   return { send: send.slice(0, MOST_AT_ONCE), over, superseded, late };
 }
@@ -85,11 +85,12 @@ const isLater = (other: Waiting, row: Waiting): boolean =>
   isSameSide(other, row) && other.eventId > row.eventId;
 
 /** A firing with its end, both unsent: nobody needs to hear. What is urgent, such as a target, is told all the same. */
-function isOver(row: Waiting, together: readonly Waiting[]): boolean {
+function isOver(row: Waiting, together: readonly Waiting[], superseded: readonly Waiting[]): boolean {
   if (!isUntouched(row) || (row.kind !== 'fired' && row.kind !== 'resolved')) return false;
   const tier = together.filter((other) => isSameSide(other, row) && other.tier === row.tier);
   const turns = tier.filter(({ kind }) => kind !== 'repeated');
   const at = turns.indexOf(row);
   const [fired, resolved] = row.kind === 'fired' ? [row, turns[at + 1]] : [turns[at - 1], row];
-  return fired?.kind === 'fired' && !fired.isUrgent && resolved?.kind === 'resolved';
+  if (fired?.kind !== 'fired' || resolved?.kind !== 'resolved') return false;
+  return !fired.isUrgent && !superseded.includes(fired);
 }
