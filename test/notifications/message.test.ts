@@ -226,6 +226,17 @@ describe('createMessage', () => {
       );
   });
 
+  it('says of a device as a whole how many probes are silent, and since when', () => {
+    const limits = { targetTemperature: null, silenceMinutes: 15, alertType: 'no_data' as const };
+    const nothing = { value: null, unit: null, side: 'high' as const, silentProbes: 4 };
+    const { title, text, body } = createMessage(about({ alert: limits, event: nothing }));
+    expect([title, text]).to.deep.equal([
+      'Brisket',
+      'nothing was heard of Brisket for 15 min, since 2026-11-21 20:44 UTC: all 4 watched probes are silent',
+    ]);
+    expect(body).to.include({ silent_probes: 4 });
+  });
+
   it('says what a value no longer does, and still does', () => {
     const over = { ...rose, kind: 'resolved' as const, change: null, durationSeconds: 900, extreme: 130 };
     expect(createMessage(about({ alert: rising, event: over })).text).to.equal(
