@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { initialStates } from '../../src/alerts/evaluate.js';
+import { evaluate, initialStates } from '../../src/alerts/evaluate.js';
 import { release, shareSilence } from '../../src/alerts/inhibition.js';
 import type { AlertRule, AlertState, AlertTransition } from '../../src/alerts/types.js';
 import type { AlertInstance, IngestWorld } from '../../src/ingest/types.js';
@@ -166,6 +166,37 @@ describe('one cause, one message', () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe('the end of a side with two tiers', () => {
+  const reading = (minute: number, value: number) => {
+    const observation = {
+      probeId: 1,
+      measuredAtMs: T0 + minute * MINUTE,
+      hundredths: value * 100,
+      unit: 'C' as const,
+    };
+    return { ...observation, flags: 0 };
+  };
+
+  it('is told though the warning was snoozed, where the critical tier was told', () => {
+    let states = initialStates(WARM).map((state) =>
+      state.tier === 'warning' ? { ...state, snoozedUntilMs: T0 + 60 * MINUTE } : state,
+    );
+    const told: string[] = [];
+    for (const [minute, value] of [4, 9, 16, 9, 4].entries()) {
+      const next = evaluate(WARM, states, reading(minute, value), { expectedIntervalMs: MINUTE });
+      states = next.states;
+      for (const { kind, tier, isMuted, isSuperseded } of next.transitions)
+        told.push(`${kind} ${tier}${isMuted ? ' muted' : ''}${isSuperseded ? ' superseded' : ''}`);
+    }
+    expect(told).to.deep.equal([
+      'fired warning muted',
+      'fired critical',
+      'resolved critical superseded',
+      'resolved warning',
+    ]);
   });
 });
 
