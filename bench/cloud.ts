@@ -4,6 +4,13 @@ import type { Servers } from './servers.js';
 
 export const COOK = 'cook@bench.test';
 
+/** Runs one command and reads its JSON. @throws with what it said if it fails */
+export async function runCommand({ env }: Servers, args: string[], stdin?: string): Promise<unknown> {
+  const { code, stdout, stderr } = await command([...args, '--json'], env, stdin);
+  if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
 /** A cloud with one account of so many devices of four probes, which report when told to, linked as a user links it. */
 export async function openLinkedCloud(servers: Servers, devices: number, now: () => number) {
   // Of the simulator's four kinds two have four probes; the others leave the account.
@@ -24,11 +31,7 @@ export async function openLinkedCloud(servers: Servers, devices: number, now: ()
     THERMOWORKS_STORAGE_BUCKET: `${PROJECT}.appspot.com`,
     ALLOW_PRIVATE_WEBHOOKS: 'true',
   });
-  const run = async (args: string[], stdin?: string): Promise<unknown> => {
-    const { code, stdout, stderr } = await command([...args, '--json'], servers.env, stdin);
-    if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`);
-    return JSON.parse(stdout);
-  };
+  const run = (args: string[], stdin?: string) => runCommand(servers, args, stdin);
   await run(['user', 'create', '--email', COOK]);
   await run(['account', 'link', '--email', COOK, '--refresh-token-stdin'], cloud.account().refresh_token);
   return {

@@ -36,6 +36,36 @@ export interface Homes {
   devices: { account: number; device: number; probes: number[] }[];
 }
 
+/** Nine more for each probe, of every type that watches one. */
+const MORE_ALERTS = [
+  `INSERT INTO temperature_alerts (public_id, user_id, device_id, probe_id, alert_type, target_temperature, direction,
+     min_temperature, max_temperature, critical_max_temperature, threshold_value, window_seconds, silence_minutes, hysteresis,
+     recovery_seconds, hold_seconds)
+   SELECT gen_random_uuid(), user_id, device_id, probe_id, more.* FROM probes, (VALUES
+     ('target', 190, 'up', NULL, NULL, NULL, NULL, NULL, NULL, 1, 120, 1),
+     ('target', 160, 'up', NULL, NULL, NULL, NULL, NULL, NULL, 1, 120, 60),
+     ('target', 300, 'up', NULL, NULL, NULL, NULL, NULL, NULL, 1, 120, 1),
+     ('range', NULL, NULL, 32, 280, NULL, NULL, NULL, NULL, 1, 120, 60),
+     ('range', NULL, NULL, NULL, 290, 310, NULL, NULL, NULL, 1, 120, 180),
+     ('range', NULL, NULL, 20, NULL, NULL, NULL, NULL, NULL, 1, 120, 60),
+     ('rising', NULL, NULL, NULL, NULL, NULL, 27, 600, NULL, 13.5, 120, 0),
+     ('no_data', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10, 0, 0, 0),
+     ('probe_removed', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0)
+   ) AS more (a, b, c, d, e, f, g, h, i, j, k, l)`,
+  `INSERT INTO alert_states (alert_id, side, tier, phase, recent)
+   SELECT id, side, tier, 'inactive', CASE alert_type WHEN 'rising' THEN '[]'::jsonb END
+   FROM temperature_alerts, LATERAL (VALUES ('low', 'warning', min_temperature), ('high', 'warning', max_temperature),
+     ('high', 'critical', critical_max_temperature), ('up', 'warning', coalesce(target_temperature, threshold_value)),
+     ('high', 'warning', silence_minutes), ('high', 'warning', CASE alert_type WHEN 'probe_removed' THEN 0 END)
+   ) AS state (side, tier, number) WHERE number IS NOT NULL
+   ON CONFLICT DO NOTHING`,
+];
+
+/** Ten alerts a probe instead of one. */
+export async function addAlerts(db: pg.Client): Promise<void> {
+  for (const sql of MORE_ALERTS) await db.query(sql);
+}
+
 /** @param devices a multiple of ten */
 export async function createHomes(db: pg.Client, devices: number): Promise<Homes> {
   const startMs = Math.floor(Date.now() / 60_000) * 60_000 - 24 * 3_600_000;

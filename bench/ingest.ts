@@ -74,8 +74,8 @@ function toRows(perJob: 8 | 40, turns: readonly Turn[]): Row[] {
   ];
 }
 
-/** The queues of these servers, to be filled and drained. */
-export async function openDrain({ env, onClose }: Servers) {
+/** The queues of these servers, as a poller has them. */
+export async function openBenchQueues({ env, onClose }: Servers) {
   const logger = createLogger({ level: 'warn', format: 'pretty' });
   const { queues, close } = await openQueues({
     kind: 'redis',
@@ -84,6 +84,12 @@ export async function openDrain({ env, onClose }: Servers) {
     logger,
   });
   onClose('queues', close);
+  return { queues, logger };
+}
+
+/** The queues of these servers, to be filled and drained. */
+export async function openDrain(servers: Servers) {
+  const { queues } = await openBenchQueues(servers);
   return (jobs: readonly ReadingsJob[]) => drainBacklog(queues, jobs);
 }
 
@@ -163,7 +169,8 @@ async function checkRows({ db }: Servers): Promise<void> {
        (SELECT count(*) FROM readings)::integer AS stored, (SELECT count(*) FROM copied)::integer AS given,
        (SELECT sum(reading_count) FROM session_probe_stats)::integer % ${PROBES} AS uncounted,
        (SELECT count(*) FROM probes p JOIN temperature_alerts a USING (device_id, probe_id)
-        JOIN alert_states s ON s.alert_id = a.id WHERE s.evaluated_at <> p.last_measured_at)::integer AS unseen`,
+        JOIN alert_states s ON s.alert_id = a.id WHERE s.evaluated_at IS NULL
+          OR (s.phase <> 'inactive' AND s.evaluated_at <> p.last_measured_at))::integer AS unseen`,
   );
   const { wrong, stored, given, uncounted, unseen } = rows[0];
   if (wrong + uncounted + unseen > 0 || stored !== given)

@@ -75,7 +75,7 @@ function rowOf(share: number, waits: readonly number[], bare: readonly number[])
 }
 
 /** What no way through a database to a receiver can do without. */
-async function bareTrip({ db }: Servers, url: string): Promise<number> {
+export async function bareTrip({ db }: Servers, url: string): Promise<number> {
   const startMs = performance.now();
   await db.query(
     "INSERT INTO dead_letters (queue, job_id, data, reason, attempts) VALUES ('b', gen_random_uuid(), '{}', '', 1)",

@@ -1,17 +1,27 @@
 import 'reflect-metadata';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { benchAlerts } from './alerts.js';
+import { benchEvents } from './events.js';
+import { benchFold } from './fold.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
 import { benchMemory } from './memory.js';
+import { benchRehearse } from './rehearse.js';
 import { benchRequests } from './requests.js';
 import { type Options, type Row, toJson, toText } from './table.js';
+import { benchTimers } from './timers.js';
 
 const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   ingest: benchIngest,
+  fold: benchFold,
+  alerts: benchAlerts,
   requests: benchRequests,
   latency: benchLatency,
   memory: benchMemory,
+  events: benchEvents,
+  timers: benchTimers,
+  rehearse: benchRehearse,
 };
 
 const { values, positionals } = parseArgs({

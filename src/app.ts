@@ -59,7 +59,7 @@ interface Parts extends AppOptions {
   isReady: () => boolean;
 }
 
-const INGEST_CONCURRENCY = 4_000;
+const INGEST_CONCURRENCY = 8_000;
 const DELIVERIES_AT_ONCE = 8;
 const RELAY_AT_ONCE = 100;
 /** A cloud that hangs must not use up the time that the other parts have to close. */

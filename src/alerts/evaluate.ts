@@ -4,7 +4,14 @@ import { toHundredths, type Unit } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
 import { excessOf, hundredthsOf, isPreAlert, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
 import { follow, handled } from './slope.js';
-import { type AlertRule, type AlertState, type AlertTransition, copyOf, INACTIVE } from './types.js';
+import {
+  type AlertRule,
+  type AlertState,
+  type AlertTransition,
+  copyOf,
+  INACTIVE,
+  isResting,
+} from './types.js';
 
 const MINUTE_MS = 60_000;
 /** A target's hold as stored by default: two readings, or one that is `CLEARLY_MET_C` beyond. */
@@ -99,11 +106,12 @@ export function evaluate(
   const steps = states.map((was) => {
     const limit = limits.find(({ side, tier }) => side === was.side && tier === was.tier);
     if (!limit || !isNews(was)) return { was, is: was, change: null };
+    if (isResting(was) && !isMetBy(value, limit, rule)) return { was, is: was, change: null };
     const knownMs = knownTimeMs(was, measuredAtMs, expectedIntervalMs);
     const { rearming } = limit;
     if (!isSlope(rule.type)) {
       const excess = excessOf(limit, value);
-      const isMet = rule.type === 'target' ? excess >= 0 : excess > 0;
+      const isMet = isMetBy(value, limit, rule);
       const step = { rule, rearming, measuredAtMs, value, knownMs, expectedIntervalMs, excess, isMet };
       return { was, is: advance(was, step), change: null };
     }
@@ -116,7 +124,13 @@ export function evaluate(
     const step = { rule, rearming, measuredAtMs, value, knownMs, expectedIntervalMs, excess, isMet };
     return { was, is: advance(state, step), change };
   });
+  if (steps.every(({ was, is }) => was === is)) return { states, transitions: [] };
   return announce(rule, steps, observation);
+}
+
+function isMetBy(value: number, limit: Limit, { type }: AlertRule): boolean {
+  const excess = excessOf(limit, value);
+  return type === 'target' ? excess >= 0 : excess > 0;
 }
 
 function knownTimeMs(state: AlertState, measuredAtMs: number, expectedIntervalMs: number | null): number {

@@ -1,5 +1,5 @@
 import { hundredthsOf } from './limits.js';
-import { type AlertRule, type AlertState, INACTIVE, type RecentReading } from './types.js';
+import { type AlertRule, type AlertState, copyOf, INACTIVE, type RecentReading } from './types.js';
 
 /**
  * Readings kept of a window: all of ten minutes at one in 15 s, or of half an hour at one in 30 s. More are thinned
@@ -29,19 +29,25 @@ export interface SlopeReading {
  */
 export function follow(
   rule: AlertRule,
-  state: AlertState,
+  was: AlertState,
   reading: SlopeReading,
 ): { state: AlertState; change: number | null } {
   const { measuredAtMs, value, knownMs, isFood } = reading;
   const startMs = measuredAtMs - (rule.windowSeconds ?? 0) * 1000;
-  const before = state.recent?.at(-1);
+  const before = was.recent?.at(-1);
   const jumped = isFood && before !== undefined && isJump(rule, before, reading);
-  const held = jumped ? handled(state) : state;
-  const kept = (held.recent ?? []).filter(([ms]) => ms >= startMs);
-  const isFirst = !held.recent?.length;
+  const held = jumped ? handled(was) : was;
+  const were = held.recent ?? [];
   const sign = rule.type === 'rising' ? 1 : -1;
-  const recent = thin([...kept, [measuredAtMs, value, isFirst ? 0 : knownMs]], sign);
-  return { state: { ...held, recent }, change: changeIn(recent, startMs, sign) };
+  // Oldest first: what left the window is at the front.
+  let gone = 0;
+  while (gone < were.length && (were[gone]?.[0] ?? startMs) < startMs) gone += 1;
+  const kept = were.slice(gone);
+  kept.push([measuredAtMs, value, were.length === 0 ? 0 : knownMs]);
+  const recent = thin(kept, sign);
+  const state = copyOf(held);
+  state.recent = recent;
+  return { state, change: changeIn(recent, startMs, sign) };
 }
 
 /** Somebody had the probe in hand: what it showed before says nothing of what it shows now. */
@@ -62,27 +68,31 @@ function isJump(
 function changeIn(recent: readonly RecentReading[], startMs: number, sign: number): number | null {
   const now = recent.at(-1);
   if (!now || recent.length < MIN_READINGS) return null;
-  const coveredMs = recent.reduce((sum, [ms, , knownMs]) => sum + Math.min(knownMs, ms - startMs), 0);
-  if (coveredMs < MIN_COVERAGE * (now[0] - startMs)) return null;
-  return recent.reduce((most, [, value]) => Math.max(most, sign * (now[1] - value)), 0);
+  let [coveredMs, most] = [0, 0];
+  for (const [ms, was, knownMs] of recent) {
+    coveredMs += Math.min(knownMs, ms - startMs);
+    most = Math.max(most, sign * (now[1] - was));
+  }
+  return coveredMs < MIN_COVERAGE * (now[0] - startMs) ? null : most;
 }
 
 /**
  * One reading too many: one that its neighbour outdoes goes, never the newest, where that leaves the smallest gap. So a
  * change is never overstated; and since no gap made so is longer than a twentieth of the window (3 in 63 at most), it is
  * understated by no more than a window that much shorter would.
+ * @param recent is changed
  */
 function thin(recent: RecentReading[], sign: number): RecentReading[] {
   if (recent.length <= MAX_RECENT) return recent;
   const msOf = (index: number) => recent[index]?.[0] ?? 0;
-  const choices = recent.slice(1, -1).map(([, after], index) => {
-    const before = recent[index]?.[1] ?? after;
-    const gone = sign * (before - after) >= 0 ? index : index + 1;
-    return { gone, gapMs: msOf(gone + 1) - msOf(Math.max(gone - 1, 0)) };
-  });
-  const { gone } = choices.reduce((best, choice) => (choice.gapMs < best.gapMs ? choice : best));
-  const goneMs = recent[gone]?.[2] ?? 0;
-  return recent
-    .map(([ms, value, knownMs], i): RecentReading => [ms, value, i === gone + 1 ? knownMs + goneMs : knownMs])
-    .filter((_, i) => i !== gone);
+  let [gone, leastMs] = [0, Number.POSITIVE_INFINITY];
+  for (let index = 0; index < recent.length - 2; index++) {
+    const after = recent[index + 1]?.[1] ?? 0;
+    const choice = sign * ((recent[index]?.[1] ?? after) - after) >= 0 ? index : index + 1;
+    const gapMs = msOf(choice + 1) - msOf(Math.max(choice - 1, 0));
+    if (gapMs < leastMs) [gone, leastMs] = [choice, gapMs];
+  }
+  const [left, next] = [recent[gone], recent[gone + 1]];
+  if (left && next) recent.splice(gone, 2, [next[0], next[1], next[2] + left[2]]);
+  return recent;
 }

@@ -21,7 +21,7 @@ import { fields, table } from './text.js';
 /** Where a command reads and writes; `process` is one. */
 export interface Streams {
   stdin: AsyncIterable<string | Uint8Array>;
-  stdout: { write(text: string): unknown };
+  stdout: { write(text: string): unknown; isTTY?: boolean };
   stderr: { write(text: string): unknown; isTTY?: boolean };
 }
 
@@ -44,6 +44,11 @@ export class Context {
   ) {
     const { level, format } = config.log;
     this.logger = createLogger({ level: level === 'debug' ? level : 'error', format });
+  }
+
+  /** Whether people read the answer as it is written. */
+  get isTerminal(): boolean {
+    return this.streams.stdout.isTTY === true;
   }
 
   /** The database with the schema that this program knows. @throws InputError while migrations are pending */

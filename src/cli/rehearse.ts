@@ -5,13 +5,16 @@ import { UserManager } from '../accounts/user-manager.js';
 import { AlertManager } from '../alerts/alert-manager.js';
 import { isPresence } from '../alerts/limits.js';
 import type { AlertRule } from '../alerts/types.js';
+import { durationOf } from '../console/format.js';
 import type { Probe } from '../entities/probe.js';
 import { InputError, NotFoundError } from '../errors.js';
 import { loadWorlds } from '../ingest/world-store.js';
-import { loadSpans } from '../readings/reading-store.js';
+import type { Observation } from '../readings/observation.js';
+import { loadGaps, stretches } from '../replay/history.js';
 import { rehearse } from '../replay/rehearse.js';
 import { unseenWorld } from '../replay/unseen.js';
 import { ALERT_TYPES, withRule } from './alert-options.js';
+import { Chart } from './chart.js';
 import { answering, type Context, publicId, type Row, wholeNumber } from './context.js';
 import { fields } from './text.js';
 
@@ -29,9 +32,12 @@ interface RehearseOptions extends Asked {
 
 /** What a rule of a probe would have told. */
 interface Rehearsed {
-  probe: Probe;
+  /** Null: a battery alert watches none. */
+  probe: Probe | null;
   rule: AlertRule;
 }
+
+type Answer = Row & Awaited<ReturnType<typeof rehearse>> & { to: Date };
 
 const DAY_MS = 24 * 3_600_000;
 const NEITHER =
@@ -53,8 +59,8 @@ export function rehearseCommand(alert: Command, context: Context): void {
     const isNew = email !== undefined && device !== undefined && type !== undefined;
     if (id === undefined ? !isNew : Object.keys(given).length > 0) command.error(NEITHER);
     const what = await context.transaction((tx) => (id === undefined ? planned(tx, given) : created(tx, id)));
-    const row = await answerOf(await context.manager(), what, days);
-    context.done(fields(row), row);
+    const { row, chart } = await answerOf(await context.manager(), what, days);
+    context.done(textOf(row, chart, context.isTerminal), { ...row });
   });
 }
 
@@ -71,18 +77,28 @@ async function planned(
   return { probe, rule: { ...settings, type, id: 0 } };
 }
 
-async function answerOf(db: EntityManager, { probe, rule }: Rehearsed, days: number): Promise<Row> {
-  if (isPresence(rule.type))
-    throw new InputError(`readings alone do not tell when a ${rule.type} alert would have fired`);
+async function answerOf(
+  db: EntityManager,
+  { probe, rule }: Rehearsed,
+  days: number,
+): Promise<{ row: Answer; chart: Chart }> {
+  if (!probe) throw new InputError(`readings alone do not tell when a ${rule.type} alert would have fired`);
   const { id, deviceId, probeId, lastMeasuredAt } = probe;
   const toMs = lastMeasuredAt?.getTime() ?? 0;
   const fromMs = Math.max(0, toMs - days * DAY_MS);
   const device = await new DeviceManager(db).get(deviceId);
-  const world = (await loadWorlds(db, [device.id], toMs)).get(device.id);
-  if (!world) throw new NotFoundError(`device ${deviceId} has no probes`);
-  const [readings = []] = await loadSpans(db, [{ probeId: id, fromMs, toMs }]);
-  const { firings, variations } = rehearse(unseenWorld(world, id), id, rule, readings);
-  return {
+  const loaded = (await loadWorlds(db, [device.id], toMs)).get(device.id);
+  if (!loaded) throw new NotFoundError(`device ${deviceId} has no probes`);
+  // Whether a probe is missed depends on the others of its device: it is in a cook or not.
+  const probes = isPresence(rule.type) ? loaded.sessions.device.probes.map((one) => one.id) : [id];
+  const gaps = isPresence(rule.type) ? await loadGaps(db, id, fromMs) : [];
+  const chart = new Chart(rule, { fromMs, toMs });
+  const place = { world: unseenWorld(loaded, probes), probeId: id, rule, gaps };
+  const { firings, variations } = await rehearse(
+    place,
+    noted(stretches(db, probes, { fromMs, toMs }), id, chart),
+  );
+  const row = {
     device_id: deviceId,
     probe_id: probeId,
     alert_type: rule.type,
@@ -91,8 +107,45 @@ async function answerOf(db: EntityManager, { probe, rule }: Rehearsed, days: num
     temperature_unit: rule.temperatureUnit,
     from: new Date(fromMs),
     to: new Date(toMs),
-    reading_count: readings.length,
+    reading_count: chart.readingCount,
     firings,
     variations,
   };
+  return { row, chart };
+}
+
+/** The answer, and the firings as a chart, in 80 columns. */
+function textOf(row: Answer, chart: Chart, isColoured: boolean): string {
+  const { firings, variations, ...facts } = row;
+  const told = firings.map(({ fired_at, resolved_at, side, tier, value, unit, seconds }) => ({
+    fired_at: timeOf(fired_at),
+    resolved_at: resolved_at && timeOf(resolved_at),
+    lasted: durationOf(seconds * 1000),
+    side,
+    tier,
+    value: value === null ? null : `${value} ${unit}`,
+  }));
+  const varied = variations.map(({ seconds, ...one }) => ({
+    ...one,
+    lasted: durationOf(seconds * 1000),
+  }));
+  const stretches = firings.map(({ fired_at, resolved_at }) => ({
+    fromMs: fired_at.getTime(),
+    untilMs: (resolved_at ?? row.to).getTime(),
+  }));
+  const chartText = chart.readingCount > 0 ? ['', chart.toText(stretches, { isColoured })] : [];
+  return [fields({ ...facts, firings: told, variations: varied }), ...chartText].join('\n');
+}
+
+const timeOf = (instant: Date): string => instant.toISOString().slice(0, 19).replace('T', ' ');
+
+async function* noted(
+  parts: AsyncIterable<Observation[]>,
+  id: number,
+  chart: Chart,
+): AsyncGenerator<Observation[]> {
+  for await (const readings of parts) {
+    for (const reading of readings) if (reading.probeId === id) chart.add(reading);
+    yield readings;
+  }
 }

@@ -65,12 +65,16 @@ export function createHomeAssistant(uses: {
   let toldOver: Connection | undefined;
 
   return async () => {
-    const rows: unknown = await db.query(SENSORS);
-    const wanted = new Map(z.array(sensor).parse(rows).flatMap(publicationsOf));
-    if (wanted.size === 0 && told.size === 0) return;
+    let sensors = await loadSensors(db);
+    if (sensors.length === 0 && told.size === 0) return;
     const connection = await transport.connect();
-    if (connection !== toldOver) told = new Map([...told.keys()].map((topic) => [topic, '']));
+    if (connection !== toldOver) {
+      const left = await leftBehind(connection, db, new Set(sensors.map(({ prefix }) => prefix)));
+      told = new Map([...told.keys(), ...left].map((topic) => [topic, '']));
+      sensors = await loadSensors(db); // what another notifier has told meanwhile is not left behind
+    }
     toldOver = connection;
+    const wanted = new Map(sensors.flatMap(publicationsOf));
     const changed = [...wanted].filter(([topic, payload]) => told.get(topic) !== payload);
     const gone = [...told.keys()].filter((topic) => !wanted.has(topic)).map((topic) => [topic, ''] as const);
     const all = [...changed, ...gone];
@@ -85,6 +89,31 @@ export function createHomeAssistant(uses: {
       }
     }
   };
+}
+
+async function loadSensors(db: EntityManager): Promise<Sensor[]> {
+  return z.array(sensor).parse(await db.query(SENSORS));
+}
+
+const OWNER = /(?:^grill-stats\/|\/grill_stats_)([0-9a-f-]{36})[/_](?:probe|alert|session)s[/_]/;
+
+/** What the broker still holds of our users, from a notifier that was not there to take it back. Others' is left alone. */
+async function leftBehind(
+  connection: Connection,
+  db: EntityManager,
+  prefixes: ReadonlySet<string>,
+): Promise<string[]> {
+  const states = ['probes/+/+', 'alerts/+', 'sessions/+'].map((path) => `${topicOf('+')}/${path}`);
+  const configs = [...prefixes].map((prefix) => `${prefix}/+/grill_stats/+/config`);
+  const topics = await connection.retained([...states, ...configs]);
+  const ownerOf = (topic: string) => OWNER.exec(topic)?.[1];
+  const owners = [...new Set(topics.flatMap((topic) => ownerOf(topic) ?? []))];
+  const rows = await db.query<{ id: string }[]>(
+    'SELECT public_id::text AS id FROM users WHERE public_id::text = ANY($1)',
+    [owners],
+  );
+  const ours = new Set<string | undefined>(rows.map(({ id }) => id));
+  return topics.filter((topic) => ours.has(ownerOf(topic)));
 }
 
 /** The retained topics of a sensor and what they hold: what it is, and how it stands. */

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
-import { connectAsync, type MqttClient } from 'mqtt';
+import { connectAsync, type MqttClient, type OnMessageCallback } from 'mqtt';
 
 /** Retained: `online` while a notifier is connected, else `offline`. */
 export const STATUS_TOPIC = 'grill-stats/status';
+
+const MARK_TOPIC = 'grill-stats/marks';
 
 /** Sent with QoS 1. */
 export interface Publication {
@@ -16,6 +18,8 @@ export interface Publication {
 export interface Connection {
   /** Resolves when the broker has acknowledged all of them. @throws when it does not in time, or the connection is lost */
   publish(publications: readonly Publication[], signal?: AbortSignal): Promise<void>;
+  /** The retained topics that match these filters, as far as the broker tells them in time and allows to ask. */
+  retained(filters: readonly string[]): Promise<string[]>;
 }
 
 export interface MqttTransport {
@@ -165,13 +169,36 @@ function createConnection({
     }
   };
 
+  const publish: Connection['publish'] = async (publications, signal) => {
+    const sent = publications.map(({ topic, payload, retain }) =>
+      client.publishAsync(topic, payload, { qos: 1, retain }),
+    );
+    await within(Promise.all(sent), signal);
+  };
+
   return {
     within,
-    async publish(publications, signal) {
-      const sent = publications.map(({ topic, payload, retain }) =>
-        client.publishAsync(topic, payload, { qos: 1, retain }),
-      );
-      await within(Promise.all(sent), signal);
+    publish,
+    async retained(filters) {
+      const mark = `${MARK_TOPIC}/${client.options.clientId}`;
+      const found = new Set<string>();
+      let marked = () => {};
+      const isMarked = new Promise<void>((resolve) => {
+        marked = resolve;
+      });
+      const note: OnMessageCallback = (topic, payload, { retain }) => {
+        if (topic === mark) marked();
+        else if (retain && payload.length > 0) found.add(topic);
+      };
+      client.on('message', note);
+      // With QoS 0 no broker drops some of many; what it keeps comes before what is published after the subscription.
+      const asked = client.subscribeAsync([mark, ...filters], { qos: 0 });
+      await within(asked.catch(() => undefined));
+      await publish([{ topic: mark, payload: '', retain: false }]);
+      await Promise.race([isMarked, after(timeoutMs, undefined, { ref: false })]);
+      await within(client.unsubscribeAsync([mark, ...filters]));
+      client.off('message', note);
+      return [...found];
     },
   };
 }

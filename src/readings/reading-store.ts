@@ -120,6 +120,50 @@ export async function loadSpans(tx: EntityManager, spans: readonly Span[]): Prom
   return found;
 }
 
+/** The columns of many rows, each in one value. */
+interface Packed {
+  probes: number[];
+  times: number[];
+  values: number[];
+  /** A letter each. */
+  units: string;
+  flags: number[];
+}
+
+/**
+ * The stored readings of these probes from `fromMs` to before `toMs`, by time: faster than {@link loadSpans}, and made
+ * so many at a time, so that none of them grows old.
+ */
+export async function loadStretch(
+  db: EntityManager,
+  probeIds: readonly number[],
+  { fromMs, toMs, atATime }: { fromMs: number; toMs: number; atATime: number },
+): Promise<Iterable<Observation[]>> {
+  const [packed] = await db.query<Packed[]>(
+    `SELECT json_agg(probe_id) AS probes, json_agg(${TIME_TO_MS}) AS times, json_agg(value) AS values,
+       string_agg(unit, '') AS units, json_agg(flags) AS flags
+     FROM (SELECT * FROM readings WHERE probe_id = ANY($1) AND measured_at >= to_timestamp($2::float8 / 1000)
+       AND measured_at < to_timestamp($3::float8 / 1000) ORDER BY measured_at, probe_id) r`,
+    [probeIds, fromMs, toMs],
+  );
+  return packed?.probes ? unpack(packed, atATime) : [];
+}
+
+function* unpack({ probes, times, values, units, flags }: Packed, atATime: number): Iterable<Observation[]> {
+  for (let first = 0; first < probes.length; first += atATime) {
+    const some = probes.slice(first, first + atATime);
+    yield some.map((probeId, index) => ({
+      probeId,
+      measuredAtMs: times[first + index] ?? 0,
+      hundredths: toHundredths(values[first + index] ?? 0),
+      unit: unitOf(units[first + index]),
+      flags: flags[first + index] ?? 0,
+    }));
+  }
+}
+
+const unitOf = (letter: string | undefined): Unit => (letter === 'F' || letter === 'C' ? letter : 'H');
+
 /** Makes the monthly partitions that hold these stretches of time, where they are missing. One statement. */
 export async function ensurePartitions(
   db: EntityManager,

@@ -1,11 +1,13 @@
 import { initialStates } from '../alerts/evaluate.js';
-import { isSlope } from '../alerts/limits.js';
+import { isPresence, isSlope } from '../alerts/limits.js';
 import type { AlertRule, AlertTransition } from '../alerts/types.js';
 import { fold } from '../ingest/fold.js';
 import { NO_POLL } from '../ingest/gather.js';
-import type { IngestWorld } from '../ingest/types.js';
+import type { IngestWorld, Input } from '../ingest/types.js';
 import type { Observation } from '../readings/observation.js';
 import { FLAG, roundToHundredth } from '../readings/sample.js';
+import { isOpen } from '../sessions/draft.js';
+import { type KnownGap, watchPresence } from './rehearse-presence.js';
 
 /** A firing that there would have been. */
 export interface Firing extends Pick<AlertTransition, 'side' | 'tier' | 'value' | 'unit'> {
@@ -15,55 +17,113 @@ export interface Firing extends Pick<AlertTransition, 'side' | 'tier' | 'value' 
   seconds: number;
 }
 
-/** The same rule with another hold and hysteresis (in its unit), or as it is. */
-export interface Variation {
-  hold_seconds: number;
-  hysteresis: number;
+/** The same rule with another hold and hysteresis (in its unit) or, of a no-data alert, silence; or as it is. */
+interface Variation {
+  hold_seconds?: number;
+  hysteresis?: number;
+  silence_minutes?: number | null;
   firings: number;
   seconds: number;
 }
 
+/** Where a rule is rehearsed. */
+interface Place {
+  /** The device before the first reading, with all of its probes or the rule's alone; its alerts are left aside. */
+  world: IngestWorld;
+  probeId: number;
+  rule: AlertRule;
+  /** Of the probe. */
+  gaps?: readonly KnownGap[];
+}
+
+/** Takes readings in; `transitions` is all that they told so far. */
+export interface Run {
+  take(readings: readonly Observation[]): void;
+  readonly transitions: readonly AlertTransition[];
+}
+
 /**
- * When a rule would have fired on these readings, by the fold of live ingest; and the same with its hold and its
- * hysteresis varied, the rule as it is among them.
- * @param world the device with this one probe, before the first reading; its alerts are left aside
- * @param readings of the probe, by time; what came too late to tell anybody does not count here either
+ * When a rule would have fired on stored readings, by the fold of live ingest; and the same with its hold and its
+ * hysteresis varied, the rule as it is among them: all in one pass.
+ * @param parts readings by time; what came too late to tell anybody does not count here either
  */
-export function rehearse(
-  world: IngestWorld,
-  probeId: number,
-  rule: AlertRule,
-  readings: readonly Observation[],
-): { firings: Firing[]; variations: Variation[] } {
-  const rules = [rule, ...variationsOf(rule)].map((one, id) => ({ ...one, id }));
-  const live = readings.filter(({ flags }) => (flags & (FLAG.late | FLAG.backfilled)) === 0);
+export async function rehearse(
+  { world, probeId, rule, gaps = [] }: Place,
+  parts: AsyncIterable<readonly Observation[]> | Iterable<readonly Observation[]>,
+): Promise<{ firings: Firing[]; variations: Variation[] }> {
+  const rules = [rule, ...variationsOf(rule)].map((one, id) => ({ ...one, id, repeatSeconds: 0 }));
   const instances = rules.map((one) => ({ rule: one, states: initialStates(one) }));
-  const { transitions } = fold(
-    { ...world, alerts: new Map([[probeId, instances]]) },
-    live.map((reading) => ({ ...reading, condition: 'ok', poll: NO_POLL })),
-    () => 'rehearsed',
-  );
-  const lastMs = live.at(-1)?.measuredAtMs ?? 0;
-  const firings = rules.map(({ id }) => firingsOf(transitions, id, lastMs));
-  const variations = rules.map(({ holdSeconds, hysteresis }, id) => {
+  const watched = { ...world, alerts: new Map([[probeId, instances]]) };
+  const run = isPresence(rule.type) ? watchPresence(watched, { probeId, rule, gaps }) : watchValues(watched);
+  let lastMs = 0;
+  for await (const part of parts) {
+    const live = part.filter(({ flags }) => (flags & (FLAG.late | FLAG.backfilled)) === 0);
+    run.take(live);
+    lastMs = live.at(-1)?.measuredAtMs ?? lastMs;
+  }
+  const firings = rules.map(({ id }) => firingsOf(run.transitions, id, lastMs));
+  const variations = rules.map((one, id) => {
     const all = firings[id] ?? [];
-    const seconds = all.reduce((sum, one) => sum + one.seconds, 0);
-    return { hold_seconds: holdSeconds, hysteresis, firings: all.length, seconds };
+    const seconds = all.reduce((sum, { seconds: lasted }) => sum + lasted, 0);
+    return { ...variedIn(one), firings: all.length, seconds };
   });
-  variations.sort((a, b) => a.hold_seconds - b.hold_seconds || a.hysteresis - b.hysteresis);
-  return { firings: firings[0] ?? [], variations };
+  return { firings: firings[0] ?? [], variations: inOrder(variations) };
+}
+
+/** What depends on values alone needs no timers: a part at a time. */
+function watchValues(before: IngestWorld): Run {
+  const transitions: AlertTransition[] = [];
+  let [world, began] = [before, 0];
+  const take = (readings: readonly Observation[]) => {
+    const folded = fold(world, readings.map(toInput), () => `${++began}`);
+    for (const transition of folded.transitions) transitions.push(transition);
+    const { detection, ...rest } = folded.world.sessions;
+    // As live ingest loads sessions.
+    const sessions = rest.sessions.filter((one) => isOpen(one) || one.publicId === detection.cook?.session);
+    world = { ...folded.world, sessions: { ...rest, detection, sessions } };
+  };
+  return { take, transitions };
+}
+
+function toInput({ probeId, measuredAtMs, hundredths, unit, flags }: Observation): Input {
+  return { probeId, measuredAtMs, hundredths, unit, flags, condition: 'ok', poll: NO_POLL };
 }
 
 /** Half and twice its hold, and half and twice its hysteresis, or what stands for that where it is next to nothing. */
 function variationsOf(rule: AlertRule): AlertRule[] {
-  const { holdSeconds: hold, hysteresis } = rule;
+  const { type, holdSeconds: hold, hysteresis } = rule;
+  if (isPresence(type)) return type === 'no_data' ? silencesOf(rule) : [];
   const holds = hold < 2 ? [0, 1, 60, 180] : [Math.round(hold / 2), 2 * hold];
   const widths = hysteresis === 0 ? [1, 2] : [hysteresis / 2, 2 * hysteresis].map(roundToHundredth);
-  const most = isSlope(rule.type) ? (rule.thresholdValue ?? 0) : Number.POSITIVE_INFINITY;
+  const most = isSlope(type) ? (rule.thresholdValue ?? 0) : Number.POSITIVE_INFINITY;
   return [
     ...holds.filter((one) => one !== hold).map((holdSeconds) => ({ ...rule, holdSeconds })),
     ...widths.filter((one) => one < most).map((width) => ({ ...rule, hysteresis: width })),
   ];
+}
+
+/** Half and twice the silence that a no-data alert takes. */
+function silencesOf(rule: AlertRule): AlertRule[] {
+  const { silenceMinutes: silence, criticalSilenceMinutes: critical } = rule;
+  const times = (factor: number, minutes: number | null) => minutes && roundToHundredth(factor * minutes);
+  return [0.5, 2].map((factor) => ({
+    ...rule,
+    silenceMinutes: times(factor, silence),
+    criticalSilenceMinutes: times(factor, critical),
+  }));
+}
+
+function variedIn(rule: AlertRule): Partial<Variation> {
+  if (rule.type === 'probe_removed') return {};
+  if (rule.type === 'no_data') return { silence_minutes: rule.silenceMinutes ?? rule.criticalSilenceMinutes };
+  return { hold_seconds: rule.holdSeconds, hysteresis: rule.hysteresis };
+}
+
+function inOrder(variations: Variation[]): Variation[] {
+  const keys = ['hold_seconds', 'hysteresis', 'silence_minutes'] as const;
+  const compare = (a: Variation, b: Variation) =>
+    keys.map((key) => (a[key] ?? 0) - (b[key] ?? 0)).find((difference) => difference !== 0);
+  return variations.sort((a, b) => compare(a, b) ?? 0);
 }
 
 function firingsOf(transitions: readonly AlertTransition[], alertId: number, lastMs: number): Firing[] {

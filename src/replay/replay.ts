@@ -8,7 +8,7 @@ import { effectiveRole } from '../sessions/roles.js';
 import type { DeviceFacts, ProbeFacts } from '../sessions/types.js';
 import { parseAlerts, type ReplayedAlert, type Watched } from './alerts.js';
 import { type Answer, type EventAnswer, type SessionAnswer, sessionAnswer } from './answer.js';
-import { ReplayedDevice } from './replayed-device.js';
+import { ReplayedDevice, type Seen } from './replayed-device.js';
 import type { TraceRow } from './trace.js';
 import { unseenProbe } from './unseen.js';
 
@@ -30,6 +30,7 @@ interface Recorded {
  * @param alertsJson the text of an ALERTS.json
  * @param temperatureUnit of the owner: sessions are kept in it
  * @param untilMs readings measured later are left out, and the timers run until then; by default 12 h after the newest
+ * @param seen is told of each step on the way
  * @throws InputError if the alerts are not right
  */
 export function replay(
@@ -38,14 +39,15 @@ export function replay(
     alertsJson = '[]',
     temperatureUnit = 'F',
     untilMs = newestMs(rows) + AFTER_THE_LAST_MS,
-  }: { alertsJson?: string; temperatureUnit?: TemperatureUnit; untilMs?: number } = {},
+    seen,
+  }: { alertsJson?: string; temperatureUnit?: TemperatureUnit; untilMs?: number; seen?: Seen } = {},
 ): Answer {
   const devices = recordedDevices(rows, temperatureUnit);
   const alerts = parseAlerts(alertsJson, devices.flatMap(watched), temperatureUnit);
   const sessions: SessionAnswer[] = [];
   const transitions: ReplayedDevice['transitions'] = [];
   for (const device of devices) {
-    const replayed = new ReplayedDevice(worldOf(device, alerts));
+    const replayed = new ReplayedDevice(worldOf(device, alerts), { seen });
     for (const row of device.rows) if (row.measuredAtMs <= untilMs) take(replayed, device, row);
     const names = new Map([...device.probes].map(([probeId, { id }]) => [id, probeId]));
     for (const session of replayed.end(untilMs))

@@ -12,6 +12,9 @@ import { KeptReadings } from './kept-readings.js';
 
 const LOOKS = 2;
 
+/** What there is after an arrival or a moment (epoch ms). */
+export type Seen = (atMs: number, world: IngestWorld) => void;
+
 /** One device through the fold of live ingest, with memory in place of the tables: each arrival is a job of its own. */
 export class ReplayedDevice {
   readonly transitions: FoldResult['transitions'] = [];
@@ -20,8 +23,15 @@ export class ReplayedDevice {
   private readonly closed: Session[] = [];
   private began = 0;
 
-  /** @param world before its first reading */
-  constructor(private world: IngestWorld) {}
+  /**
+   * @param world before its first reading
+   * @param options `isLookedAt`: whether timers run at a moment (epoch ms): whoever does not look misses nothing;
+   *   `seen` is told of every step
+   */
+  constructor(
+    private world: IngestWorld,
+    private readonly options: { isLookedAt?: (ms: number) => boolean; seen?: Seen } = {},
+  ) {}
 
   /** What arrived next: a value for a time that has one is a repetition, and the first is kept. */
   take({ probeId, measuredAtMs, hundredths, unit, flags }: Observation): void {
@@ -52,7 +62,7 @@ export class ReplayedDevice {
   private runTimers(untilMs: number): void {
     for (let [lastMs, looks] = [0, 0]; ; ) {
       const dueMs = alertsDueMs(this.world);
-      if (dueMs === null || dueMs > untilMs) return;
+      if (dueMs === null || dueMs > untilMs || this.options.isLookedAt?.(dueMs) === false) return;
       looks = dueMs === lastMs ? looks + 1 : 1;
       if (looks > LOOKS) return;
       lastMs = dueMs;
@@ -66,6 +76,7 @@ export class ReplayedDevice {
     this.transitions.push(...folded.transitions);
     this.world = folded.world;
     if (folded.sessionEvents.length > 0) this.settle(folded);
+    this.options.seen?.(atMs, this.world);
   }
 
   /** As live ingest loads sessions: those that run, and the one that may reopen. */

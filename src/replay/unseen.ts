@@ -14,15 +14,18 @@ export function unseenProbe(id: number): ProbeState {
   };
 }
 
-/** A device with one of its probes alone, before its first reading; what is known of how often it sends stays. */
-export function unseenWorld(world: IngestWorld, probeId: number): IngestWorld {
+/** A device with these of its probes alone, before their first reading; what is known of how often they send stays. */
+export function unseenWorld(world: IngestWorld, probeIds: readonly number[]): IngestWorld {
   const { device } = world.sessions;
-  const probes = device.probes.filter(({ id }) => id === probeId);
-  const learnedIntervalSeconds = world.probes.get(probeId)?.learnedIntervalSeconds ?? null;
+  const probes = device.probes.filter(({ id }) => probeIds.includes(id));
+  const unseen = probes.map(({ id }): [number, ProbeState] => {
+    const learnedIntervalSeconds = world.probes.get(id)?.learnedIntervalSeconds ?? null;
+    return [id, { ...unseenProbe(id), learnedIntervalSeconds }];
+  });
   return {
     ...world,
     sessions: { device: { ...device, probes }, detection: emptyDetection(), sessions: [] },
-    probes: new Map([[probeId, { ...unseenProbe(probeId), learnedIntervalSeconds }]]),
+    probes: new Map(unseen),
     alerts: new Map(),
   };
 }

@@ -26,24 +26,24 @@ interface Uses {
   onCommit: (outcome: IngestOutcome, figures: { readings: number; seconds: number }) => void;
   /** In a batch. The more, the less each costs: a probe's state is read and written once for all of its readings. */
   mostReadings?: number;
-  /** A batch that took longer makes the next ones smaller, down to a quarter: others wait 2 s for a lock. */
+  /** As many readings make a batch as are done in this time, a sixteenth of `mostReadings` at least: others wait 2 s for a lock. */
   longestSeconds?: number;
 }
 
 /**
  * Two transactions at a time per process, so that one is worked out while the server works on the other; an account's
  * jobs are always in the same one of two lanes, one after the other. What arrives meanwhile is the lane's next batch (at
- * most 32,000 readings). A batch that fails, but for an outage, is halved until the job that is to blame stands alone.
+ * most 64,000 readings; 8,000 at first). A batch that fails, but for an outage, is halved until the job that is to blame stands alone.
  */
 export function createBatcher(uses: Uses): Batcher {
   const lanes = Array.from({ length: LANES }, () => createLane(uses));
   return { add: (job) => (lanes[job.account % LANES] ?? createLane(uses)).add(job) };
 }
 
-function createLane({ ingest, onCommit, mostReadings = 32_000, longestSeconds = 1 }: Uses): Batcher {
+function createLane({ ingest, onCommit, mostReadings = 64_000, longestSeconds = 1.5 }: Uses): Batcher {
   const queue: Waiting[] = [];
   let busy = false;
-  let most = mostReadings;
+  let most = mostReadings / 8;
 
   async function drain(): Promise<void> {
     // One turn of the event loop: jobs that were taken together arrive together.
@@ -58,8 +58,9 @@ function createLane({ ingest, onCommit, mostReadings = 32_000, longestSeconds = 
       const outcome = await withRetries(() => ingest(batch.map(({ job }) => job)));
       const readings = batch.reduce((sum, waiting) => sum + waiting.readings, 0);
       const seconds = (performance.now() - startedAt) / 1000;
-      most =
-        seconds > longestSeconds ? Math.max(mostReadings / 4, most / 2) : Math.min(mostReadings, 2 * most);
+      const inTime = (readings * longestSeconds) / seconds;
+      if (seconds > longestSeconds) most = Math.max(mostReadings / 16, most / 2, Math.min(most, inTime));
+      else if (readings > most / 2) most = Math.min(mostReadings, 2 * most, inTime);
       onCommit(outcome, { readings, seconds });
       for (const { resolve } of batch) resolve();
     } catch (error) {

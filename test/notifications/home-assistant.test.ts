@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { connectAsync } from 'mqtt';
 import { AlertState } from '../../src/entities/alert-state.js';
 import { NotificationChannel } from '../../src/entities/notification-channel.js';
 import { TemperatureAlert } from '../../src/entities/temperature-alert.js';
@@ -192,6 +193,35 @@ describe('Home Assistant', () => {
     expect(topics.get(`${owner()}/probes/${device}/1`)).to.equal('205');
     expect(topics.get(`${owner()}/alerts/${alert.publicId}`)).to.equal('');
     expect((await retained()).size).to.equal(4);
+  });
+
+  it('takes back what went while no notifier ran, and nothing of anybody else', async () => {
+    await addChannel();
+    const alert = await addAlert(world);
+    await tick();
+    await transport.close();
+    await world.dataSource.manager.update(TemperatureAlert, { id: alert.id }, { deletedAt: new Date() });
+    const stranger = '01890000-0000-7000-8000-000000000000';
+    const foreign = [
+      `homeassistant/sensor/grill_stats/grill_stats_${stranger}_probes_d_1/config`,
+      `homeassistant/sensor/other/${world.user.publicId}/config`,
+      `grill-stats/${stranger}/probes/d/1`,
+      `grill-stats/${world.user.publicId}/notes`,
+    ];
+    const other = await connectAsync(broker.url, { reconnectPeriod: 0 }, false);
+    for (const topic of foreign) await other.publishAsync(topic, 'kept', { qos: 1, retain: true });
+
+    transport = createMqttTransport({ url: broker.url, announces: true, timeoutMs: 30_000 });
+    tick = createHomeAssistant({ db: world.dataSource.manager, transport });
+    await tick();
+    await seen.settle();
+    for (const topic of foreign) expect(seen.state.get(topic), topic).to.equal('kept');
+    const ofAlert = [...seen.state].filter(([topic]) => topic.includes(alert.publicId));
+    expect(ofAlert.map(([, payload]) => payload)).to.deep.equal(['', '']);
+    expect((await retained()).size).to.equal(4 + 2);
+    await tickAndSee(0);
+    for (const topic of foreign) await other.publishAsync(topic, '', { qos: 1, retain: true });
+    await other.endAsync();
   });
 
   it('has topics of ids alone, whatever the labels and the cloud’s own ids hold', async () => {

@@ -6,6 +6,7 @@ import {
   ensurePartitions,
   insertNewReadings,
   loadSpans,
+  loadStretch,
   type NewReading,
   readingKey,
 } from '../../src/readings/reading-store.js';
@@ -60,9 +61,10 @@ describe('the reading store', () => {
           expect(await insert(...given)).to.deep.equal(new Set());
           expect(await countConflicts(db.manager, given)).to.equal(0);
           const whole = { probeId: 1, fromMs: Date.UTC(2015, 0), toMs: null };
-          expect(await loadSpans(db.manager, [whole])).to.deep.equal([
-            expected.map(({ value, ...rest }) => ({ ...rest, hundredths: toHundredths(value) })),
-          ]);
+          const loaded = expected.map(({ value, ...rest }) => ({ ...rest, hundredths: toHundredths(value) }));
+          expect(await loadSpans(db.manager, [whole])).to.deep.equal([loaded]);
+          const stretch = { fromMs: whole.fromMs, toMs: Date.UTC(2100, 0), atATime: 3 };
+          expect([...(await loadStretch(db.manager, [1], stretch))].flat()).to.deep.equal(loaded);
           const stored = await db.query<{ ms: string; value: number }[]>(
             `SELECT extract(epoch FROM measured_at) * 1000 AS ms, value FROM readings ORDER BY measured_at`,
           );
@@ -99,6 +101,26 @@ describe('the reading store', () => {
       [50, 'F'],
     ]);
     expect(await countConflicts(db.manager, [])).to.equal(0);
+  });
+
+  it('loads a stretch without its end, of several probes by time, in parts', async () => {
+    await insert(
+      ...[3, 1, 0, 2].flatMap((ms) => [reading(2, T0 + ms), reading(1, T0 + ms), reading(3, T0 + ms)]),
+    );
+    const load = (probes: number[], fromMs: number, toMs: number) =>
+      loadStretch(db.manager, probes, { fromMs, toMs, atATime: 3 });
+    const parts = [...(await load([1, 2], T0 + 1, T0 + 3))].map((part) =>
+      part.map(({ probeId, measuredAtMs }) => [probeId, measuredAtMs - T0]),
+    );
+    expect(parts).to.deep.equal([
+      [
+        [1, 1],
+        [2, 1],
+        [1, 2],
+      ],
+      [[2, 2]],
+    ]);
+    expect([...(await load([1], T0 + 4, T0 + 9))]).to.deep.equal([]);
   });
 
   it('loads spans with both ends, each on its own and by time', async () => {

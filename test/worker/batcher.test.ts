@@ -46,7 +46,7 @@ describe('batcher', () => {
   const batcher = (dataSource = db, longestSeconds = Number.POSITIVE_INFINITY) =>
     createBatcher({
       ingest: createIngest({ dataSource }),
-      mostReadings: 16_000,
+      mostReadings: 4_000,
       longestSeconds,
       onCommit: ({ stored }, { readings }) => batches.push({ readings, stored: stored.length }),
     });
@@ -81,35 +81,35 @@ describe('batcher', () => {
     expect(batches).to.have.lengthOf(3);
   });
 
-  it('takes at most so many readings at once, and a job alone however large', async () => {
-    const home = await addHome(db);
-    const long = (from: number, length: number) =>
+  const parts = (home: Home, count: number, from = 0) =>
+    Array.from({ length: count }, (_, part) =>
       job(
         home,
-        Array.from({ length }, (_, i): [number, number] => [T0 + (from + i) * 1000, 100]),
-      );
-    expect(
-      await addAll([long(0, 6000), long(6000, 6000), long(12_000, 6000), long(18_000, 8000)]),
-    ).to.deep.equal(Array(4).fill('stored'));
-    expect(batches.map(({ readings }) => readings)).to.deep.equal([12_000, 14_000]);
-    batches = [];
-    await addAll([long(30_000, 1), long(30_001, 16_001), long(50_000, 1)]);
-    expect(batches.map(({ readings }) => readings)).to.deep.equal([1, 16_001, 1]);
-  });
-
-  it('takes fewer after a batch that took too long, down to a quarter', async () => {
-    const { add } = batcher(db, 0);
-    const home = await addHome(db);
-    const jobs = Array.from({ length: 24 }, (_, part) =>
-      job(
-        home,
-        Array.from({ length: 1_000 }, (__, i): [number, number] => [T0 + (part * 1_000 + i) * 1000, 100]),
+        Array.from({ length: 250 }, (__, i): [number, number] => [
+          T0 + ((from + part) * 250 + i) * 1000,
+          100,
+        ]),
       ),
     );
-    await Promise.all(jobs.map((one) => add(one)));
-    expect(batches.map(({ readings }) => readings / 1_000)).to.deep.equal([16, 8]);
-    await Promise.all(minutes(home, 9_000, 1_000).map((one) => add(one)));
-    expect(batches.slice(2).map(({ readings }) => readings)).to.deep.equal([4_000, 4_000, 1_000]);
+
+  it('takes twice as many each time, up to so many readings at once, and a job alone however large', async () => {
+    const home = await addHome(db);
+    expect(await addAll(parts(home, 50))).to.deep.equal(Array(50).fill('stored'));
+    expect(batches.map(({ readings }) => readings / 250)).to.deep.equal([2, 4, 8, 16, 16, 4]);
+    batches = [];
+    const samples = Array.from({ length: 4_001 }, (_, i): [number, number] => [
+      T0 + (20_000 + i) * 1000,
+      100,
+    ]);
+    await addAll([...parts(home, 2, 60), job(home, samples), ...parts(home, 1, 100)]);
+    expect(batches.map(({ readings }) => readings)).to.deep.equal([500, 4_001, 250]);
+  });
+
+  it('takes fewer after a batch that took too long, down to a sixteenth', async () => {
+    const { add } = batcher(db, 0);
+    const home = await addHome(db);
+    await Promise.all(parts(home, 5).map((one) => add(one)));
+    expect(batches.map(({ readings }) => readings / 250)).to.deep.equal([2, 1, 1, 1]);
   });
 
   it('takes two batches at once, of other accounts each', async () => {
