@@ -1,5 +1,5 @@
+import { join } from 'node:path';
 import { z } from 'zod';
-import { command } from '../test/e2e/program.js';
 import { createHomes } from './homes.js';
 import { openServers, type Servers } from './servers.js';
 import { median, type Options, type Row } from './table.js';
@@ -38,9 +38,7 @@ export async function benchRehearse({ isSmall, say }: Options): Promise<Row[]> {
       const before = process.cpuUsage();
       seconds.push(
         await timed(async () => {
-          const { stdout, stderr } = await command(['alert', 'rehearse', alert, '--json'], servers.env);
-          if (stderr !== '') throw new Error(stderr);
-          const { firings, variations } = answer.parse(JSON.parse(stdout));
+          const { firings, variations } = answer.parse(JSON.parse(await rehearse(servers, alert)));
           note = `range alert with ${variations.length - 1} variations, ${firings.length} firings`;
         }),
       );
@@ -58,6 +56,20 @@ export async function benchRehearse({ isSmall, say }: Options): Promise<Row[]> {
   } finally {
     await servers.close();
   }
+}
+
+/** By the program as built. @returns what it printed */
+async function rehearse({ env }: Servers, alert: string): Promise<string> {
+  const built = join(import.meta.dirname, '../dist/cli/index.js');
+  const { runCli }: typeof import('../src/cli/index.js') = await import(built);
+  let [stdout, stderr] = ['', ''];
+  const code = await runCli(['alert', 'rehearse', alert, '--json'], env, {
+    stdin: process.stdin,
+    stdout: { write: (text: string) => (stdout += text) },
+    stderr: { write: (text: string) => (stderr += text) },
+  });
+  if (code !== 0 || stderr !== '') throw new Error(stderr);
+  return stdout;
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {

@@ -42,6 +42,7 @@ export async function openServers(): Promise<Servers> {
     CREDENTIALS_KEYS: `k1:${randomBytes(32).toString('base64')}`,
     CONSOLE_TOKEN: randomBytes(16).toString('hex'),
     LOG_LEVEL: 'warn',
+    CANARY_SECONDS: '0',
     DATA_DIR: folder,
   };
   const { code, stderr } = await command(['migrate', 'up'], env);

@@ -1,5 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { createSecretBox } from './accounts/secret-box.js';
+import { type Canary, createCanary } from './canary/canary.js';
+import { takeNotifications, takeReadings } from './canary/stations.js';
 import type { Config, KeyRingEntry, Role } from './config.js';
 import { startOpsServer } from './console/ops-server.js';
 import { startConsole } from './console/server.js';
@@ -55,6 +57,7 @@ interface Parts extends AppOptions {
   dataSource: DataSource;
   queues: Queues;
   metrics: Metrics;
+  canary: Canary;
   lifecycle: Lifecycle;
   isReady: () => boolean;
 }
@@ -83,6 +86,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       dataSource,
       queues,
       metrics,
+      canary: createCanary({ dataSource, ...config.canary, logger, onCanary: metrics.canary }),
       lifecycle,
       isReady: () => ready,
     };
@@ -156,10 +160,10 @@ function startNotifier(parts: Parts): void {
   });
   const stage = startStage(
     'notifications',
-    async ({ notificationId }) => {
+    takeNotifications(parts, async ({ notificationId }) => {
       const next = await deliver(notificationId);
       if (next) await enqueue.notification(next.id, { delayMs: next.inMs });
-    },
+    }),
     { backend, concurrency: DELIVERIES_AT_ONCE, logger, bury: bury(dataSource) },
   );
   lifecycle.onClose('notification jobs', stage.close);
@@ -200,7 +204,8 @@ function startWorker(parts: Parts): void {
     },
   });
   const shared = { backend, logger, bury: bury(dataSource) };
-  const readings = startStage('readings', (job) => batcher.add(job), {
+  const enqueue = createEnqueue({ queues, logger });
+  const readings = startStage('readings', takeReadings({ ...parts, enqueue, batcher }), {
     ...shared,
     concurrency: INGEST_CONCURRENCY,
   });
@@ -212,9 +217,9 @@ function startWorker(parts: Parts): void {
   const timers = createTimers({ dataSource, ingest, until, onCommit: committed });
   every('*/5 * * * * *', 'session timers', timers, parts);
   every('30 * * * * *', 'dead letters', () => sweepFailedJobs({ queues, dataSource }), parts);
-  const enqueue = createEnqueue({ queues, logger });
   every('0 7 * * * *', 'maintenance', () => enqueue.maintenance(new Date()), parts);
   void enqueue.maintenance(new Date());
+  parts.canary.start(enqueue, lifecycle);
 }
 
 function startPoller(parts: Parts): void {

@@ -17,9 +17,8 @@ const whole = (min: number, max: number) =>
 const flag = z
   .enum(['true', 'false', '1', '0'], 'must be true or false')
   .transform((text) => text === 'true' || text === '1');
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
-  .transform((url) => url.replace(/\/+$/, ''));
+const fullUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' });
+const httpUrl = fullUrl.transform((url) => url.replace(/\/+$/, ''));
 const mqttUrl = z
   .url({ protocol: /^mqtts?$/, error: 'must be mqtt[s]://[user:password@]host[:port]' })
   .refine((url) => decoded(url) !== undefined, 'must be mqtt[s]://[user:password@]host[:port]');
@@ -110,6 +109,8 @@ const environment = z
     DB_LOG_QUERIES: flag.default(false),
     SMTP_URL: smtp.optional(),
     MQTT_URL: mqttUrl.optional(),
+    HEARTBEAT_URL: fullUrl.optional(),
+    CANARY_SECONDS: whole(0, 3_600).default(60),
     ALLOW_PRIVATE_WEBHOOKS: flag.optional(),
   })
   .refine(({ POLL_MIN_SECONDS: min, POLL_MAX_SECONDS: max }) => !(min > max), {
@@ -156,6 +157,8 @@ export interface Config {
   smtp?: SmtpSettings;
   mqttUrl?: string;
   allowPrivateWebhooks?: boolean;
+  /** `seconds` 0: none is sent. */
+  canary: { seconds: number; heartbeatUrl?: string };
 }
 
 /**
@@ -200,6 +203,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     smtp: data.SMTP_URL,
     mqttUrl: data.MQTT_URL,
     allowPrivateWebhooks: data.ALLOW_PRIVATE_WEBHOOKS,
+    canary: { seconds: data.CANARY_SECONDS, heartbeatUrl: data.HEARTBEAT_URL },
   });
 }
 

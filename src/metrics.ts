@@ -10,6 +10,8 @@ export interface Figures {
   redis?: { usedBytes: number; limitBytes: number };
   /** Seconds since the newest reading of all probes was measured. */
   newestReadingLagSeconds?: number;
+  /** Where this process sends canaries; the latency of the last that came through. */
+  canary?: { ageSeconds: number; latencySeconds?: number };
 }
 
 export interface QueueFigures {
@@ -27,7 +29,7 @@ const FAULTS =
 /** Every label's words: no device, account or address can become one. A word not listed counts as `other`. */
 const WORDS: Record<string, Set<string>> = {
   reason: words('document number range unit time clock conflict owner'),
-  outcome: words(`ok own_fault ${FAULTS} refreshed dead failed delivered refused`),
+  outcome: words(`ok own_fault ${FAULTS} refreshed dead failed delivered refused sent`),
   call: words('web_config sign_in refresh user devices channels channel_list channel'),
   status: words('timeout network too_large blocked aborted'),
   type: words('target range rising falling no_data battery probe_removed'),
@@ -67,6 +69,8 @@ export function createMetrics() {
   const refreshes = counter('token_refreshes_total', 'Refreshes of access tokens', 'outcome');
   const alertEvents = counter('alert_events_total', 'Alert events stored', 'type', 'kind');
   const deliveries = counter('deliveries_total', 'Attempts to deliver notifications', 'kind', 'outcome');
+  const canaries = counter('canaries_total', 'Canaries sent, and those that came through', 'outcome');
+  const heartbeats = counter('heartbeats_total', 'Fetches of HEARTBEAT_URL', 'outcome');
   const batchReadings = new Histogram({
     ...named('ingest_batch_readings', 'Readings in one ingest transaction'),
     buckets: [1, 10, 30, 100, 300, 1_000, 3_000, 10_000],
@@ -89,6 +93,8 @@ export function createMetrics() {
     },
     alertEvent: (type: string, kind: string) => alertEvents(1, type, kind),
     delivery: (kind: string, outcome: string) => deliveries(1, kind, outcome),
+    canary: (outcome: 'sent' | 'delivered') => canaries(1, outcome),
+    heartbeat: (outcome: 'ok' | 'failed') => heartbeats(1, outcome),
     /** Everything counted so far, and the figures as they are now. */
     text: (figures: Figures): Promise<string> => {
       showFigures(figures);
@@ -107,6 +113,11 @@ function createGauges(
   const memory = gauge('redis_memory_bytes', 'Memory of the Redis of the queues, used and its limit', 'kind');
   const pool = gauge('db_pool_clients', 'Database connections and those who wait for one', 'state');
   const lag = gauge('newest_reading_lag_seconds', 'Age of the newest reading of all probes');
+  const canaryAge = gauge('canary_age_seconds', 'Since the last canary of this process came through');
+  const canaryLatency = gauge(
+    'canary_latency_seconds',
+    'Of the last canary that came through, to its delivery',
+  );
   return (figures: Figures): void => {
     pool.set({ state: 'checked_out' }, figures.pool.checkedOut);
     pool.set({ state: 'idle' }, figures.pool.idle);
@@ -124,5 +135,10 @@ function createGauges(
     }
     lag.remove();
     if (figures.newestReadingLagSeconds !== undefined) lag.set(figures.newestReadingLagSeconds);
+    canaryAge.remove();
+    canaryLatency.remove();
+    const { ageSeconds, latencySeconds } = figures.canary ?? {};
+    if (ageSeconds !== undefined) canaryAge.set(ageSeconds);
+    if (latencySeconds !== undefined) canaryLatency.set(latencySeconds);
   };
 }

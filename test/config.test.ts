@@ -39,6 +39,7 @@ describe('configuration', () => {
       smtp: undefined,
       mqttUrl: undefined,
       allowPrivateWebhooks: undefined,
+      canary: { seconds: 60, heartbeatUrl: undefined },
     });
   });
 
@@ -77,6 +78,8 @@ describe('configuration', () => {
     DB_LOG_QUERIES: '2',
     MQTT_URL: 'http://user:secret-word@broker.example.com',
     SMTP_URL: 'smtp://user:secret-word@mail.example.com',
+    HEARTBEAT_URL: 'file:///tmp/secret-word',
+    CANARY_SECONDS: '3601',
     ALLOW_PRIVATE_WEBHOOKS: 'maybe',
   };
   for (const [name, value] of Object.entries(WRONG))

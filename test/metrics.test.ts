@@ -29,12 +29,15 @@ describe('metrics', () => {
     metrics.ingestBatch({ readings: 42, seconds: 0.02 });
     metrics.alertEvent('target', 'fired');
     metrics.delivery('webhook', 'delivered');
+    metrics.canary('sent');
+    metrics.heartbeat('failed');
     const samples = parseMetrics(
       await metrics.text({
         pool: POOL,
         queues: [{ name: 'readings', jobs: { waiting: 7 }, oldestWaitingSeconds: 12.5 }],
         redis: { usedBytes: 5_000, limitBytes: 0 },
         newestReadingLagSeconds: 4,
+        canary: { ageSeconds: 12.5, latencySeconds: 0.25 },
       }),
     );
     expect(Object.fromEntries(samples)).to.include({
@@ -55,6 +58,10 @@ describe('metrics', () => {
       'grill_stats_redis_memory_bytes{kind="used"}': 5_000,
       'grill_stats_redis_memory_bytes{kind="limit"}': 0,
       grill_stats_newest_reading_lag_seconds: 4,
+      'grill_stats_canaries_total{outcome="sent"}': 1,
+      'grill_stats_heartbeats_total{outcome="failed"}': 1,
+      grill_stats_canary_age_seconds: 12.5,
+      grill_stats_canary_latency_seconds: 0.25,
     });
     expect([...samples.keys()]).to.include.members([
       'process_resident_memory_bytes',

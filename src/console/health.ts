@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+import type { Canary, CanaryState } from '../canary/canary.js';
 import type { PoolCounts } from '../database-pool.js';
 import { sqlStateOf } from '../errors.js';
 import type { Figures, QueueFigures } from '../metrics.js';
@@ -18,6 +19,7 @@ export interface HealthSources {
   queues: Queues;
   /** False while the process starts or shuts down. */
   isReady: () => boolean;
+  canary?: Pick<Canary, 'state'>;
 }
 
 /** What was found; undefined where a look failed or took too long. */
@@ -27,16 +29,17 @@ export interface Findings extends Figures {
   /** Linked accounts by status. */
   accounts?: Record<string, number>;
   redis?: RedisState;
+  canary?: CanaryState;
 }
 
 /** Ready: whatever this process does, it can do. */
-export function isHealthy({ isReady, database, queues }: Findings): boolean {
-  return isReady && database?.pendingMigrations === 0 && queues !== undefined;
+export function isHealthy({ isReady, database, queues, canary }: Findings): boolean {
+  return isReady && database?.pendingMigrations === 0 && queues !== undefined && !canary?.isLate;
 }
 
 /** The document of `GET /health`. */
 export function healthOf(findings: Findings) {
-  const { database, queues, redis, pool, accounts, newestReadingLagSeconds } = findings;
+  const { database, queues, redis, pool, accounts, newestReadingLagSeconds, canary } = findings;
   return {
     status: isHealthy(findings) ? 'ready' : 'unready',
     database: { ok: database !== undefined, latency_ms: database?.latencyMs ?? null },
@@ -54,18 +57,26 @@ export function healthOf(findings: Findings) {
       : null,
     accounts: accounts ?? null,
     newest_reading_lag_seconds: newestReadingLagSeconds ?? null,
+    canary: canary
+      ? {
+          ok: !canary.isLate,
+          age_seconds: canary.ageSeconds,
+          latency_seconds: canary.latencySeconds ?? null,
+        }
+      : null,
   };
 }
 
 /** `essentials` is what readiness asks; both answer within two seconds, whatever the servers do. */
-export function createHealthCheck({ dataSource, pool, queues, isReady }: HealthSources) {
+export function createHealthCheck({ dataSource, pool, queues, isReady, canary }: HealthSources) {
   const database = bounded(() => checkDatabase(dataSource));
   const ofQueues = bounded(() => Promise.all(QUEUE_NAMES.map((name) => figuresOf(queues[name]))));
   const rows = bounded(() => countRows(dataSource));
   const redis = bounded(() => redisStateOf(queues.readings));
   const essentials = async (): Promise<Findings> => {
     const found = await Promise.all([database(), ofQueues()]);
-    return { isReady: isReady(), pool: pool(), database: found[0], queues: found[1] };
+    const ours = { isReady: isReady(), pool: pool(), canary: canary?.state() };
+    return { ...ours, database: found[0], queues: found[1] };
   };
   const everything = async (): Promise<Findings> => {
     const [counted, state, findings] = await Promise.all([rows(), redis(), essentials()]);

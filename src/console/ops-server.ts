@@ -4,7 +4,7 @@ import type { Metrics } from '../metrics.js';
 import { createHealthCheck, type HealthSources, healthOf, isHealthy } from './health.js';
 import { createHttpServer, listen, type RunningServer } from './http.js';
 
-/** The paths that need no sign-in anywhere: they say yes or no and nothing else. */
+/** The paths that need no sign-in anywhere: they say yes or no, and whether it is for the canary. */
 export const OPEN_PATHS: readonly string[] = ['/health/live', '/health/ready'];
 
 /** Health and metrics, as every process and the console serve them. */
@@ -15,8 +15,10 @@ export function addOpsRoutes(
   const check = createHealthCheck(sources);
   app.get('/health/live', async () => ({ status: 'live' }));
   app.get('/health/ready', async (_request, reply) => {
-    const ready = isHealthy(await check.essentials());
-    return reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'unready' });
+    const findings = await check.essentials();
+    if (isHealthy(findings)) return reply.send({ status: 'ready' });
+    const reason = findings.canary?.isLate && { reason: 'the canary is late' };
+    return reply.status(503).send({ status: 'unready', ...reason });
   });
   app.get('/health', async (_request, reply) => {
     const findings = await check.everything();

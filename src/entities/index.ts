@@ -1,5 +1,6 @@
 import { AlertEvent } from './alert-event.js';
 import { AlertState } from './alert-state.js';
+import { Canary } from './canary.js';
 import { DeadLetter } from './dead-letter.js';
 import { DetectionState } from './detection-state.js';
 import { Device } from './device.js';
@@ -21,6 +22,7 @@ import { User } from './user.js';
 export const ENTITIES = [
   AlertEvent,
   AlertState,
+  Canary,
   DeadLetter,
   DetectionState,
   Device,

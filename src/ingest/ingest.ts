@@ -56,14 +56,15 @@ export type Ingest = (
 /**
  * Stores the readings of many jobs and everything that follows from them, in one transaction, with a number of
  * statements that does not depend on how many readings there are. Running it again changes nothing.
+ * @param dataSource with a transaction's manager, each run is part of that transaction
  */
-export function createIngest({ dataSource }: { dataSource: DataSource }): Ingest {
+export function createIngest({ dataSource }: { dataSource: Pick<DataSource, 'manager'> }): Ingest {
   const days = new Set<number>();
   return async (jobs, moments = []) => {
     const batch = gather(jobs, moments);
     await makePartitions(dataSource.manager, batch, days);
     const commit = (isCareful: boolean) =>
-      dataSource.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7 }));
+      dataSource.manager.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7 }));
     return commit(false).catch((error: unknown) => {
       if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
       return commit(true);

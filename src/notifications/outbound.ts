@@ -13,6 +13,8 @@ export interface Outbound {
   check(url: string): Promise<void>;
   /** Answers only with 2xx; at most 8 s, 64 KiB, no redirects. @throws DeliveryError, or HttpError when aborted */
   post(url: string, what: OutboundRequest): Promise<HttpAnswer>;
+  /** By the same rules. */
+  get(url: string, what: Pick<HttpRequest, 'signal'>): Promise<HttpAnswer>;
 }
 
 interface OutboundRequest extends Pick<HttpRequest, 'headers' | 'body' | 'signal'> {
@@ -36,6 +38,16 @@ export function createOutbound({
   now?: () => Date;
 }): Outbound {
   const agents = guardedAgents({ allowPrivate, lookup });
+
+  async function send(method: 'POST' | 'GET', url: string, { classify, ...what }: OutboundRequest) {
+    const reason = refusalOf(url, allowPrivate);
+    if (reason) throw new DeliveryError(`the address ${reason}`, 'refused');
+    const answer = await request({ method, url, ...what, ...LIMITS, agents }).catch(toFailure);
+    const failure = failureOf(answer, now(), classify?.(answer));
+    if (failure) throw failure;
+    return answer;
+  }
+
   return {
     async check(url) {
       const reason = refusalOf(url, allowPrivate);
@@ -44,14 +56,8 @@ export function createOutbound({
       throw new InputError(`--url ${PRIVATE}`);
     },
 
-    async post(url, { classify, ...what }) {
-      const reason = refusalOf(url, allowPrivate);
-      if (reason) throw new DeliveryError(`the address ${reason}`, 'refused');
-      const answer = await request({ method: 'POST', url, ...what, ...LIMITS, agents }).catch(toFailure);
-      const failure = failureOf(answer, now(), classify?.(answer));
-      if (failure) throw failure;
-      return answer;
-    },
+    post: (url, what) => send('POST', url, what),
+    get: (url, what) => send('GET', url, what),
   };
 }
 

@@ -1,6 +1,6 @@
 import { type Logger, limitedWarning } from '../logger.js';
 import type { Queues } from './backend.js';
-import { JOB_SCHEMAS, notificationJobId, type ReadingsJob, readingsJobId } from './jobs.js';
+import { type CanaryMark, JOB_SCHEMAS, notificationJobId, type ReadingsJob, readingsJobId } from './jobs.js';
 import { createFullness } from './redis-state.js';
 
 const DEADLINE_MS = 3_000;
@@ -46,6 +46,18 @@ export function createEnqueue({ queues, logger }: { queues: Queues; logger: Logg
       await add('others', () => queues.notifications.addBulk(jobs)).catch(warn);
     },
 
+    /** A replica's canary, which leaves nothing in the queue. @throws as `readings` would without a way past the queue */
+    async canary(job: ReadingsJob, mark: CanaryMark): Promise<void> {
+      const data = JOB_SCHEMAS.readings.parse({ ...job, canary: mark });
+      await add('others', () => queues.readings.add('readings', data, onlyOneOf(mark)));
+    },
+
+    /** What became of it. @throws likewise */
+    async canaryNotification(notificationId: string, mark: CanaryMark): Promise<void> {
+      const data = { notificationId, canary: mark };
+      await add('others', () => queues.notifications.add('notification', data, onlyOneOf(mark)));
+    },
+
     /** The next attempt of a notification. */
     async notification(notificationId: string, { delayMs }: { delayMs: number }): Promise<void> {
       const jobId = notificationJobId(notificationId, Date.now() + delayMs);
@@ -63,6 +75,13 @@ export function createEnqueue({ queues, logger }: { queues: Queues; logger: Logg
     },
   };
 }
+
+/** While one of the replica waits, another would tell nothing more. */
+const onlyOneOf = ({ replica }: CanaryMark) => ({
+  jobId: `canary-${replica}`,
+  removeOnComplete: true,
+  removeOnFail: true,
+});
 
 async function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

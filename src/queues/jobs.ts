@@ -16,6 +16,9 @@ const sample = z.tuple([
   z.number().int().min(0).max(32_767),
 ]);
 
+/** Whose a synthetic job is, and when it was sent (epoch ms by the database's clock). */
+const canary = z.object({ replica: z.uuid(), sentAtMs: z.number().int() });
+
 /** One poll's news: samples by probe, each list by time. Ids are rows (`devices.id`, `probes.id`). */
 const readingsJob = z.object({
   version: z.literal(1),
@@ -34,11 +37,13 @@ const readingsJob = z.object({
     )
     .min(1)
     .max(2_000),
+  canary: canary.optional(),
 });
-const notificationJob = z.object({ notificationId: z.uuid() });
+const notificationJob = z.object({ notificationId: z.uuid(), canary: canary.optional() });
 const maintenanceJob = z.object({ tick: z.iso.datetime() });
 
 export type ReadingsJob = z.infer<typeof readingsJob>;
+export type CanaryMark = z.infer<typeof canary>;
 export type JobSample = z.infer<typeof sample>;
 
 /** What a job of each queue carries, checked where it is written and where it is read. */
@@ -58,8 +63,9 @@ export const JOB_SCHEMAS: { [Name in QueueName]: z.ZodType<JobData[Name]> } = {
  * by thousands a second. What is not plain is left to the schema.
  */
 export function isPlainReadingsJob(data: unknown): data is ReadingsJob {
-  const { version, account, previousPollMs, failedBetween, probes } = Object(data);
-  if (version !== 1 || !isId(account) || typeof failedBetween !== 'boolean') return false;
+  const { version, account, previousPollMs, failedBetween, probes, canary } = Object(data);
+  if (version !== 1 || canary !== undefined || !isId(account) || typeof failedBetween !== 'boolean')
+    return false;
   if (previousPollMs !== null && !Number.isSafeInteger(previousPollMs)) return false;
   if (!Array.isArray(probes) || probes.length === 0 || probes.length > 2_000) return false;
   return probes.every((part) => {

@@ -7,6 +7,8 @@ import { isOutage } from './outage.js';
 export interface Batcher {
   /** Resolves after the commit that holds the job. @throws PermanentError if PostgreSQL refuses the job's data */
   add(job: ReadingsJob): Promise<void>;
+  /** Resolves when all that was added before has been committed or refused. */
+  settled(): Promise<unknown>;
 }
 
 interface Waiting {
@@ -37,11 +39,15 @@ interface Uses {
  */
 export function createBatcher(uses: Uses): Batcher {
   const lanes = Array.from({ length: LANES }, () => createLane(uses));
-  return { add: (job) => (lanes[job.account % LANES] ?? createLane(uses)).add(job) };
+  return {
+    add: (job) => (lanes[job.account % LANES] ?? createLane(uses)).add(job),
+    settled: () => Promise.all(lanes.map((lane) => lane.settled())),
+  };
 }
 
 function createLane({ ingest, onCommit, mostReadings = 64_000, longestSeconds = 1.5 }: Uses): Batcher {
   const queue: Waiting[] = [];
+  let last: Promise<void> = Promise.resolve();
   let busy = false;
   let most = mostReadings / 8;
 
@@ -84,14 +90,17 @@ function createLane({ ingest, onCommit, mostReadings = 64_000, longestSeconds = 
   }
 
   return {
-    add: (job) =>
-      new Promise((resolve, reject) => {
+    add: (job) => {
+      last = new Promise((resolve, reject) => {
         const readings = job.probes.reduce((sum, { samples }) => sum + samples.length, 0);
         queue.push({ job, readings, resolve, reject });
         if (busy) return;
         busy = true;
         drain().catch(reject);
-      }),
+      });
+      return last;
+    },
+    settled: () => last.catch(() => undefined),
   };
 }
 

@@ -35,7 +35,8 @@ export type Deliverer = (
 ) => Promise<{ id: string; inMs: number } | undefined>;
 
 interface Uses {
-  dataSource: DataSource;
+  /** With a transaction's manager, each attempt is part of that transaction. */
+  dataSource: Pick<DataSource, 'manager'>;
   channels: Channels;
   secretBox: SecretBox;
   outbound: Outbound;

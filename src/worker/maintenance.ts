@@ -10,8 +10,10 @@ const DAY_MS = 24 * 3600_000;
 const PARTITIONS_AHEAD_MS = 60 * DAY_MS;
 const MOST_DEVICES_AT_ONCE = 200;
 const KEEP_CANCELLED = "interval '7 days'";
+/** Longer than CANARY_SECONDS may be. */
+const KEEP_CANARIES = "interval '3 hours'";
 
-/** Partitions for the months ahead, and the end of cancelled sessions that nobody restored for a week. */
+/** Partitions for the months ahead, and the end of cancelled sessions that nobody restored for a week and of canaries of processes that are gone. */
 export function createMaintenance({ dataSource, now }: { dataSource: DataSource; now: () => Date }) {
   return async (): Promise<void> => {
     const today = now().getTime();
@@ -20,6 +22,7 @@ export function createMaintenance({ dataSource, now }: { dataSource: DataSource;
       `UPDATE grilling_sessions SET deleted_at = now(), updated_at = now()
        WHERE status = 'cancelled' AND deleted_at IS NULL AND updated_at < now() - ${KEEP_CANCELLED}`,
     );
+    await dataSource.query(`DELETE FROM canaries WHERE updated_at < now() - ${KEEP_CANARIES}`);
     // A process of the version before knows of no alert with timers: whoever has some is looked at.
     await dataSource.query(
       `UPDATE detection_states SET due_at = to_timestamp(0)

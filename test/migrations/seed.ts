@@ -74,6 +74,8 @@ export const SEEDS: Record<string, string> = {
     UPDATE alert_states SET is_inhibited = true;
     UPDATE alert_events SET silent_probes = 2;
     UPDATE notifications SET group_key = 'session 1', held_until = now(), group_id = id WHERE alert_id IS NOT NULL;`,
+  canaries: `
+    INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)

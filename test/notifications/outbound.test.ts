@@ -169,8 +169,10 @@ describe('outbound', () => {
           .to.be.instanceOf(InputError)
           .with.property('message')
           .that.includes('is at a private address');
-        const atSend = await failure(outbound.post(url, { body: '{}' }));
-        expect(atSend).to.be.instanceOf(DeliveryError).with.property('fate', 'refused');
+        for (const atSend of [outbound.post(url, { body: '{}' }), outbound.get(url, {})])
+          expect(await failure(atSend))
+            .to.be.instanceOf(DeliveryError)
+            .with.property('fate', 'refused');
         if (NOBODYS.includes(host)) return;
         const dialled = await failure(dial(`http://${host}:${port}/hook`, agents));
         expect(dialled).to.be.instanceOf(HttpError).with.property('code', 'EBLOCKED');
@@ -280,6 +282,8 @@ describe('outbound', () => {
       const answer = await outbound.post(`${receiver.url}/in`, { headers: { 'X-One': '1' }, body: 'ä' });
       expect(answer.status).to.equal(204);
       expect(receiver.received[0]).to.deep.include({ method: 'POST', path: '/in', body: 'ä' });
+      await outbound.get(`${receiver.url}/beat?key=1`, {});
+      expect(receiver.received[1]).to.deep.include({ method: 'GET', path: '/beat?key=1', body: '' });
       for (const url of ['ftp://127.0.0.1/', receiver.url.replace('//', '//a:b@')]) {
         expect(await failure(outbound.check(url)), url).to.be.instanceOf(InputError);
       }

@@ -17,6 +17,11 @@ import {
   T0,
 } from '../ingest/household.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { waitFor } from '../support/wait-for.js';
+
+/** Statements that wait for a lock in this database. */
+const WAITING =
+  "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
 
 describe('batcher', () => {
   let db: DataSource;
@@ -79,6 +84,25 @@ describe('batcher', () => {
     ]);
     await add(job(home, [[T0 + 999 * MINUTE, 1]]));
     expect(batches).to.have.lengthOf(3);
+  });
+
+  it('has settled when all that was added before is committed or refused, and no sooner', async () => {
+    const [home, other] = [await addHome(db), await addHome(db)];
+    await refuse('22003', 'NEW.value = 666');
+    const { add, settled } = batcher();
+    const seen: string[] = [];
+    const note = (word: string) => () => seen.push(word);
+    await db.transaction(async (tx) => {
+      await tx.query('SELECT FROM devices FOR UPDATE');
+      void add(job(home, [[T0, 1]])).then(note('stored'));
+      void add(job(other, [[T0, 666]])).catch(note('refused'));
+      void settled().then(note('settled'));
+      await waitFor(async () => (await db.query(WAITING)).length > 0, { what: 'a batch that waits' });
+      expect(seen).to.deep.equal([]);
+    });
+    await waitFor(() => seen.length === 3, { what: 'all three' });
+    expect(seen.at(-1)).to.equal('settled');
+    await batcher().settled();
   });
 
   const parts = (home: Home, count: number, from = 0) =>
