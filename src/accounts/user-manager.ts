@@ -147,6 +147,8 @@ async function eraseUser(tx: EntityManager, userId: number): Promise<number> {
     `DELETE FROM dead_letters l WHERE EXISTS (
        SELECT FROM jsonb_path_query(l.data, '$.probes[*].probe') AS probe JOIN probes p ON to_jsonb(p.id) = probe
        WHERE p.user_id = $1) OR EXISTS (
+       SELECT FROM jsonb_path_query(l.data, '$.batteries[*][0]') AS device JOIN devices d ON to_jsonb(d.id) = device
+       WHERE d.user_id = $1) OR EXISTS (
        SELECT FROM notifications n JOIN notification_channels c ON c.id = n.channel_id
        WHERE c.user_id = $1 AND n.id::text = l.data ->> 'notificationId')`,
     [userId],

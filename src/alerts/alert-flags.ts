@@ -67,12 +67,13 @@ export class AlertFlags {
   ): Promise<number> {
     const alerts = new AlertManager(this.db);
     const { id, userId, deviceId, probeId } = await alerts.getByPublicId(publicId);
-    await alerts.lockDevice(deviceId);
+    const device = await alerts.lockDevice(deviceId);
     const nowMs = await cloudNowMs(this.db, userId);
-    const probes = await this.db.findBy(Probe, { userId, deviceId, probeId: probeId ?? undefined });
+    const probes = probeId === null ? [] : await this.db.findBy(Probe, { userId, deviceId, probeId });
     const loaded = await loadAlerts(
       this.db,
       probes.map((probe) => probe.id),
+      device ? [device.id] : [],
     );
     const states = loaded.find(({ rule }) => rule.id === id)?.states ?? [];
     const tiers = new Set(states.map(({ tier }) => tier)).size;

@@ -6,11 +6,12 @@ import { Probe } from '../entities/probe.js';
 import { TemperatureAlert } from '../entities/temperature-alert.js';
 import { User } from '../entities/user.js';
 import { InputError, NotFoundError } from '../errors.js';
-import { type ProbeRole, toHundredths } from '../readings/sample.js';
+import { toHundredths } from '../readings/sample.js';
 import { emptyDetection } from '../sessions/detection-state.js';
-import { effectiveRole } from '../sessions/roles.js';
+import { OPTIONS, withoutNone } from './alert-input.js';
+import { findPlace } from './alert-place.js';
 import { loadAlerts, saveStates } from './alert-store.js';
-import { type AlertSettings, defaultRecoverySeconds, OPTIONS, withDefaults } from './defaults.js';
+import { type AlertSettings, checkNeeds, defaultRecoverySeconds, withDefaults } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import { isPresence } from './limits.js';
 import type { AlertRule } from './types.js';
@@ -36,7 +37,7 @@ export class AlertManager {
   constructor(private readonly db: EntityManager) {}
 
   /**
-   * An alert on one of the user's probes; what `options` leaves out gets the default of the probe's role.
+   * An alert on one of the user's probes, or on a device's battery; what `options` leaves out gets the default of the probe's role.
    * `alreadyMet`: a target that the probe's present value meets waits until it is armed again, and sends nothing.
    * @throws NotFoundError, InputError
    */
@@ -46,7 +47,7 @@ export class AlertManager {
   ): Promise<{ alert: TemperatureAlert; alreadyMet: boolean }> {
     const { probe, type, settings } = await this.plan(userId, { deviceId, probeId, ...options });
     const publicId = uuidv7();
-    const owned = { publicId, userId, deviceId, probeId: probe.probeId, alertType: type };
+    const owned = { publicId, userId, deviceId, probeId: probe?.probeId ?? null, alertType: type };
     await this.db.insert(TemperatureAlert, { ...owned, ...settings });
     const alert = await this.getByPublicId(publicId);
     const isMet = await this.seedStates({ ...settings, type, id: alert.id }, probe);
@@ -55,20 +56,27 @@ export class AlertManager {
   }
 
   /**
-   * Changes what is given and leaves the rest. Under another name, or with other repeats, it goes on as it stands; a
+   * Changes what is given and leaves the rest; `none` takes it away, if the type can do without. Under another name, or with other repeats, it goes on as it stands; a
    * changed condition closes what fires without a message, and is judged from the next reading on.
    * @throws NotFoundError, InputError
    */
-  async set(publicId: string, given: Record<string, unknown>): Promise<TemperatureAlert> {
+  async set(publicId: string, options: Record<string, unknown>): Promise<TemperatureAlert> {
+    const given = withoutNone(options);
     if (given.type !== undefined) throw new InputError('--type cannot be changed: create another alert');
     await this.lockDevice((await this.getByPublicId(publicId)).deviceId);
     const alert = await this.getByPublicId(publicId);
     const { userId, deviceId, probeId, alertType: type } = alert;
-    const { probe, ...facts } = await this.getProbe(userId, deviceId, probeId ?? undefined);
+    const { probe, ...facts } = await this.getPlace({
+      type,
+      userId,
+      deviceId,
+      probeId: probeId ?? undefined,
+    });
     const stored = Object.fromEntries(OPTIONS.map((key) => [key, key === 'type' ? type : alert[key]]));
     const known = Object.fromEntries(Object.entries(stored).filter(([, value]) => value !== null));
     // What calm means is half of the change, unless it is said.
     if (given.thresholdValue !== undefined) delete known.hysteresis;
+    checkNeeds(type, { ...known, ...given });
     // A rule that was fine when it was made may be called something else, whatever its device does now.
     const isNamed = Object.keys(given).every((key) => DESCRIBING.has(key));
     const place = isNamed ? { ...facts, transmitIntervalSeconds: null, intervalSeconds: null } : facts;
@@ -86,7 +94,7 @@ export class AlertManager {
   }
 
   /** Its events go on in number. */
-  private async beginAnew(rule: AlertRule, probe: Probe): Promise<void> {
+  private async beginAnew(rule: AlertRule, probe: Probe | null): Promise<void> {
     await this.db.delete(AlertState, { alertId: rule.id });
     await this.seedStates(rule, probe);
     await this.db.query(
@@ -97,25 +105,27 @@ export class AlertManager {
     );
   }
 
-  /** What {@link create} would store, and on which probe. @throws NotFoundError, InputError */
+  /** What {@link create} would store, and on which probe (null: the device). @throws NotFoundError, InputError */
   async plan(
     userId: number,
     { deviceId, probeId, ...options }: { deviceId: string; probeId?: string; [option: string]: unknown },
-  ): Promise<{ probe: Probe; type: AlertRule['type']; settings: Omit<AlertSettings, 'type'> }> {
-    const { probe, ...facts } = await this.getProbe(userId, deviceId, probeId);
+  ): Promise<{ probe: Probe | null; type: AlertRule['type']; settings: Omit<AlertSettings, 'type'> }> {
+    const { probe, ...facts } = await this.getPlace({ type: options.type, userId, deviceId, probeId });
     const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
     const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
     const recoverySeconds = given.recoverySeconds ?? defaultRecoverySeconds(facts.intervalSeconds);
     return { probe, type, settings: { ...given, recoverySeconds } };
   }
 
-  /** An alert as the reducers see it, with its probe. @throws NotFoundError */
-  async getRule(publicId: string): Promise<{ probe: Probe; rule: AlertRule }> {
+  /** An alert as the reducers see it, with its probe (null: it watches the device). @throws NotFoundError */
+  async getRule(publicId: string): Promise<{ probe: Probe | null; rule: AlertRule }> {
     const { userId, deviceId, probeId } = await this.getByPublicId(publicId);
     const probe = await this.db.findOneBy(Probe, { userId, deviceId, probeId: probeId ?? '' });
-    const alerts = await loadAlerts(this.db, probe ? [probe.id] : []);
+    const device = await this.db.findOneByOrFail(Device, { deviceId });
+    const alerts = await loadAlerts(this.db, probe ? [probe.id] : [], [device.id]);
     const found = alerts.find((alert) => alert.publicId === publicId);
-    if (!probe || !found) throw new NotFoundError(`the alert ${publicId} watches no probe`);
+    if (!found || (!probe && probeId !== null))
+      throw new NotFoundError(`the alert ${publicId} watches no probe`);
     return { probe, rule: found.rule };
   }
 
@@ -176,31 +186,8 @@ export class AlertManager {
     return this.db.findOne(Device, { where, lock: { mode: 'for_no_key_update' } });
   }
 
-  private async getProbe(
-    userId: number,
-    deviceId: string,
-    probeId: string | undefined,
-  ): Promise<{
-    probe: Probe;
-    role: ProbeRole;
-    transmitIntervalSeconds: number | null;
-    intervalSeconds: number | null;
-  }> {
-    const device = await this.lockDevice(deviceId);
-    if (device?.userId !== userId) {
-      const own = await this.db.findBy(Device, { userId, deletedAt: IsNull() });
-      throw new NotFoundError(`no device ${deviceId}; there is ${listed(own.map((one) => one.deviceId))}`);
-    }
-    const probes = await this.db.find(Probe, { where: { userId, deviceId }, order: { id: 'ASC' } });
-    const there = `device ${deviceId} has ${listed(probes.map((p) => (p.label ? `${p.probeId} (${p.label})` : p.probeId)))}`;
-    if (probeId === undefined) throw new InputError(`--probe is needed: ${there}`);
-    const probe = probes.find((one) => one.probeId === probeId);
-    if (!probe) throw new NotFoundError(`no probe ${probeId}: ${there}`);
-    if (probe.kind === 'humidity')
-      throw new InputError(`--probe ${probeId} measures humidity, not temperature`);
-    const { transmitIntervalSeconds } = device;
-    const intervalSeconds = transmitIntervalSeconds ?? probe.learnedIntervalSeconds;
-    return { probe, role: effectiveRole(device, probe), transmitIntervalSeconds, intervalSeconds };
+  private async getPlace(asked: Parameters<typeof findPlace>[2]): ReturnType<typeof findPlace> {
+    return findPlace(this.db, await this.lockDevice(asked.deviceId), asked);
   }
 
   /** The device's timers look at the next tick, and set the time of their next look. */
@@ -214,9 +201,14 @@ export class AlertManager {
 
   /**
    * The probe's last reading is what the first one to come is compared with. Only what it shows now can be met; a met
-   * value from before it fell silent says nothing of what comes, so then the first value decides.
+   * value from before it fell silent says nothing of what comes, so then the first value decides. Of a battery nothing is
+   * known: the next poll tells.
    */
-  private async seedStates(rule: AlertRule, probe: Probe): Promise<boolean> {
+  private async seedStates(rule: AlertRule, probe: Probe | null): Promise<boolean> {
+    if (!probe) {
+      await saveStates(this.db, initialStates(rule));
+      return false;
+    }
     const { lastValue, lastUnit, lastMeasuredAt, state } = probe;
     const last =
       lastValue === null || lastUnit === null
@@ -236,8 +228,4 @@ export class AlertManager {
     );
     return isThere && met.includes(rule.severity);
   }
-}
-
-function listed(names: string[]): string {
-  return names.join(', ') || 'none';
 }

@@ -12,8 +12,9 @@ const PEOPLE_KINDS: ChannelKind[] = [...PHONE_KINDS, 'email'];
 /** Between two messages of a group. */
 const HOLD = "interval '5 minutes'";
 
-/** An alert in force, with the probe (`probes.id`) that it watches. */
+/** An alert in force. */
 export interface LoadedAlert {
+  /** The probe (`probes.id`) that it watches; of a battery alert: the device, as minus `devices.id`. */
   probeId: number;
   publicId: string;
   rule: AlertRule;
@@ -62,6 +63,8 @@ type Numbers = [
   snoozedUntilMs: number | null,
   toldMs: number | null,
   preAlertDifference: number | null,
+  batteryPercent: number | null,
+  criticalBatteryPercent: number | null,
 ];
 
 const NUMBERS = numbersOf(
@@ -91,27 +94,41 @@ const NUMBERS = numbersOf(
   epochMs('s.snoozed_until'),
   epochMs('s.told_at'),
   'a.pre_alert_difference',
+  'a.battery_percent',
+  'a.critical_battery_percent',
 );
 
-/** The alerts in force on these probes (`probes.id`), in order of their ids. One statement. */
-export async function loadAlerts(tx: EntityManager, probeIds: readonly number[]): Promise<LoadedAlert[]> {
-  if (probeIds.length === 0) return [];
+/**
+ * The alerts in force on these probes (`probes.id`), and on these devices (`devices.id`) as a whole, in order of their
+ * ids. One statement.
+ */
+export async function loadAlerts(
+  tx: EntityManager,
+  probeIds: readonly number[],
+  deviceRows: readonly number[] = [],
+): Promise<LoadedAlert[]> {
+  if (probeIds.length + deviceRows.length === 0) return [];
   const rows = await tx.query<AlertRow[]>(
-    `SELECT p.id AS "probeId", a.public_id AS "publicId", a.id, a.alert_type AS type,
-       a.temperature_unit AS "temperatureUnit", a.direction, a.severity, s.side, s.tier, s.phase,
-       s.is_unknown AS "isUnknown", s.is_armed AS "isArmed", s.is_announced AS "isAnnounced",
-       s.is_muted AS "isMuted", s.is_inhibited AS "isInhibited", s.recent,
-       ${NUMBERS} AS numbers
-     FROM probes p
-     JOIN temperature_alerts a USING (user_id, device_id, probe_id)
-     JOIN users u ON u.id = a.user_id
-     LEFT JOIN alert_states s ON s.alert_id = a.id
-     WHERE p.id = ANY($1::integer[]) AND a.is_active AND a.deleted_at IS NULL AND u.deleted_at IS NULL
-     ORDER BY a.id, s.side, s.tier`,
-    [arrayOf(probeIds)],
+    `${select('p.id', 'probes p JOIN temperature_alerts a USING (user_id, device_id, probe_id)')}
+       AND p.id = ANY($1::integer[])
+     UNION ALL
+     ${select('-d.id', 'devices d JOIN temperature_alerts a USING (user_id, device_id)')}
+       AND d.id = ANY($2::integer[]) AND a.probe_id IS NULL AND a.alert_type = 'battery'
+     ORDER BY id, side, tier`,
+    [arrayOf(probeIds), arrayOf(deviceRows)],
   );
   return [...groupBy(rows, ({ id }) => id).values()].map(toAlert);
 }
+
+const select = (watched: string, alerts: string): string =>
+  `SELECT ${watched} AS "probeId", a.public_id AS "publicId", a.id, a.alert_type AS type,
+     a.temperature_unit AS "temperatureUnit", a.direction, a.severity, s.side, s.tier, s.phase,
+     s.is_unknown AS "isUnknown", s.is_armed AS "isArmed", s.is_announced AS "isAnnounced",
+     s.is_muted AS "isMuted", s.is_inhibited AS "isInhibited", s.recent,
+     ${NUMBERS} AS numbers
+   FROM ${alerts} JOIN users u ON u.id = a.user_id
+   LEFT JOIN alert_states s ON s.alert_id = a.id
+   WHERE a.is_active AND a.deleted_at IS NULL AND u.deleted_at IS NULL`;
 
 function toAlert(rows: AlertRow[]): LoadedAlert {
   const [row] = rows;
@@ -138,6 +155,8 @@ function toAlert(rows: AlertRow[]): LoadedAlert {
     criticalSilenceMinutes: numbers[20],
     repeatSeconds: numbers[21],
     preAlertDifference: numbers[25],
+    batteryPercent: numbers[26],
+    criticalBatteryPercent: numbers[27],
   };
   return { probeId, publicId, rule, states: rows.flatMap(toState) };
 }

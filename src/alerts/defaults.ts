@@ -1,7 +1,7 @@
-import { z } from 'zod';
 import { InputError } from '../errors.js';
 import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { convertDifference, type TemperatureUnit, toCelsius } from '../readings/temperature.js';
+import { type Given, MAX_SECONDS, option, parseGiven } from './alert-input.js';
 import { DEFAULT_TARGET_HOLD_SECONDS } from './evaluate.js';
 import { isPresence, isSlope } from './limits.js';
 import type { AlertRule } from './types.js';
@@ -28,70 +28,13 @@ const STORAGE = {
   slope: STORAGE_SLOPE,
 };
 const DEFAULTS = { pit: PIT, food: FOOD, storage: STORAGE, other: FOOD };
-const TYPES = 'target, range, rising, falling, no_data or probe_removed';
+/** In percent; what has charged past it by so much may fire again. */
+const BATTERY = { warning: 20, critical: 10, hysteresis: 5 };
 const MAX_CELSIUS = 1000;
-const MAX_SECONDS = 86_400;
 const MIN_RECOVERY_SECONDS = 120;
 
-/** A command line gives numbers as text. */
-const number = z.preprocess(
-  (value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
-  z.number('must be a number'),
-);
-const limit = number.nullable().default(null);
-const difference = number.pipe(z.number().min(0.01, 'must be above 0').max(1000, 'must be at most 1000'));
-const secondsFrom = (least: number) => {
-  const message = `must be a whole number of seconds from ${least} to ${MAX_SECONDS}`;
-  return number.pipe(z.int(message).min(least, message).max(MAX_SECONDS, message));
-};
-const seconds = secondsFrom(0);
-const MINUTES = 'must be a whole number of minutes from 1 to 10080';
-const minutes = number.pipe(z.int(MINUTES).min(1, MINUTES).max(10_080, MINUTES));
-const REPEAT = `must be 0 (never) or a whole number of seconds from 60 to ${MAX_SECONDS}`;
-const repeat = z
-  .int(REPEAT)
-  .max(MAX_SECONDS, REPEAT)
-  .refine((value) => value === 0 || value >= 60, REPEAT);
-const oneOf = <const T extends readonly string[]>(words: T) =>
-  z.enum(words, `must be one of ${words.join(', ')}`);
-const text = (length: number) =>
-  z.string().max(length, `must not be longer than ${length} characters`).nullable().default(null);
-const alertInput = z.strictObject({
-  type: z.enum(
-    ['target', 'range', 'rising', 'falling', 'no_data', 'probe_removed'],
-    `is not supported yet: use ${TYPES}`,
-  ),
-  name: text(100),
-  description: text(2000),
-  targetTemperature: limit,
-  direction: oneOf(['up', 'down']).nullable().default(null),
-  preAlertDifference: difference.nullable().default(null),
-  criticalMinTemperature: limit,
-  minTemperature: limit,
-  maxTemperature: limit,
-  criticalMaxTemperature: limit,
-  thresholdValue: difference.nullable().default(null),
-  windowSeconds: secondsFrom(60).nullable().default(null),
-  silenceMinutes: minutes.nullable().default(null),
-  criticalSilenceMinutes: minutes.nullable().default(null),
-  temperatureUnit: oneOf(['F', 'C']).optional(),
-  holdSeconds: seconds.optional(),
-  recoverySeconds: seconds.nullable().optional(),
-  hysteresis: number
-    .pipe(z.number().min(0, 'must be at least 0').max(1000, 'must be at most 1000'))
-    .optional(),
-  cooldownSeconds: seconds.default(0),
-  repeatSeconds: number.pipe(repeat).default(0),
-  severity: oneOf(['info', 'warning', 'critical']).default('warning'),
-});
-
-type Given = z.infer<typeof alertInput>;
-
-/** What is given to {@link withDefaults} by name. */
-export const OPTIONS = alertInput.keyof().options;
-
 /** What is known of the probe and of its owner. */
-interface Place {
+export interface Place {
   role: ProbeRole;
   temperatureUnit: TemperatureUnit | null;
   /** As the device states it; null: it does not. */
@@ -107,7 +50,7 @@ interface Place {
  * @throws InputError that names the option
  */
 export function withDefaults(input: Record<string, unknown>, place: Place): AlertSettings {
-  const given = parse(input);
+  const given = parseGiven(input);
   const isTarget = given.type === 'target';
   const foreign = isTarget || !given.direction ? foreignOf(given) : 'direction';
   if (foreign) throw new InputError(`${option(foreign)} is not for ${NAMES[given.type]}`);
@@ -120,6 +63,7 @@ export function withDefaults(input: Record<string, unknown>, place: Place): Aler
     ...given,
     ...(isSlope(given.type) && slopeOf(given, { ...place, temperatureUnit })),
     ...(isPresence(given.type) && presenceOf(given, place)),
+    ...(given.type === 'battery' && batteryOf(given)),
     temperatureUnit,
     direction: isTarget ? (given.direction ?? 'up') : null,
   };
@@ -178,19 +122,22 @@ function presenceOf({ type, silenceMinutes, criticalSilenceMinutes, severity }: 
   return { ...plain, silenceMinutes: warning, criticalSilenceMinutes: critical };
 }
 
-function parse(input: Record<string, unknown>): Given {
-  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
-  const { data, error } = alertInput.safeParse(given);
-  if (data) return data;
-  const [issue] = error.issues;
-  if (issue?.code !== 'unrecognized_keys')
-    throw new InputError(`${option(issue?.path[0])} ${issue?.message}`);
-  throw new InputError(`${option(issue.keys[0])} is not an option of a ${TYPES} alert`);
-}
-
-/** As it is typed: `minTemperature` is `--min-temperature`. */
-function option(key: PropertyKey | undefined): string {
-  return `--${String(key).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+/** By default low is a warning at 20 % and critical at 10 %. */
+function batteryOf({ batteryPercent, criticalBatteryPercent, hysteresis, severity }: Given) {
+  const isGiven = batteryPercent !== null || criticalBatteryPercent !== null;
+  const warning = isGiven ? batteryPercent : severity === 'critical' ? BATTERY.critical : BATTERY.warning;
+  const critical = isGiven || severity === 'critical' ? criticalBatteryPercent : BATTERY.critical;
+  const calm = hysteresis ?? BATTERY.hysteresis;
+  if (warning !== null && critical !== null && critical >= warning)
+    throw new InputError('--critical-battery-percent must be below --battery-percent');
+  if (warning !== null && critical !== null && severity === 'critical')
+    throw new InputError(
+      '--severity critical leaves room for one of --battery-percent and --critical-battery-percent',
+    );
+  if ((warning ?? critical ?? 0) + calm >= 100)
+    throw new InputError('--hysteresis must leave room: a battery charges to 100 %');
+  const held = { holdSeconds: 0, recoverySeconds: 0, hysteresis: calm };
+  return { ...held, batteryPercent: warning, criticalBatteryPercent: critical };
 }
 
 const NAMES = {
@@ -199,6 +146,7 @@ const NAMES = {
   rising: 'a rising alert',
   falling: 'a falling alert',
   no_data: 'a no-data alert',
+  battery: 'a battery alert',
   probe_removed: 'a probe-removed alert',
 };
 /** By type, from the coldest to the hottest. */
@@ -209,16 +157,39 @@ const LIMITS = {
 const SLOPE = ['thresholdValue', 'windowSeconds'] as const;
 const NEAR = ['preAlertDifference'] as const;
 const SILENCE = ['silenceMinutes', 'criticalSilenceMinutes'] as const;
-const HOLDS = ['holdSeconds', 'recoverySeconds', 'hysteresis'] as const;
+const POWER = ['batteryPercent', 'criticalBatteryPercent'] as const;
+const HOLDS = ['holdSeconds', 'recoverySeconds'] as const;
 /** What a type has no use for. */
 const FOREIGN = {
-  target: [...LIMITS.range, ...SLOPE, ...SILENCE],
-  range: [...LIMITS.target, ...NEAR, ...SLOPE, ...SILENCE],
-  rising: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SILENCE],
-  falling: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SILENCE],
-  no_data: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SLOPE, ...HOLDS],
-  probe_removed: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SLOPE, ...SILENCE, ...HOLDS],
+  target: [...LIMITS.range, ...SLOPE, ...SILENCE, ...POWER],
+  range: [...LIMITS.target, ...NEAR, ...SLOPE, ...SILENCE, ...POWER],
+  rising: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SILENCE, ...POWER],
+  falling: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SILENCE, ...POWER],
+  no_data: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SLOPE, ...POWER, ...HOLDS, 'hysteresis'],
+  // Once for each discharge: nothing is left to hold or to cool down.
+  battery: [...LIMITS.target, ...NEAR, ...LIMITS.range, ...SLOPE, ...SILENCE, ...HOLDS, 'cooldownSeconds'],
+  probe_removed: [
+    ...[...LIMITS.target, ...NEAR, ...LIMITS.range, ...SLOPE, ...SILENCE, ...POWER, ...HOLDS],
+    'hysteresis',
+  ],
+} as const;
+
+/** What a type cannot be without: one of each. */
+const NEEDS = {
+  target: [LIMITS.target],
+  range: [LIMITS.range],
+  rising: SLOPE.map((key) => [key]),
+  falling: SLOPE.map((key) => [key]),
+  no_data: [SILENCE],
+  battery: [POWER],
+  probe_removed: [],
 };
+
+/** What is there may be taken away, but not all that a type needs: no default comes in its place. @throws InputError */
+export function checkNeeds(type: AlertRule['type'], settings: Record<string, unknown>): void {
+  const missing = NEEDS[type].find((keys) => keys.every((key) => (settings[key] ?? null) === null));
+  if (missing) throw new InputError(`${NAMES[type]} needs ${missing.map(option).join(' or ')}`);
+}
 
 function foreignOf(given: Given): string | undefined {
   // 0 is how a hold that is not there is stored.

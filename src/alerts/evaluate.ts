@@ -52,7 +52,7 @@ export function initialStates(rule: AlertRule): AlertState[] {
     firedAtMs: null,
     resolvedAtMs: null,
     extreme: null,
-    recent: isSlope(rule.type) ? [] : null,
+    recent: isSlope(rule.type) || rule.type === 'battery' ? [] : null,
     acknowledgedAtMs: null,
     snoozedUntilMs: null,
     toldAtMs: null,
@@ -140,7 +140,8 @@ function knownTimeMs(state: AlertState, measuredAtMs: number, expectedIntervalMs
   return gapMs <= longestMs ? gapMs : 0;
 }
 
-function advance(state: AlertState, step: Step): AlertState {
+/** A state after one more value; `isMet` says whether the condition is. */
+export function advance(state: AlertState, step: Step): AlertState {
   const isTarget = step.rule.type === 'target';
   // The first value there ever was crossed nothing: a target that it meets had been met before anybody looked.
   const isArmed = state.isArmed && !(isTarget && state.evaluatedAtMs === null && step.isMet);

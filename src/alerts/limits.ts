@@ -19,7 +19,7 @@ export function isPresence(type: AlertType): type is 'no_data' | 'probe_removed'
   return type === 'no_data' || type === 'probe_removed';
 }
 
-/** What one state watches, in hundredths of the rule's unit (of a minute, for silence). */
+/** What one state watches, in hundredths of the rule's unit (of a minute, for silence; of a percent, for a battery). */
 export interface Limit {
   side: AlertSide;
   tier: Severity;
@@ -54,6 +54,11 @@ function readLimits(rule: AlertRule): Limit[] {
       ...limit('high', 'critical', rule.criticalSilenceMinutes),
     ];
   if (rule.type === 'probe_removed') return limit('high', rule.severity, 0);
+  if (rule.type === 'battery')
+    return [
+      ...limit('low', rule.severity, rule.batteryPercent),
+      ...limit('low', 'critical', rule.criticalBatteryPercent),
+    ];
   if (rule.type !== 'range') return [];
   return [
     ...limit('low', rule.severity, rule.minTemperature),

@@ -23,6 +23,9 @@ export interface AlertRule {
   /** Of a no-data alert: for how long the probe may be silent. */
   silenceMinutes: number | null;
   criticalSilenceMinutes: number | null;
+  /** Of a battery alert, of the device as a whole: what is at or below it is low. */
+  batteryPercent: number | null;
+  criticalBatteryPercent: number | null;
   holdSeconds: number;
   /** Null: 2 × EI, at least 2 min (storage: 10 min, stored as a number when the alert is created). */
   recoverySeconds: number | null;
@@ -44,7 +47,10 @@ export interface AlertState {
   phase: AlertPhase;
   /** The probe shows nothing; `phase` is what was remembered before. */
   isUnknown: boolean;
-  /** A target, rising or falling alert that fired is not armed again until its own conditions say so. */
+  /**
+   * A target, rising or falling alert that fired is not armed again until its own conditions say so; a battery alert is
+   * armed while the battery drains.
+   */
   isArmed: boolean;
   /** A message went out for the present firing (a warning under a firing critical stays silent). */
   isAnnounced: boolean;
@@ -62,7 +68,7 @@ export interface AlertState {
   resolvedAtMs: number | null;
   /** The worst value since the hold of the present firing began, in the rule's unit. */
   extreme: number | null;
-  /** The window of a rising or falling alert, oldest first; null: an alert of another type. */
+  /** The window of a rising or falling alert, oldest first; what a battery alert saw last; null: an alert of another type. */
   recent: RecentReading[] | null;
   /** Of the present firing. */
   acknowledgedAtMs: number | null;

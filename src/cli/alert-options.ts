@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 
 /** What `--type` takes. */
-export const ALERT_TYPES = 'target, range, rising, falling, no_data or probe_removed';
+export const ALERT_TYPES = 'target, range, rising, falling, no_data, battery or probe_removed';
 
-/** The options of a rule on a probe. */
+/** The options of a rule. */
 export function withRule(command: Command): Command {
-  return withNumbers(command.option('--probe <p>', 'of the device'));
+  return withNumbers(command.option('--probe <p>', 'of the device (not for battery)'));
 }
 
 /** Named after the columns; AlertManager knows what goes together. */
@@ -24,6 +24,8 @@ export function withNumbers(command: Command): Command {
     .option('--window-seconds <s>', 'rising, falling: within how long')
     .option('--silence-minutes <m>', 'no_data: for how long nothing is heard')
     .option('--critical-silence-minutes <m>', 'no_data: the same of the critical tier')
+    .option('--battery-percent <n>', 'battery: low at so much')
+    .option('--critical-battery-percent <n>', 'battery: the same of the critical tier')
     .addOption(new Option('--temperature-unit <u>', 'of these temperatures').choices(['F', 'C']))
     .option('--hold-seconds <s>', 'for how long before it fires (0: the first reading)')
     .option('--recovery-seconds <s>', 'for how long before it resolves')

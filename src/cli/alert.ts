@@ -27,6 +27,7 @@ const COLUMNS = [
   'threshold_value',
   'window_seconds',
   'silence_minutes',
+  'battery_percent',
   'temperature_unit',
   'last_triggered',
 ];
@@ -34,8 +35,14 @@ const COLUMNS = [
 export function alertCommand(program: Command, context: Context): void {
   const alert = program
     .command('alert')
-    .description('rules that tell when a probe reaches or leaves a temperature, changes fast, or is missed');
-  const create = answering(alert, 'create', 'watch a probe; what is left out is the default of its role')
+    .description(
+      'rules that tell when a probe reaches or leaves a temperature, changes fast, is missed, or a battery is low',
+    );
+  const create = answering(
+    alert,
+    'create',
+    'watch a probe, or a battery; what is left out is the default of its role',
+  )
     .requiredOption('--email <e>', 'of the user')
     .requiredOption('--device <d>', 'serial of the device')
     .requiredOption('--type <type>', ALERT_TYPES);
@@ -74,7 +81,11 @@ export function alertCommand(program: Command, context: Context): void {
 
 function changeCommands(alert: Command, context: Context): void {
   withNumbers(
-    answering(alert, 'set', 'change what is given; another condition closes what fires, without a message'),
+    answering(
+      alert,
+      'set',
+      'change what is given (none takes it away); another condition closes what fires, without a message',
+    ),
   )
     .argument('<id>', 'its id', publicId)
     .action(async (id: string, { json: _, ...options }: { json?: true; [option: string]: unknown }) => {

@@ -168,6 +168,7 @@ function ruleOf(alert: TemperatureAlert): string {
     return `${alertType} ${alert.thresholdValue} °${unit} in ${Math.round(alert.windowSeconds / 60)} min`;
   const low = alert.minTemperature ?? alert.criticalMinTemperature;
   const high = alert.maxTemperature ?? alert.criticalMaxTemperature;
+  if (alertType === 'battery') return `battery ≤ ${alert.batteryPercent ?? alert.criticalBatteryPercent} %`;
   if (alertType !== 'range') return alertType.replace('_', ' ');
   const bounds = [low !== null && `from ${low}`, high !== null && `to ${high}`].filter(Boolean);
   return `${bounds.join(' ')} °${unit}`;
@@ -179,7 +180,7 @@ function renderEvent({ alert, kind, value, unit, measuredAt }: AlertEvent, now: 
   const reading = value !== null && unit && shown(value, unit, user?.temperatureUnit ?? null);
   return html`<li class="${kind}"><time datetime="${measuredAt.toISOString()}">${timeOf(measuredAt, user?.timeZone ?? null, now)}</time>
 <em>${kind}</em><span>${alert && (alert.name ?? ruleOf(alert))}</span><small>${device && nameOf(device)}${probe && ` · ${labelOf(probe)}`}</small>
-<b>${reading && `${reading.number} ${reading.unit}`}</b></li>`;
+<b>${alert?.alertType === 'battery' && value !== null ? `${value} %` : reading && `${reading.number} ${reading.unit}`}</b></li>`;
 }
 
 const nameOf = (device: Device): string => device.nickname ?? device.label ?? device.deviceId;

@@ -1,3 +1,4 @@
+import { type BatterySight, evaluateBattery, lastBattery } from '../alerts/battery.js';
 import { evaluate, rearm } from '../alerts/evaluate.js';
 import { release, shareSilence } from '../alerts/inhibition.js';
 import { isPresence } from '../alerts/limits.js';
@@ -11,8 +12,8 @@ import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
 import { companyOf, expectedIntervalMs, waitMs } from './device-silence.js';
 import { gapBefore } from './gap.js';
-import { heardMs, isMissed, roleOf, runningSession } from './missed.js';
-import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeState } from './types.js';
+import { heardMs, isMissed, roleOf, runningSession, WHOLE_DEVICE } from './missed.js';
+import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeSight, ProbeState } from './types.js';
 
 const MIN_LEARNED_SECONDS = 1;
 const MAX_LEARNED_SECONDS = 24 * 3600;
@@ -56,14 +57,16 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
         miss(progress, probeId, 'silence', input.nowMs);
         tellAgain(progress, probeId, input.nowMs);
       }
-    } else observe(progress, input, newId);
+      tellAgain(progress, WHOLE_DEVICE, input.nowMs);
+    } else if ('percent' in input) drain(progress, input);
+    else observe(progress, input, newId);
   }
   const { draft, probes, alerts, transitions, gaps } = progress;
   const sessions = closeDraft(draft, world.sessions);
   return { world: { ...world, sessions, probes, alerts }, sessionEvents: draft.events, transitions, gaps };
 }
 
-function observe(progress: Progress, observation: Exclude<Input, Moment>, newId: () => string): void {
+function observe(progress: Progress, observation: ProbeSight, newId: () => string): void {
   const probe = progress.probes.get(observation.probeId);
   if (!probe) return;
   const late = isLate(probe, observation);
@@ -110,7 +113,7 @@ function isLate({ lastMs, conditionMs }: ProbeState, { measuredAtMs, hundredths 
  * The probe after one more reading. A clock that runs ahead does not move the high-water mark, nor does a value from
  * before the probe was seen without one take that back; but any value ends being stale.
  */
-function advance(probe: ProbeState, observation: Exclude<Input, Moment>): ProbeState {
+function advance(probe: ProbeState, observation: ProbeSight): ProbeState {
   const { measuredAtMs, hundredths, unit, flags } = observation;
   if (flags & FLAG.skewed) return probe;
   const condition = storedCondition(observation.condition);
@@ -149,7 +152,7 @@ function clampInterval(seconds: number): number {
 }
 
 /** Session detection; a probe that came into a new session gets its one-shot alerts armed again. */
-function detect(progress: Progress, input: Input, newId: () => string): void {
+function detect(progress: Progress, input: ProbeSight | Moment, newId: () => string): void {
   const { draft } = progress;
   const [before, eventsBefore] = [draft.sessions, draft.events.length];
   step(draft, input, newId);
@@ -224,14 +227,27 @@ function releaseOthers({ world, probes, alerts }: Progress, { probeId, measuredA
   }
 }
 
+/** What the alerts of the device itself make of its battery. */
+function drain(progress: Progress, sight: BatterySight): void {
+  const instances = progress.alerts.get(WHOLE_DEVICE);
+  if (!instances) return;
+  const running = runningSession(progress.draft.sessions, WHOLE_DEVICE);
+  const next = instances.map((instance) =>
+    tell(progress, instance, running, evaluateBattery(instance.rule, instance.states, sight)),
+  );
+  progress.alerts.set(WHOLE_DEVICE, next);
+}
+
 function tellAgain(progress: Progress, probeId: number, nowMs: number): void {
   const instances = progress.alerts.get(probeId) ?? [];
   const { lastMs = null, lastHundredths = null, lastUnit = null } = progress.probes.get(probeId) ?? {};
   const shown = { measuredAtMs: lastMs, hundredths: lastHundredths, unit: lastUnit };
   const running = runningSession(progress.draft.sessions, probeId);
-  const next = instances.map((instance) =>
-    tell(progress, instance, running, remind(instance.rule, instance.states, nowMs, shown)),
-  );
+  const next = instances.map((instance) => {
+    const { rule, states } = instance;
+    const last = rule.type === 'battery' ? lastBattery(states) : shown;
+    return tell(progress, instance, running, remind(rule, states, nowMs, last));
+  });
   progress.alerts.set(probeId, next);
 }
 

@@ -1,6 +1,5 @@
 import { FLAG } from '../readings/sample.js';
-import type { Moment } from '../sessions/types.js';
-import type { Gap, IngestWorld, Input, ProbeState } from './types.js';
+import type { Gap, IngestWorld, ProbeSight, ProbeState } from './types.js';
 
 /** A device's own clock and the radio make a reading come late; only a whole one missing makes a gap. */
 const MISSED = 2.5;
@@ -10,11 +9,7 @@ const MISSED = 2.5;
  * most of it (`account` where polls failed, else `service`), the polls saw nothing new (`offline`), or the cloud shows
  * fewer readings than were taken (`overwritten`).
  */
-export function gapBefore(
-  world: IngestWorld,
-  probe: ProbeState,
-  reading: Exclude<Input, Moment>,
-): Gap | null {
+export function gapBefore(world: IngestWorld, probe: ProbeState, reading: ProbeSight): Gap | null {
   const { recordingIntervalSeconds, statedIntervalSeconds, reportsOnChange } = world;
   const seconds = recordingIntervalSeconds || statedIntervalSeconds || probe.learnedIntervalSeconds;
   if (reportsOnChange || seconds === null || probe.lastMs === null || reading.flags & FLAG.skewed)

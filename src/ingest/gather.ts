@@ -1,4 +1,4 @@
-import type { JobSample, ReadingsJob } from '../queues/jobs.js';
+import type { JobBattery, JobSample, ReadingsJob } from '../queues/jobs.js';
 import { type NewReading, readingKey } from '../readings/reading-store.js';
 import { FLAG, roundToHundredth, toHundredths } from '../readings/sample.js';
 import type { IngestWorld, Input, PollFacts, ProbeState } from './types.js';
@@ -19,6 +19,7 @@ export interface Batch {
   /** Of the job that brought the probe's samples. */
   pollOf: Map<number, PollFacts>;
   moments: Map<number, number>;
+  batteries: JobBattery[];
   /** Epoch ms of the oldest thing in it. */
   fromMs: number;
   /** Samples dropped because an earlier one of the batch had the same key and another value. */
@@ -45,13 +46,20 @@ export function gather(jobs: readonly ReadingsJob[], moments: readonly DeviceMom
       fromMs = Math.min(fromMs, sample[0]);
     }
   }
-  const deviceRows = new Set([...deviceOf.values(), ...moments.map(({ device }) => device)]);
+  const batteries = jobs.flatMap((poll) => poll.batteries ?? []);
+  for (const [, ms] of batteries) fromMs = Math.min(fromMs, ms);
+  const deviceRows = new Set([
+    ...deviceOf.values(),
+    ...moments.map(({ device }) => device),
+    ...batteries.map(([device]) => device),
+  ]);
   return {
     deviceRows: [...deviceRows].sort((a, b) => a - b),
     samples,
     deviceOf,
     pollOf,
     moments: new Map(moments.map(({ device, nowMs }) => [device, nowMs])),
+    batteries,
     fromMs,
     conflicts,
   };
@@ -116,7 +124,7 @@ function isGuessedAgain(
 }
 
 /**
- * What the fold of each device (`devices.id`) sees: what was new, and absences, by time and then by probe; a moment last.
+ * What the fold of each device (`devices.id`) sees: what was new, and absences, by time and then by probe, the battery before; a moment last.
  * @param fresh keys, or that all of them are
  */
 export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string> | 'all'): Map<number, Input[]> {
@@ -133,6 +141,8 @@ export function inputsByDevice(batch: Batch, fresh: ReadonlySet<string> | 'all')
       }
     }
   }
+  for (const [device, measuredAtMs, percent, isCharging] of batch.batteries)
+    inputs.get(device)?.push({ measuredAtMs, percent, isCharging });
   for (const list of inputs.values()) list.sort((a, b) => timeOf(a) - timeOf(b) || probeOf(a) - probeOf(b));
   for (const [device, nowMs] of batch.moments) inputs.get(device)?.push({ nowMs });
   return inputs;

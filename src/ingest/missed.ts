@@ -6,10 +6,15 @@ import { effectiveRole } from '../sessions/roles.js';
 import type { Session } from '../sessions/types.js';
 import type { AlertInstance, IngestWorld, ProbeState } from './types.js';
 
-/** The session that runs with this probe (`probes.id`) in it. */
+/** In place of a `probes.id`: no probe, but the device. */
+export const WHOLE_DEVICE = 0;
+
+/** The session that runs with this probe (`probes.id`) in it; of the whole device: any. */
 export function runningSession(sessions: readonly Session[], probeId: number): Session | undefined {
   return sessions.find(
-    ({ status, members }) => status === 'active' && members.some((member) => member.probeId === probeId),
+    ({ status, members }) =>
+      status === 'active' &&
+      (probeId === WHOLE_DEVICE || members.some((member) => member.probeId === probeId)),
   );
 }
 
@@ -59,7 +64,8 @@ export function alertsDueMs(world: IngestWorld): number | null {
   const take = (ms: number | null) => {
     if (ms !== null) dueMs = Math.min(dueMs ?? ms, ms);
   };
-  for (const { id: probeId } of world.sessions.device.probes) {
+  const probes = world.sessions.device.probes.map(({ id }) => id);
+  for (const probeId of [WHOLE_DEVICE, ...probes]) {
     const instances = world.alerts.get(probeId) ?? [];
     const lastMs = heardMs(world, world.probes.get(probeId));
     for (const { rule, states } of instances) {

@@ -1,3 +1,4 @@
+import type { BatterySight } from '../alerts/battery.js';
 import type { AlertRule, AlertState, AlertTransition } from '../alerts/types.js';
 import type { Observation } from '../readings/observation.js';
 import type { ProbeCondition, ToldCondition, Unit } from '../readings/sample.js';
@@ -32,7 +33,7 @@ export interface IngestWorld {
   /** It sends when the temperature moved: its statement means nothing and no interval is expected. */
   reportsOnChange: boolean;
   probes: ReadonlyMap<number, ProbeState>;
-  /** By `probes.id`. */
+  /** By `probes.id`; those of the device itself under `WHOLE_DEVICE`. */
   alerts: ReadonlyMap<number, AlertInstance[]>;
 }
 
@@ -43,8 +44,11 @@ export interface PollFacts {
   failedBetween: boolean;
 }
 
-/** Something for the fold: a reading or its absence, or the time of the cloud's clock when nothing arrived. */
-export type Input = (Observation & { condition: ToldCondition; poll: PollFacts }) | Moment;
+/** A reading or its absence, as a poll brought it. */
+export type ProbeSight = Observation & { condition: ToldCondition; poll: PollFacts };
+
+/** Something for the fold: also the device's battery, or the time of the cloud's clock when nothing arrived. */
+export type Input = ProbeSight | BatterySight | Moment;
 
 /** An interval of a probe that nobody observed. */
 export interface Gap {

@@ -7,7 +7,7 @@ import type { TemperatureUnit } from '../readings/temperature.js';
 import { dueAtMs } from '../sessions/detection.js';
 import { emptyDetection, parseDetection } from '../sessions/detection-state.js';
 import { loadSessions } from '../sessions/session-store.js';
-import { alertsDueMs } from './missed.js';
+import { alertsDueMs, WHOLE_DEVICE } from './missed.js';
 import type { AlertInstance, Gap, IngestWorld, ProbeState } from './types.js';
 
 /** A probe with its device, as the columns' types and CHECKs have it; times are epoch ms. */
@@ -89,6 +89,7 @@ export async function loadWorlds(
     await loadAlerts(
       tx,
       groups.flat().map(({ probe }) => probe),
+      deviceRows,
     ),
     ({ probeId }) => probeId,
   );
@@ -131,7 +132,10 @@ function toWorld(
     recordingIntervalSeconds: row.numbers[1],
     reportsOnChange: reportsOnChange(row),
     probes: new Map(rows.map((probe) => [probe.probe, toProbeState(probe)])),
-    alerts: new Map(rows.map(({ probe }) => [probe, alerts.get(probe) ?? []])),
+    alerts: new Map([
+      [WHOLE_DEVICE, alerts.get(-row.device_row) ?? []],
+      ...rows.map(({ probe }): [number, AlertInstance[]] => [probe, alerts.get(probe) ?? []]),
+    ]),
   };
 }
 

@@ -23,7 +23,7 @@ export interface Channel {
   hasOwnTransport?: true;
   /** The target to keep for what the user gave. @throws InputError */
   prepare(given: Target): Target;
-  /** The text that is sent; the same on every attempt. @param publicUrl of the console, for a link */
+  /** The text that is sent; to machines the same on every attempt. @param publicUrl of the console, for a link */
   render(message: Message, target: Target, publicUrl?: string): string;
   /** @throws DeliveryError */
   send(

@@ -1,6 +1,6 @@
 import { html } from '../html.js';
 import type { Chart } from './chart.js';
-import { quantity } from './message.js';
+import { quantity } from './words.js';
 
 /** What an e-mail says, apart from its chart. */
 export interface EmailContent {

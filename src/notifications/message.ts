@@ -3,18 +3,22 @@ import type { AlertEvent } from '../entities/alert-event.js';
 import type { NotificationSubject } from '../entities/notification.js';
 import type { Severity, TemperatureAlert } from '../entities/temperature-alert.js';
 import { PermanentError } from '../errors.js';
-import { roundToHundredth, type Unit } from '../readings/sample.js';
+import type { Unit } from '../readings/sample.js';
+import { type Around, asidesOf } from './asides.js';
 import type { Claimed } from './notification-manager.js';
+import { duration, quantity, timeText } from './words.js';
 
 /** A stored notification in words and as data, before a channel gives it its form. All text is {@link inert}. */
 export interface Message {
   type: `alert.${AlertEvent['kind']}` | NotificationSubject;
   severity: Severity;
   title: string;
-  /** Without the title: `Point is 203.2 °F, at or above 203 °F since …`. */
+  /** Without the title: `Point is 203.2 °F, at or above 203 °F since … (read 25 s ago, rising 12 °F an hour, …)`. */
   text: string;
   /** The same, in several lines; left out: it is one. */
   lines?: string[];
+  /** The same for machines: the same on every attempt. Left out: `text` is. */
+  summary?: string;
   /** What contract.md, Webhook says, but for `summary`. */
   body: Record<string, unknown>;
   /** Of what fires: pages with one button, for whoever gets the message. */
@@ -33,11 +37,12 @@ export function actionsOf({ links }: Pick<Message, 'links'>): { label: string; u
 /**
  * Says what a notification is about.
  * @param notification with its relations, as `NotificationManager.claim` loads them
+ * @param around of an alert's event, at `now`: how old its reading is then, and what else is stored around it
  * @throws PermanentError if what it is about is gone
  */
-export function createMessage(notification: Claimed): Message {
+export function createMessage(notification: Claimed, around?: Around): Message {
   const { id, subject, createdAt: timestamp, channel, alertEvent, sequence } = notification;
-  if (alertEvent?.alert) return aboutAlert(alertEvent, alertEvent.alert, sequence);
+  if (alertEvent?.alert) return aboutAlert(alertEvent, alertEvent.alert, sequence, around);
   const about = { type: subject, id, timestamp };
   if (subject === 'channel.test' && channel) {
     const body = { ...about, channel: { id: channel.publicId, kind: channel.kind } };
@@ -64,40 +69,60 @@ export function createMessage(notification: Claimed): Message {
   throw new PermanentError(`notification ${id} is about something that is gone`);
 }
 
-function aboutAlert(event: AlertEvent, alert: TemperatureAlert, sequence: number | null): Message {
+function aboutAlert(
+  event: AlertEvent,
+  alert: TemperatureAlert,
+  sequence: number | null,
+  around: Around | undefined,
+): Message {
   const { device, deviceId, probeId } = alert;
   const probe = device?.probes?.find((one) => one.userId === alert.userId && one.probeId === probeId);
   const [nickname, label, name] = [device?.nickname ?? device?.label, probe?.label, alert.name].map(
     (text) => text && inert(text),
   );
   const type = `alert.${event.kind}` as const;
+  const interval = device?.transmitIntervalSeconds;
+  const sessionName = event.session?.name && inert(event.session.name);
+  const aside = around ? asidesOf(event, alert, { ...around, sessionName }) : { summary: '', text: '' };
+  const trend = around?.trend;
   const body = {
     type,
     id: event.publicId,
     timestamp: event.createdAt,
     sequence,
     alert: { id: alert.publicId, name, type: alert.alertType, severity: event.tier, ...limitsOf(alert) },
-    device: { device_id: deviceId, nickname },
+    device: {
+      device_id: deviceId,
+      nickname,
+      ...(interval && { transmit_interval_seconds: interval }),
+    },
     probe: probe ? { probe_id: probeId, label } : null,
     session: event.session
       ? {
           id: event.session.publicId,
-          name: event.session.name && inert(event.session.name),
+          name: sessionName,
           started_at: event.session.startTime,
         }
       : null,
-    reading: { value: event.value, unit: event.unit, measured_at: event.measuredAt },
+    reading: { value: event.value, unit: unitOf(alert, event.unit), measured_at: event.measuredAt },
+    ...(trend && { trend: { direction: trend.direction, per_hour: trend.perHour, unit: trend.unit } }),
+    ...(around?.firedAt && { since: around.firedAt }),
     ...(event.change !== null && { change: event.change }),
     ...(isOfDevice(event) && { silent_probes: event.silentProbes }),
     ...(event.kind === 'resolved' && { duration_seconds: event.durationSeconds, extreme: event.extreme }),
   };
   const deviceName = nickname || inert(deviceId);
-  const subject = label || (probeId === null ? deviceName : `Probe ${inert(probeId)}`);
+  const whole = isBattery(alert) ? `${deviceName}'s battery` : deviceName;
+  const subject = label || (probeId === null ? whole : `Probe ${inert(probeId)}`);
+  const said = isOfDevice(event)
+    ? silenceOfAll(event, alert, deviceName)
+    : sentence(event, alert, { subject, since: around?.firedAt });
   return {
     type,
     severity: event.tier,
     title: (!isOfDevice(event) && name) || deviceName,
-    text: isOfDevice(event) ? silenceOfAll(event, alert, deviceName) : sentence(event, alert, subject),
+    text: said + aside.text,
+    summary: said + aside.summary,
     body,
   };
 }
@@ -114,16 +139,22 @@ function limitsOf(alert: TemperatureAlert): Record<string, unknown> {
     window_seconds: alert.windowSeconds,
     silence_minutes: alert.silenceMinutes,
     critical_silence_minutes: alert.criticalSilenceMinutes,
+    battery_percent: alert.batteryPercent,
+    critical_battery_percent: alert.criticalBatteryPercent,
   };
   const given = Object.entries(numbers).filter(([, value]) => value !== null);
   return { ...Object.fromEntries(given), temperature_unit: alert.temperatureUnit };
 }
 
-function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): string {
+function sentence(
+  event: AlertEvent,
+  alert: TemperatureAlert,
+  { subject, since }: { subject: string; since: Date | null | undefined },
+): string {
   const { kind, durationSeconds, extreme, measuredAt, change } = event;
-  const value = event.value === null ? 'without a value' : quantity(event.value, event.unit);
+  const value = event.value === null ? 'without a value' : quantity(event.value, unitOf(alert, event.unit));
   const limit = limitOf(event, alert);
-  const at = minuteOf(measuredAt);
+  const at = timeText(measuredAt);
   if (change !== null) {
     const verb = alert.alertType === 'rising' ? 'rose' : 'fell';
     const moved = `${verb} ${quantity(change, alert.temperatureUnit)} in ${duration(alert.windowSeconds ?? 0)}`;
@@ -136,12 +167,16 @@ function sentence(event: AlertEvent, alert: TemperatureAlert, subject: string): 
       ? `nothing was heard of ${subject} for ${duration(60 * silenceOf(event, alert))}, at ${at}`
       : `${subject} is no longer plugged in since ${at}`;
   }
+  const is = isBattery(alert) ? 'is at' : 'is';
   if (kind !== 'resolved') {
-    return `${subject} is ${kind === 'repeated' ? 'still ' : ''}${value}, ${limit} ${kind === 'repeated' ? 'at' : 'since'} ${at}`;
+    if (kind !== 'repeated') return `${subject} ${is} ${value}, ${limit} since ${at}`;
+    const both = since ? ` at ${at}, ${limit} since ${timeText(since)}` : `, ${limit} at ${at}`;
+    return `${subject} ${is.replace('is', 'is still')} ${value}${both}`;
   }
   const lasted = durationSeconds === null ? '' : `, which lasted ${duration(durationSeconds)}`;
-  const worst = extreme === null ? '' : ` with an extreme of ${quantity(extreme, alert.temperatureUnit)}`;
-  return `${subject} is ${value} at ${at}, no longer ${limit}${lasted}${worst}`;
+  const worst =
+    extreme === null ? '' : ` with an extreme of ${quantity(extreme, unitOf(alert, alert.temperatureUnit))}`;
+  return `${subject} ${is} ${value} at ${at}, no longer ${limit}${lasted}${worst}`;
 }
 
 /** It speaks for its whole device. */
@@ -150,10 +185,8 @@ const isOfDevice = ({ silentProbes }: AlertEvent): boolean => typeof silentProbe
 function silenceOfAll(event: AlertEvent, alert: TemperatureAlert, device: string): string {
   const seconds = 60 * silenceOf(event, alert);
   const since = new Date(event.measuredAt.getTime() - seconds * 1000);
-  return `nothing was heard of ${device} for ${duration(seconds)}, since ${minuteOf(since)}: all ${event.silentProbes} watched probes are silent`;
+  return `nothing was heard of ${device} for ${duration(seconds)}, since ${timeText(since)}: all ${event.silentProbes} watched probes are silent`;
 }
-
-const minuteOf = (at: Date): string => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 function silenceOf({ tier }: AlertEvent, alert: TemperatureAlert): number {
   const critical = tier === 'critical' ? alert.criticalSilenceMinutes : null;
@@ -170,6 +203,10 @@ function limitOf({ side, tier }: AlertEvent, alert: TemperatureAlert): string {
   if (near !== null)
     return `within ${quantity(near, temperatureUnit)} of ${quantity(alert.targetTemperature ?? 0, temperatureUnit)}`;
   const critical = tier === 'critical';
+  if (isBattery(alert)) {
+    const percent = (critical ? alert.criticalBatteryPercent : null) ?? alert.batteryPercent;
+    return `at or below ${percent} %`;
+  }
   const low = (critical ? alert.criticalMinTemperature : null) ?? alert.minTemperature;
   const high = (critical ? alert.criticalMaxTemperature : null) ?? alert.maxTemperature;
   const limit = alert.targetTemperature ?? (side === 'low' ? low : high);
@@ -178,16 +215,11 @@ function limitOf({ side, tier }: AlertEvent, alert: TemperatureAlert): string {
   return `${words[side]} ${quantity(limit, temperatureUnit)}`;
 }
 
-/** `203.2 °F`; humidity as `40 % RH`. */
-export function quantity(value: number, unit: Unit | null): string {
-  const suffix = unit === 'H' ? ' % RH' : unit === null ? '' : ` °${unit}`;
-  return `${roundToHundredth(value)}${suffix}`;
-}
+const isBattery = ({ alertType }: TemperatureAlert): boolean => alertType === 'battery';
 
-function duration(seconds: number): string {
-  const minutes = Math.round(seconds / 60);
-  if (seconds < 120) return `${seconds} s`;
-  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+/** A battery's percent have no unit where they are stored. */
+function unitOf(alert: TemperatureAlert, unit: Unit | null): Unit | '%' | null {
+  return isBattery(alert) ? '%' : unit;
 }
 
 /** Text of others on one short line: nothing that controls a terminal, a header or the direction of writing. */

@@ -23,8 +23,8 @@ export function createMqtt(transport: MqttTransport): Channel {
       );
     },
 
-    render({ body, title, text }) {
-      return JSON.stringify({ ...body, summary: `${title}: ${text}` });
+    render({ body, title, text, summary = text }) {
+      return JSON.stringify({ ...body, summary: `${title}: ${summary}` });
     },
 
     async send(_target, payload, { ownerId, signal }) {

@@ -12,8 +12,8 @@ export const webhook: Channel = {
   },
 
   // A receiver that puts a label into a page unescaped shall not run it; to JSON the two spellings are the same.
-  render({ body, title, text }) {
-    return JSON.stringify({ ...body, summary: `${title}: ${text}` }).replaceAll('<', '\\u003c');
+  render({ body, title, text, summary = text }) {
+    return JSON.stringify({ ...body, summary: `${title}: ${summary}` }).replaceAll('<', '\\u003c');
   },
 
   async send({ url, secret }, body, { outbound, notificationId, at, signal }) {

@@ -13,6 +13,7 @@ const knownRow = z.object({
   is_active: z.boolean(),
   cloud_update_time: z.string().nullable(),
   channels_checked_at: z.date().nullable(),
+  batteries_seen: z.array(z.array(z.tuple([z.number(), z.number(), z.number()])).nullable()).nullable(),
   probe: z.number().nullable(),
   probe_id: z.string().nullable(),
   state: z.enum(['ok', 'absent', 'disabled', 'fault', 'stale']).nullable(),
@@ -29,9 +30,14 @@ export async function loadKnown(
   userId: number,
 ): Promise<Map<string, KnownDevice>> {
   const rows: unknown = await db.query(
-    `SELECT d.id, d.device_id, d.is_active, d.cloud_update_time, d.channels_checked_at, p.id AS probe, p.probe_id,
-       p.state, p.last_value, p.last_measured_at, p.shown_at, p.learned_interval_seconds
+    `SELECT d.id, d.device_id, d.is_active, d.cloud_update_time, d.channels_checked_at, b.batteries_seen, p.id AS probe,
+       p.probe_id, p.state, p.last_value, p.last_measured_at, p.shown_at, p.learned_interval_seconds
      FROM devices d LEFT JOIN probes p ON p.device_id = d.device_id AND p.user_id = d.user_id
+     LEFT JOIN (
+       SELECT a.device_id, json_agg(s.recent) AS batteries_seen
+       FROM temperature_alerts a JOIN alert_states s ON s.alert_id = a.id
+       WHERE a.user_id = $1 AND a.alert_type = 'battery' AND a.is_active AND a.deleted_at IS NULL GROUP BY a.device_id
+     ) b ON b.device_id = d.device_id
      WHERE d.user_id = $1 AND d.deleted_at IS NULL ORDER BY d.id, p.id`,
     [userId],
   );
@@ -48,6 +54,7 @@ function toKnown(deviceId: string, group: KnownRow[]): KnownDevice {
     isActive: row.is_active,
     seenMark: row.cloud_update_time,
     channelsCheckedAt: row.channels_checked_at,
+    batteriesSeen: row.batteries_seen ?? [],
     probes: group.flatMap(toKnownProbe),
   };
 }

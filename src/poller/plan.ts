@@ -1,4 +1,6 @@
-import type { JobSample, ReadingsJob } from '../queues/jobs.js';
+import { isBatteryNews } from '../alerts/battery.js';
+import type { AlertState } from '../alerts/types.js';
+import type { JobBattery, JobSample, ReadingsJob } from '../queues/jobs.js';
 import {
   FLAG,
   type ProbeCondition,
@@ -35,6 +37,8 @@ export interface KnownDevice {
   /** {@link seenMark} of the last poll that read its channels. */
   seenMark: string | null;
   channelsCheckedAt: Date | null;
+  /** What each state of its battery alerts saw last. */
+  batteriesSeen: AlertState['recent'][];
   probes: KnownProbe[];
 }
 
@@ -143,6 +147,30 @@ export function newCondition(
   return readTime.getTime() - heardAt.getTime() > limitMs ? 'stale' : null;
 }
 
+/**
+ * The batteries of which some alert has not seen what the cloud shows. Each as of when its device was written, which
+ * every change moves on, so that what is shown again makes the same job again; for an alert that has seen nothing yet,
+ * as of now.
+ */
+export function batteryNews(
+  devices: readonly CloudDevice[],
+  known: ReadonlyMap<string, KnownDevice>,
+  readTime: Date,
+): JobBattery[] {
+  return devices.flatMap(({ deviceId, batteryPercent: percent, isCharging, updateTime }): JobBattery[] => {
+    const row = known.get(deviceId);
+    if (!row || row.probes.length === 0 || percent === null) return [];
+    const isFirst = row.batteriesSeen.some((seen) => !seen?.length);
+    const writtenMs = isFirst ? Number.NaN : Date.parse(updateTime);
+    const nowMs = readTime.getTime();
+    const measuredAtMs = Number.isNaN(writtenMs) ? nowMs : Math.min(writtenMs, nowMs);
+    const isNews = row.batteriesSeen.some((seen) =>
+      isBatteryNews(seen, { measuredAtMs, percent, isCharging }),
+    );
+    return isNews ? [[row.id, measuredAtMs, percent, isCharging]] : [];
+  });
+}
+
 /** One probe's part of a job. */
 export type ProbeNews = ReadingsJob['probes'][number];
 
@@ -152,8 +180,9 @@ export function toJobSample({ measuredAt, value, unit, flags }: Sample): JobSamp
 
 /** As few jobs as their size limit allows; normally one. */
 export function toJobs(
-  poll: Omit<ReadingsJob, 'version' | 'probes'>,
+  poll: Omit<ReadingsJob, 'version' | 'probes' | 'batteries'>,
   news: readonly ProbeNews[],
+  batteries: readonly JobBattery[] = [],
 ): ReadingsJob[] {
   const jobs: ReadingsJob[] = [];
   let room = 0;
@@ -166,6 +195,12 @@ export function toJobs(
       jobs.push({ version: 1, ...poll, probes: [probe] });
       room = MOST_SAMPLES_PER_JOB - probe.samples.length;
     }
+  }
+  for (let at = 0; at < batteries.length; at += MOST_SAMPLES_PER_JOB) {
+    const part = batteries.slice(at, at + MOST_SAMPLES_PER_JOB);
+    const job = jobs[at / MOST_SAMPLES_PER_JOB];
+    if (job) job.batteries = part;
+    else jobs.push({ version: 1, ...poll, probes: [], batteries: part });
   }
   return jobs;
 }

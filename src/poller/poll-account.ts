@@ -11,6 +11,7 @@ import type { ChannelsWanted, CloudChannel, CloudDevice, CloudUser } from '../th
 import { type DeviceActivity, nextPollSeconds } from './cadence.js';
 import { loadKnown, type Seen, serialsInUse, storeSeen } from './device-store.js';
 import {
+  batteryNews,
   channelsToRead,
   isSweepDue,
   type KnownDevice,
@@ -79,7 +80,8 @@ export async function pollAccount(deps: PollDependencies, account: LeasedAccount
     previousPollMs: account.cloudReadAt?.getTime() ?? null,
     failedBetween: account.failedPolls > 0,
   };
-  const jobs = toJobs(poll, newsOf(list, read, stored.known));
+  const batteries = batteryNews(list.devices, stored.known, list.readTime);
+  const jobs = toJobs(poll, newsOf(list, read, stored.known), batteries);
   for (const job of jobs) await deps.enqueue(job);
   const near = await deps.hasTargetNear(account.userId);
   const next = activities(list, read, stored.known, near);

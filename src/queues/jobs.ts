@@ -19,32 +19,44 @@ const sample = z.tuple([
 /** Whose a synthetic job is, and when it was sent (epoch ms by the database's clock). */
 const canary = z.object({ replica: z.uuid(), sentAtMs: z.number().int() });
 
-/** One poll's news: samples by probe, each list by time. Ids are rows (`devices.id`, `probes.id`). */
-const readingsJob = z.object({
-  version: z.literal(1),
-  account: z.number().int().positive(),
-  /** Epoch ms by the cloud's clock of the account's last good poll before this one; null before the first. */
-  previousPollMs: z.number().int().nullable(),
-  /** Whether polls of the account failed in between. */
-  failedBetween: z.boolean(),
-  probes: z
-    .array(
-      z.object({
-        device: z.number().int().positive(),
-        probe: z.number().int().positive(),
-        samples: z.array(sample).min(1).max(2_000),
-      }),
-    )
-    .min(1)
-    .max(2_000),
-  canary: canary.optional(),
-});
+/** `devices.id`, epoch ms, percent, whether it charges (null: the device does not say). */
+const battery = z.tuple([
+  z.number().int().positive(),
+  z.number().int().min(0).max(8.64e15),
+  z.number().min(0).max(100),
+  z.boolean().nullable(),
+]);
+
+/** One poll's news: samples by probe, each list by time, and batteries. Ids are rows (`devices.id`, `probes.id`). */
+const readingsJob = z
+  .object({
+    version: z.literal(1),
+    account: z.number().int().positive(),
+    /** Epoch ms by the cloud's clock of the account's last good poll before this one; null before the first. */
+    previousPollMs: z.number().int().nullable(),
+    /** Whether polls of the account failed in between. */
+    failedBetween: z.boolean(),
+    probes: z
+      .array(
+        z.object({
+          device: z.number().int().positive(),
+          probe: z.number().int().positive(),
+          samples: z.array(sample).min(1).max(2_000),
+        }),
+      )
+      .max(2_000),
+    /** Of devices whose alerts have not seen it. */
+    batteries: z.array(battery).max(2_000).optional(),
+    canary: canary.optional(),
+  })
+  .refine(({ probes, batteries = [] }) => probes.length + batteries.length > 0, 'holds nothing');
 const notificationJob = z.object({ notificationId: z.uuid(), canary: canary.optional() });
 const maintenanceJob = z.object({ tick: z.iso.datetime() });
 
 export type ReadingsJob = z.infer<typeof readingsJob>;
 export type CanaryMark = z.infer<typeof canary>;
 export type JobSample = z.infer<typeof sample>;
+export type JobBattery = z.infer<typeof battery>;
 
 /** What a job of each queue carries, checked where it is written and where it is read. */
 export interface JobData {
@@ -63,9 +75,9 @@ export const JOB_SCHEMAS: { [Name in QueueName]: z.ZodType<JobData[Name]> } = {
  * by thousands a second. What is not plain is left to the schema.
  */
 export function isPlainReadingsJob(data: unknown): data is ReadingsJob {
-  const { version, account, previousPollMs, failedBetween, probes, canary } = Object(data);
-  if (version !== 1 || canary !== undefined || !isId(account) || typeof failedBetween !== 'boolean')
-    return false;
+  const { version, account, previousPollMs, failedBetween, probes, canary, batteries } = Object(data);
+  if (canary !== undefined || batteries !== undefined) return false;
+  if (version !== 1 || !isId(account) || typeof failedBetween !== 'boolean') return false;
   if (previousPollMs !== null && !Number.isSafeInteger(previousPollMs)) return false;
   if (!Array.isArray(probes) || probes.length === 0 || probes.length > 2_000) return false;
   return probes.every((part) => {
@@ -88,9 +100,11 @@ function isPlainSample(given: unknown): boolean {
 
 /** Names the cause: the same news of the same account get the same id, so that repeats do not pile up. */
 export function readingsJobId(job: ReadingsJob): string {
-  const newest = Math.max(...job.probes.map(({ samples }) => samples.at(-1)?.[0] ?? 0));
-  const hash = createHash('sha256').update(JSON.stringify(job.probes)).digest('hex').slice(0, 16);
-  return `ing-${job.account}-${newest}-${hash}`;
+  const { account, probes, batteries = [] } = job;
+  const times = [...probes.map(({ samples }) => samples.at(-1)?.[0] ?? 0), ...batteries.map(([, ms]) => ms)];
+  const text = JSON.stringify(probes) + (batteries.length > 0 ? JSON.stringify(batteries) : '');
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return `ing-${account}-${Math.max(...times)}-${hash}`;
 }
 
 /** One attempt of a notification: attempts after the first are jobs of their own, with a delay. */

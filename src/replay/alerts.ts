@@ -18,7 +18,8 @@ export interface ReplayedAlert {
   /** As it is called in the answer. */
   name: string;
   deviceId: string;
-  probeId: string;
+  /** Null: the device as a whole. */
+  probeId: string | null;
   settings: AlertSettings;
 }
 
@@ -92,7 +93,8 @@ function toAlert(
   try {
     // First what it is: some types watch no probe.
     withDefaults({ ...options, type: alert.alert_type }, { role: 'other', intervalSeconds: null, ...place });
-    const { deviceId, probeId, role, intervalSeconds } = findProbe(alert, probes);
+    const { deviceId, probeId, role, intervalSeconds } =
+      alert.alert_type === 'battery' ? findDevice(alert, probes) : findProbe(alert, probes);
     const settings = withDefaults(
       { ...options, type: alert.alert_type },
       { role, intervalSeconds, ...place },
@@ -106,19 +108,24 @@ function toAlert(
   }
 }
 
-function findProbe(
-  { device_id: deviceId, probe_id: probeId }: z.infer<typeof alerts>[number],
-  probes: readonly Watched[],
-): Watched {
+type Named = z.infer<typeof alerts>[number];
+
+function findDevice({ device_id: deviceId, probe_id: probeId }: Named, probes: readonly Watched[]) {
   const devices = [...new Set(probes.map((one) => one.deviceId))];
   const device = deviceId ?? (devices.length === 1 ? devices[0] : undefined);
   if (device === undefined || !devices.includes(device))
     throw new InputError(`device_id must be one of the trace: ${listed(devices)}`);
-  const theirs = probes.filter((one) => one.deviceId === device && one.kind === 'temperature');
+  if (probeId) throw new InputError('probe_id is not for a battery alert: it watches the device');
+  return { deviceId: device, probeId: null, role: 'other' as const, intervalSeconds: null };
+}
+
+function findProbe({ probe_id: probeId, ...alert }: Named, probes: readonly Watched[]): Watched {
+  const { deviceId } = findDevice(alert, probes);
+  const theirs = probes.filter((one) => one.deviceId === deviceId && one.kind === 'temperature');
   const found = theirs.filter((one) => one.probeId === (probeId ?? one.probeId));
   if (found.length === 1 && found[0]) return found[0];
   throw new InputError(
-    `probe_id must be one that measures temperature on ${device}: ${listed(theirs.map((one) => one.probeId))}`,
+    `probe_id must be one that measures temperature on ${deviceId}: ${listed(theirs.map((one) => one.probeId))}`,
   );
 }
 

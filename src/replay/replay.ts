@@ -1,5 +1,6 @@
 import { initialStates } from '../alerts/evaluate.js';
 import { groupBy } from '../group-by.js';
+import { WHOLE_DEVICE } from '../ingest/missed.js';
 import type { AlertInstance, IngestWorld } from '../ingest/types.js';
 import type { TemperatureUnit } from '../readings/temperature.js';
 import { emptyDetection } from '../sessions/detection-state.js';
@@ -97,7 +98,8 @@ function watched({ facts, rows, probes }: Recorded): Watched[] {
 
 function worldOf({ facts, probes }: Recorded, alerts: readonly ReplayedAlert[]): IngestWorld {
   const instances = alerts.flatMap(({ deviceId, probeId, settings }, index) => {
-    const probe = deviceId === facts.deviceId ? probes.get(probeId)?.id : undefined;
+    const watched = probeId === null ? WHOLE_DEVICE : probes.get(probeId)?.id;
+    const probe = deviceId === facts.deviceId ? watched : undefined;
     const rule = { ...settings, id: index };
     // In the order that the rows are read in.
     const states = initialStates(rule).sort((a, b) => compare(a.side, b.side) || compare(a.tier, b.tier));
@@ -120,11 +122,12 @@ const compare = (a: string, b: string): number => Number(a > b) - Number(a < b);
 function take(replayed: ReplayedDevice, { probes, facts }: Recorded, row: TraceRow): void {
   const probe = probes.get(row.probeId);
   if (!probe) throw new Error(`probe ${row.probeId} of ${facts.deviceId} is not known`);
-  const { measuredAtMs, hundredths, flags, role } = row;
+  const { measuredAtMs, hundredths, flags, role, batteryPercent } = row;
   if (role !== null && role !== probe.role) {
     probes.set(row.probeId, { ...probe, role });
     replayed.setRole(probe.id, role);
   }
+  if (batteryPercent !== null) replayed.drain({ measuredAtMs, percent: batteryPercent, isCharging: null });
   const unit = row.unit ?? facts.temperatureUnit;
   replayed.take({ probeId: probe.id, measuredAtMs, hundredths, unit, flags });
 }

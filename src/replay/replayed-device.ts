@@ -1,3 +1,4 @@
+import type { BatterySight } from '../alerts/battery.js';
 import { fold } from '../ingest/fold.js';
 import { NO_POLL } from '../ingest/gather.js';
 import { alertsDueMs } from '../ingest/missed.js';
@@ -40,6 +41,12 @@ export class ReplayedDevice {
     const input = { probeId, measuredAtMs, hundredths, unit, flags, condition, poll: NO_POLL };
     this.runTimers(measuredAtMs - 1);
     if (!isValue || this.readings.insertNew(input)) this.work(input, measuredAtMs);
+  }
+
+  /** The device says so of its battery. */
+  drain(sight: BatterySight): void {
+    this.runTimers(sight.measuredAtMs - 1);
+    this.work(sight, sight.measuredAtMs);
   }
 
   /** The user says what a probe (`probes.id`) is for. */

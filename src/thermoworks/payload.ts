@@ -27,8 +27,8 @@ export type RejectReason = 'document' | 'number' | 'range' | 'unit' | 'time' | '
 /** What is asked of each document, so that personal fields never reach us. */
 export const USER_FIELDS = ['accountId', 'preferredUnits', 'timeZone'];
 export const DEVICE_FIELDS = [
-  ...['label', 'type', 'device', 'battery', 'wifi_stength', 'gatewayRSSI', 'lastSeen', 'latestReading'],
-  ...['lastTelemetrySaved', 'transmitIntervalInSeconds', 'recordingIntervalInSeconds'],
+  ...['label', 'type', 'device', 'battery', 'batteryState', 'wifi_stength', 'gatewayRSSI', 'lastSeen'],
+  ...['latestReading', 'lastTelemetrySaved', 'transmitIntervalInSeconds', 'recordingIntervalInSeconds'],
 ];
 export const CHANNEL_FIELDS = [
   ...['value', 'units', 'status', 'type', 'label', 'enabled', 'lastTelemetrySaved', 'lastSeen'],
@@ -46,6 +46,13 @@ const ZERO_IN: Record<Unit, Partial<Record<Unit, number>>> = {
   C: { C: 0, F: 32 },
   H: { H: 0, F: 0, C: 0 },
 };
+
+/** Of `batteryState`; any other word says nothing. */
+const CHARGING = new Map([
+  ['charging', true],
+  ['full', true],
+  ['discharging', false],
+]);
 
 const ESCAPE_CODES = new RegExp(`${String.fromCharCode(27)}\\[[0-?]*[ -/]*[@-~]`, 'g');
 /** What is stored as it came: nothing that PostgreSQL refuses, or that comes back as something else. */
@@ -77,6 +84,7 @@ export function readDevice(document: unknown, readTime: Date): CloudDevice | nul
     type: plainText(fields.type),
     model: plainText(fields.device),
     batteryPercent: wholeNumber(fields.battery, 0, 100),
+    isCharging: CHARGING.get(textOf(fields.batteryState)?.trim().toLowerCase() ?? '') ?? null,
     signalDbm: wholeNumber(fields.wifi_stength, -200, -1) ?? wholeNumber(fields.gatewayRSSI, -200, -1),
     lastSeenAt: timeOf(fields.lastSeen),
     lastTelemetryAt: timeOf(fields.latestReading) ?? timeOf(fields.lastTelemetrySaved),

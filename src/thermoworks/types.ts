@@ -39,6 +39,8 @@ export interface CloudDevice {
   type: string | null;
   model: string | null;
   batteryPercent: number | null;
+  /** Charging, or full; null: the device does not say. */
+  isCharging: boolean | null;
   signalDbm: number | null;
   lastSeenAt: Date | null;
   /** `latestReading`, else `lastTelemetrySaved`: the newest reading that its channels should show. */

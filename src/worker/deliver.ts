@@ -13,6 +13,7 @@ import { createMessage, type Message } from '../notifications/message.js';
 import { type Attempt, type Claimed, NotificationManager } from '../notifications/notification-manager.js';
 import type { Outbound } from '../notifications/outbound.js';
 import { nextWaitMs } from '../notifications/schedule.js';
+import { createSurroundingsReader, type Surroundings } from '../notifications/surroundings.js';
 import { insist } from './outage.js';
 
 /** How one attempt ended, for metrics and for whoever watches. */
@@ -133,7 +134,7 @@ async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortS
   // Another attempt finds what the operator has set by then, or a newer process.
   if (!channel) throw new Error(whyMissing(row.kind, channels));
   const target = openTarget(secretBox, row);
-  const message = messageOfAll(uses, notification);
+  const message = await messageOfAll(uses, notification, at);
   const rendered = channel.render(message, target, publicUrl);
   return channel.send(target, rendered, {
     outbound,
@@ -145,14 +146,32 @@ async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortS
 }
 
 /** One of them alone, or all in a list; what an alert that is gone by now had to say is left out. */
-function messageOfAll(uses: Uses, notification: Claimed): Message {
+async function messageOfAll(uses: Uses, notification: Claimed, now: Date): Promise<Message> {
   const all: Claimed[] = [
     notification,
     ...(notification.others ?? []).map((one) => ({ ...one, sequence: null })),
   ];
   const there = all.filter(({ alertEvent }) => alertEvent?.alert);
   const told = there.length > 0 ? there : all.slice(0, 1);
-  return toOneMessage(told.map((one) => ({ ...createMessage(one), links: linksOf(uses, one) })));
+  const around = await aroundOf(
+    uses,
+    there.map(({ id }) => id),
+  );
+  return toOneMessage(
+    told.map((one) => ({
+      ...createMessage(one, { now, ...around?.get(one.id) }),
+      links: linksOf(uses, one),
+    })),
+  );
+}
+
+/** A message without it is better than none. */
+async function aroundOf(
+  { dataSource }: Uses,
+  ids: readonly string[],
+): Promise<Map<string, Surroundings> | undefined> {
+  if (ids.length === 0) return undefined;
+  return createSurroundingsReader(dataSource.manager)(ids).catch(() => undefined);
 }
 
 /** The same on every attempt; for a day after the event. */

@@ -129,6 +129,8 @@ describe('UserManager', () => {
     );
     const dead = { reason: 'poison', attempts: 1 };
     await bury(db)({ queue: 'readings', jobId: 'ing-1', data: job(home, [[T0, 1]]), ...dead });
+    const low = { ...job(home), batteries: [[home.device, T0, 5, null]] };
+    await bury(db)({ queue: 'readings', jobId: 'ing-3', data: low, ...dead });
     await bury(db)({ queue: 'notifications', jobId: 'ntf-1', data: { notificationId }, ...dead });
     await bury(db)({ queue: 'readings', jobId: 'ing-2', data: 'torn', ...dead });
     await db.query(`DELETE FROM dead_letters WHERE job_id = 'ing-2'`);

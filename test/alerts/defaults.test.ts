@@ -10,7 +10,8 @@ const defaults = (
   temperatureUnit: TemperatureUnit | null = null,
 ) => withDefaults(input, { role, temperatureUnit, transmitIntervalSeconds: null, intervalSeconds: null });
 
-const TYPES = 'target, range, rising, falling, no_data or probe_removed';
+const TYPES = 'target, range, rising, falling, no_data, battery or probe_removed';
+const PERCENT = 'must be a whole number of percent from 1 to 99';
 const MINUTES = 'must be a whole number of minutes from 1 to 10080';
 
 describe('withDefaults', () => {
@@ -30,6 +31,8 @@ describe('withDefaults', () => {
       windowSeconds: null,
       silenceMinutes: null,
       criticalSilenceMinutes: null,
+      batteryPercent: null,
+      criticalBatteryPercent: null,
       temperatureUnit: 'F',
       holdSeconds: 1,
       recoverySeconds: null,
@@ -127,6 +130,19 @@ describe('withDefaults', () => {
     expect(defaults({ type: 'probe_removed' })).to.include({ holdSeconds: 0, recoverySeconds: 0 });
   });
 
+  it('needs no number for a battery: 20 and 10 percent', () => {
+    const limits = (input: Record<string, unknown>) => {
+      const settings = defaults({ type: 'battery', ...input });
+      expect(settings).to.include({ holdSeconds: 0, recoverySeconds: 0 });
+      return [settings.batteryPercent, settings.criticalBatteryPercent, settings.hysteresis];
+    };
+    expect(limits({})).to.deep.equal([20, 10, 5]);
+    expect(limits({ severity: 'critical' })).to.deep.equal([10, null, 5]);
+    expect(limits({ batteryPercent: '30' })).to.deep.equal([30, null, 5]);
+    expect(limits({ criticalBatteryPercent: 15, hysteresis: 0 })).to.deep.equal([null, 15, 0]);
+    expect(limits({ batteryPercent: 90, hysteresis: 9.9 })).to.deep.equal([90, null, 9.9]);
+  });
+
   it('needs no number for a rising or falling alert', () => {
     for (const role of ['pit', 'food', 'other'] as const) {
       expect(slope({}, role, 'C')).to.deep.equal([15, 600, 7.5, 0, null]);
@@ -169,6 +185,7 @@ describe('withDefaults', () => {
   const range = { type: 'range', minTemperature: 33, maxTemperature: 41 };
   const target = { type: 'target', targetTemperature: 203 };
   const rising = { type: 'rising', thresholdValue: 5 };
+  const battery = { type: 'battery' };
   const good: Record<string, unknown>[] = [
     { ...range, criticalMinTemperature: 33, criticalMaxTemperature: 41 },
     { type: 'range', criticalMaxTemperature: 50 },
@@ -184,14 +201,8 @@ describe('withDefaults', () => {
   for (const input of good) it(`takes ${JSON.stringify(input).slice(0, 90)}`, () => void defaults(input));
 
   const bad: [Record<string, unknown>, string][] = [
-    [
-      { type: 'battery' },
-      '--type is not supported yet: use target, range, rising, falling, no_data or probe_removed',
-    ],
-    [
-      { targetTemperature: 203 },
-      '--type is not supported yet: use target, range, rising, falling, no_data or probe_removed',
-    ],
+    [{ type: 'deadline' }, `--type must be one of ${TYPES}`],
+    [{ targetTemperature: 203 }, `--type must be one of ${TYPES}`],
     [{ type: 'target' }, 'a target needs --target-temperature'],
     [{ type: 'range' }, 'a range needs --critical-min-temperature or --min-temperature or --max-temperature'],
     [{ ...target, targetTemperature: 'warm' }, '--target-temperature must be a number'],
@@ -254,7 +265,25 @@ describe('withDefaults', () => {
       '--pre-alert-difference is not for a range',
     ],
     [{ type: 'rising', preAlertDifference: 1 }, '--pre-alert-difference is not for a rising alert'],
-    [{ ...target, batteryPercent: 5 }, `--battery-percent is not an option of a ${TYPES} alert`],
+    [{ ...target, batteryPercent: 5 }, '--battery-percent is not for a target'],
+    [{ ...target, deadline: 5 }, `--deadline is not an option of a ${TYPES} alert`],
+    [{ ...battery, batteryPercent: 0 }, `--battery-percent ${PERCENT}`],
+    [{ ...battery, batteryPercent: 100 }, `--battery-percent ${PERCENT}`],
+    [{ ...battery, batteryPercent: '19.5' }, `--battery-percent ${PERCENT}`],
+    [{ ...battery, criticalBatteryPercent: 'low' }, '--critical-battery-percent must be a number'],
+    [
+      { ...battery, batteryPercent: 10, criticalBatteryPercent: 10 },
+      '--critical-battery-percent must be below --battery-percent',
+    ],
+    [
+      { ...battery, batteryPercent: 20, criticalBatteryPercent: 10, severity: 'critical' },
+      '--severity critical leaves room for one of --battery-percent and --critical-battery-percent',
+    ],
+    [{ ...battery, batteryPercent: 95 }, '--hysteresis must leave room'],
+    [{ ...battery, hysteresis: 80 }, '--hysteresis must leave room'],
+    [{ ...battery, holdSeconds: 60 }, '--hold-seconds is not for a battery alert'],
+    [{ ...battery, cooldownSeconds: 60 }, '--cooldown-seconds is not for a battery alert'],
+    [{ ...battery, silenceMinutes: 60 }, '--silence-minutes is not for a battery alert'],
     [{ type: 'no_data', silenceMinutes: 0 }, `--silence-minutes ${MINUTES}`],
     [{ type: 'no_data', silenceMinutes: 10_081 }, `--silence-minutes ${MINUTES}`],
     [{ type: 'no_data', silenceMinutes: 1.5 }, `--silence-minutes ${MINUTES}`],

@@ -11,4 +11,6 @@ export const NO_LIMITS = {
   windowSeconds: null,
   silenceMinutes: null,
   criticalSilenceMinutes: null,
+  batteryPercent: null,
+  criticalBatteryPercent: null,
 };

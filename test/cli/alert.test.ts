@@ -103,6 +103,84 @@ describe('grill-stats alert', () => {
     }
   });
 
+  it('takes away what a type can do without, and no more', async () => {
+    const create_ = async (...options: string[]) => String(at(await cli.json([...create, ...options]), 'id'));
+    const set = (id: string, option: string) =>
+      cli.run(['alert', 'set', id, `--${option}`, 'none', '--json']);
+    const limits = [
+      '--max-temperature',
+      '800',
+      '--critical-max-temperature',
+      '900',
+      '--cooldown-seconds',
+      '60',
+    ];
+    const range = await create_('--type', 'range', ...limits, '--name', 'Hot');
+    const target = await create_(
+      '--type',
+      'target',
+      '--target-temperature',
+      '900',
+      '--pre-alert-difference',
+      '5',
+    );
+    const silence = await create_('--type', 'no_data');
+    const rising = await create_('--type', 'rising');
+    for (const [id, option, value] of [
+      [range, 'critical-max-temperature', null],
+      [range, 'name', null],
+      [range, 'cooldown-seconds', 0],
+      [range, 'hold-seconds', 0],
+      [range, 'hysteresis', 0],
+      [target, 'pre-alert-difference', null],
+      [silence, 'silence-minutes', null],
+    ] as const) {
+      const { code, stdout, stderr } = await set(id, option);
+      expect([code, stderr]).to.deep.equal([0, '']);
+      expect(at(JSON.parse(stdout), option.replaceAll('-', '_')), option).to.equal(value);
+    }
+    expect(items(at(await cli.json(['alert', 'show', range]), 'states'))).to.have.length(1);
+    for (const [id, option, message] of [
+      [range, 'max-temperature', 'a range needs --critical-min-temperature or --min-temperature or'],
+      [target, 'target-temperature', 'a target needs --target-temperature'],
+      [silence, 'critical-silence-minutes', 'needs --silence-minutes or --critical-silence-minutes'],
+      [rising, 'threshold-value', 'a rising alert needs --threshold-value'],
+      [rising, 'window-seconds', 'a rising alert needs --window-seconds'],
+    ] as const) {
+      const { code, stderr } = await set(id, option);
+      expect([code, stderr.includes(message)], stderr).to.deep.equal([1, true]);
+    }
+    for (const id of [range, target, silence, rising]) await cli.json(['alert', 'delete', id]);
+  });
+
+  it('watches the battery of a device, without a probe', async () => {
+    const device = create.slice(0, 6);
+    const made = await cli.json([...device, '--type', 'battery', '--name', 'Low']);
+    const numbers = { battery_percent: 20, critical_battery_percent: 10, hysteresis: 5, hold_seconds: 0 };
+    expect(made).to.include({ probe_id: null, alert_type: 'battery', already_met: false, ...numbers });
+    const id = String(at(made, 'id'));
+    expect(items(at(made, 'states')).map((one) => at(one, 'side'))).to.deep.equal(['low', 'low']);
+    expect((await cli.run(['alert', 'list', '--email', 'a@example.com'])).stdout).to.match(
+      /Low .*battery .* 20 /,
+    );
+    const set = await cli.json(['alert', 'set', id, '--battery-percent', '30', '--hysteresis', '2']);
+    expect(set).to.include({ battery_percent: 30, critical_battery_percent: 10, hysteresis: 2 });
+    expect(await cli.json(['alert', 'snooze', id, '--minutes', '5'])).to.have.keys('id', 'snoozed_until');
+    const wrong = [
+      [[...device, '--type', 'battery', '--battery-percent', '0'], '--battery-percent'],
+      [[...device, '--type', 'battery', '--critical-battery-percent', '30%'], '--critical-battery-percent'],
+      [[...device, '--type', 'battery', '--max-temperature', '30'], '--max-temperature'],
+      [['alert', 'set', id, '--critical-battery-percent', '30'], '--critical-battery-percent'],
+      [['alert', 'rehearse', id], 'readings alone do not tell'],
+      [['alert', 'rehearse', ...device.slice(2), '--type', 'battery'], 'readings alone do not tell'],
+    ] as const;
+    for (const [args, name] of wrong) {
+      const { code, stderr } = await cli.run([...args]);
+      expect([code, stderr.includes(name)], stderr).to.deep.equal([1, true]);
+    }
+    await cli.json(['alert', 'delete', id]);
+  });
+
   it('names the option that is wrong', async () => {
     const wrong = [
       [['--type', 'target'], '--target-temperature'],
@@ -113,7 +191,8 @@ describe('grill-stats alert', () => {
       [['--type', 'falling', '--window-seconds', '10'], '--window-seconds'],
       [['--type', 'rising', '--target-temperature', '90'], '--target-temperature'],
       [['--type', 'no_data', '--silence-minutes', '0'], '--silence-minutes'],
-      [['--type', 'battery'], '--type'],
+      [['--type', 'battery'], '--probe'],
+      [['--type', 'deadline'], '--type'],
     ] as const;
     for (const [options, name] of wrong) {
       const { code, stderr } = await cli.run([...create, ...options]);

@@ -89,10 +89,10 @@ describe('grill-stats replay', () => {
     const missing = await run('--file', join(folder, 'not-there.csv'));
     expect(missing.code).to.equal(1);
     expect(missing.stderr).to.match(/^grill-stats: cannot read .*not-there\.csv: ENOENT.*\n$/);
-    const alerts = file('wrong.json', JSON.stringify([...ALERTS, { alert_type: 'battery' }]));
+    const alerts = file('wrong.json', JSON.stringify([...ALERTS, { alert_type: 'deadline' }]));
     const wrong = await run('--file', traceFile(), '--alerts', alerts);
     expect(wrong).to.include({ code: 1, stdout: '' });
-    expect(wrong.stderr).to.include('wrong.json: [1]: alert_type is not supported yet');
+    expect(wrong.stderr).to.include('wrong.json: [1]: alert_type must be one of');
   });
 
   it('says how it is used', async () => {

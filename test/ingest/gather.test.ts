@@ -137,8 +137,10 @@ describe('gather', () => {
       inputsByDevice(batch, fresh)
         .get(10)
         ?.map((input) =>
-          'nowMs' in input ? 'moment' : [input.probeId, input.measuredAtMs - T0, input.hundredths],
+          !('probeId' in input)
+            ? Object.values(input)
+            : [input.probeId, input.measuredAtMs - T0, input.hundredths],
         ),
-    ).to.deep.equal([[101, -1, 400], [100, 0, 100], [101, 0, 300], [100, 1, null], 'moment']);
+    ).to.deep.equal([[101, -1, 400], [100, 0, 100], [101, 0, 300], [100, 1, null], [T0]]);
   });
 });

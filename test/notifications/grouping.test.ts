@@ -83,6 +83,7 @@ describe('grouping', () => {
       secretBox,
       outbound,
       random: () => 0.5,
+      now: () => FIRED_AT,
     });
   const deliver = async (ids: readonly string[]) => {
     for (const id of ids) await deliverer()(id);
@@ -119,9 +120,9 @@ describe('grouping', () => {
     const { title, message, priority } = said()[1];
     expect([title, priority]).to.deep.equal(['3 alerts: Pit, Point, Third', 4]);
     expect(message.split('\n')).to.deep.equal([
-      'Pit: Point is 280 °F, above 275 °F since 2026-11-21 20:59 UTC',
-      'Point: Pit is 280 °F, above 275 °F since 2026-11-21 20:59 UTC',
-      'Over – Third: Point is 260 °F at 2026-11-21 20:59 UTC, no longer above 275 °F, which lasted 60 s with an extreme of 281 °F',
+      'Pit: Point is 280 °F, above 275 °F since 2026-11-21 20:59 UTC (read 0 s ago, 11 h into session Saturday)',
+      'Point: Pit is 280 °F, above 275 °F since 2026-11-21 20:59 UTC (read 0 s ago, 11 h into session Saturday)',
+      'Over – Third: Point is 260 °F at 2026-11-21 20:59 UTC, no longer above 275 °F, which lasted 60 s with an extreme of 281 °F (read 0 s ago, 11 h into session Saturday)',
     ]);
     await relay();
     expect(said()).to.have.lengthOf(2);
@@ -196,8 +197,8 @@ describe('grouping', () => {
     await relay();
     expect(said()).to.have.lengthOf(2);
     expect(said()[1].message.split('\n')).to.deep.equal([
-      'Over – First: Point is 260 °F at 2026-11-21 20:59 UTC, no longer above 275 °F, which lasted 60 s with an extreme of 281 °F',
-      'First: Point is 310 °F, above 275 °F since 2026-11-21 20:59 UTC',
+      'Over – First: Point is 260 °F at 2026-11-21 20:59 UTC, no longer above 275 °F, which lasted 60 s with an extreme of 281 °F (read 0 s ago, 11 h into session Saturday)',
+      'First: Point is 310 °F, above 275 °F since 2026-11-21 20:59 UTC (read 0 s ago, 11 h into session Saturday)',
     ]);
     expect(said()[1].priority).to.equal(5);
     expect((await states()).slice(1)).to.deep.equal([

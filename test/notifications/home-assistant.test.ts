@@ -122,6 +122,18 @@ describe('Home Assistant', () => {
     expect(topics.size).to.equal(6);
   });
 
+  it('is told of an alert on a battery, which has no probe', async () => {
+    await addChannel();
+    const alert = await addAlert(world);
+    await sql(
+      "UPDATE temperature_alerts SET probe_id = NULL, alert_type = 'battery', battery_percent = 20, name = NULL",
+    );
+    const topics = await tickAndSee(6);
+    const config = `homeassistant/binary_sensor/grill_stats/grill_stats_${world.user.publicId}_alerts_${alert.publicId}/config`;
+    expect(JSON.parse(topics.get(config) ?? '')).to.include({ name: 'battery alert' });
+    expect(topics.get(`${owner()}/alerts/${alert.publicId}`)).to.equal('OFF');
+  });
+
   it('is told only what has changed', async () => {
     await addChannel();
     const alert = await addAlert(world);

@@ -32,6 +32,8 @@ const ALERT = {
   windowSeconds: null,
   silenceMinutes: null,
   criticalSilenceMinutes: null,
+  batteryPercent: null,
+  criticalBatteryPercent: null,
   temperatureUnit: 'F' as const,
 };
 const EVENT = {
@@ -214,7 +216,7 @@ describe('createMessage', () => {
       critical_silence_minutes: 180,
     });
     const worse = createMessage(about({ ...silent, event: { ...nothing, tier: 'critical' } }));
-    expect(worse.text).to.include('nothing was heard of Point for 3 h 0 min');
+    expect(worse.text).to.include('nothing was heard of Point for 3 h, at');
     const pulled = { alert: { ...limits, silenceMinutes: null, alertType: 'probe_removed' as const } };
     expect(createMessage(about({ ...pulled, event: nothing })).text).to.equal(
       'Point is no longer plugged in since 2026-11-21 20:59 UTC',
@@ -235,6 +237,91 @@ describe('createMessage', () => {
       'nothing was heard of Brisket for 15 min, since 2026-11-21 20:44 UTC: all 4 watched probes are silent',
     ]);
     expect(body).to.include({ silent_probes: 4 });
+  });
+
+  it('says of a battery that it is low, by the name of its device', () => {
+    const alert = { alertType: 'battery' as const, probeId: null, targetTemperature: null, name: null };
+    const limits = { ...alert, batteryPercent: 20, criticalBatteryPercent: 10 };
+    const low = { side: 'low' as const, value: 18, unit: null };
+    const { title, text, body } = createMessage(about({ alert: limits, nickname: 'Smoker', event: low }));
+    expect(`${title}: ${text}`).to.equal(
+      "Smoker: Smoker's battery is at 18 %, at or below 20 % since 2026-11-21 20:59 UTC",
+    );
+    expect(body).to.deep.include({ probe: null });
+    expect(body.reading).to.include({ value: 18, unit: '%' });
+    expect(body.alert).to.include({ type: 'battery', battery_percent: 20, critical_battery_percent: 10 });
+    const critical = { ...low, tier: 'critical' as const, value: 9 };
+    expect(createMessage(about({ alert: limits, event: critical })).text).to.include(
+      'at or below 10 % since',
+    );
+    const over = { ...low, kind: 'resolved' as const, value: 80, durationSeconds: 7_200, extreme: 13 };
+    expect(createMessage(about({ alert: limits, event: over })).text).to.equal(
+      "Brisket's battery is at 80 % at 2026-11-21 20:59 UTC, no longer at or below 20 %, which lasted 2 h with an extreme of 13 %",
+    );
+  });
+
+  describe('around the event', () => {
+    const trend = { direction: 'rising' as const, perHour: 12.3, unit: 'F' as const };
+    const now = new Date(EVENT.measuredAt.getTime() + 25_400);
+    const text = 'Point is 203.2 °F, at or above 203 °F since 2026-11-21 20:59 UTC';
+
+    it('tells how old the reading is, the trend and the session; to machines what never changes', () => {
+      const message = createMessage(about(), { now, trend, firedAt: null });
+      const cook = '11 h into session Saturday';
+      expect(message.text).to.equal(`${text} (read 25 s ago, rising 12.3 °F an hour, ${cook})`);
+      expect(message.summary).to.equal(`${text} (rising 12.3 °F an hour, ${cook})`);
+      expect(message.body).to.deep.include({ trend: { direction: 'rising', per_hour: 12.3, unit: 'F' } });
+      const later = createMessage(about(), {
+        now: new Date(now.getTime() + 3_600_000),
+        trend,
+        firedAt: null,
+      });
+      expect(later.text).to.include('(read 60 min ago, ');
+      expect([later.summary, later.body]).to.deep.equal([message.summary, message.body]);
+    });
+
+    it('leaves out what is not known, and an age that a clock ahead makes', () => {
+      const alone = createMessage(about({ session: null }), { now: new Date(0), trend: null, firedAt: null });
+      expect(alone.text).to.equal(`${text} (read 0 s ago)`);
+      expect(alone.summary).to.equal(text);
+      expect(alone.body).to.not.have.any.keys('trend', 'since');
+      expect(createMessage(about()).text).to.equal(text);
+    });
+
+    it('says steady without a number, and a fall without its sign', () => {
+      const told = (change: object) => createMessage(about(), { now, trend: { ...trend, ...change } }).text;
+      expect(told({ direction: 'steady', perHour: 0.4 })).to.include(' ago, steady, ');
+      expect(told({ direction: 'falling', perHour: -30 })).to.include(' ago, falling 30 °F an hour, ');
+    });
+
+    it('says that a device transmits rarely', () => {
+      const slow = about({ session: null });
+      if (slow.alertEvent?.alert?.device) slow.alertEvent.alert.device.transmitIntervalSeconds = 7_200;
+      const { text: said, summary, body } = createMessage(slow, { now });
+      expect(said).to.equal(`${text} (read 25 s ago, this device transmits every 2 h)`);
+      expect(summary).to.equal(`${text} (this device transmits every 2 h)`);
+      expect(body.device).to.include({ transmit_interval_seconds: 7_200 });
+      if (slow.alertEvent?.alert?.device) slow.alertEvent.alert.device.transmitIntervalSeconds = 599;
+      expect(createMessage(slow, { now }).text).to.equal(`${text} (read 25 s ago)`);
+    });
+
+    it('tells since when, where it is told again, and no age of silence', () => {
+      const firedAt = new Date('2026-11-21T18:00:00.000Z');
+      const again = createMessage(about({ event: { kind: 'repeated' }, session: null }), { now, firedAt });
+      expect(again.text).to.equal(
+        'Point is still 203.2 °F at 2026-11-21 20:59 UTC, at or above 203 °F since 2026-11-21 18:00 UTC (read 25 s ago)',
+      );
+      expect(again.body).to.include({ since: firedAt });
+      const nothing = { value: null, unit: null, side: 'high' as const };
+      const silent = { alertType: 'no_data' as const, targetTemperature: null, silenceMinutes: 15 };
+      const missed = createMessage(about({ alert: silent, event: nothing, session: null }), { now });
+      expect(missed.text).to.equal('nothing was heard of Point for 15 min, at 2026-11-21 20:59 UTC');
+    });
+
+    it('holds nothing of a name that is more than text', () => {
+      const evil = { ...SESSION, name: 'Sat\r\n\u202eurday' };
+      expect(createMessage(about({ session: evil }), { now }).text).to.include('into session Sat urday)');
+    });
   });
 
   it('says what a value no longer does, and still does', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import {
+  batteryNews,
   channelsToRead,
   isSweepDue,
   type KnownDevice,
@@ -11,7 +12,7 @@ import {
   shownAt,
   toJobs,
 } from '../../src/poller/plan.js';
-import { JOB_SCHEMAS } from '../../src/queues/jobs.js';
+import { JOB_SCHEMAS, type JobBattery } from '../../src/queues/jobs.js';
 import { FLAG, type ProbeCondition, type Sample } from '../../src/readings/sample.js';
 import type { CloudChannel, CloudDevice } from '../../src/thermoworks/types.js';
 
@@ -21,7 +22,7 @@ const at = (seconds: number): Date => new Date(NOW + seconds * 1000);
 function cloudDevice(more: Partial<CloudDevice> = {}): CloudDevice {
   const texts = { label: null, type: null, model: null };
   const times = { lastSeenAt: at(0), lastTelemetryAt: at(0), updateTime: 'u1' };
-  const numbers = { batteryPercent: null, signalDbm: null, recordingIntervalSeconds: null };
+  const numbers = { batteryPercent: null, isCharging: null, signalDbm: null, recordingIntervalSeconds: null };
   return { deviceId: 'D', transmitIntervalSeconds: null, ...texts, ...times, ...numbers, ...more };
 }
 
@@ -32,7 +33,7 @@ function knownProbe(more: Partial<KnownProbe> = {}): KnownProbe {
 
 function knownDevice(more: Partial<KnownDevice> = {}): KnownDevice {
   const row = { id: 1, deviceId: 'D', isActive: true, seenMark: 'u1', channelsCheckedAt: at(-3600) };
-  return { ...row, probes: [knownProbe(), knownProbe({ id: 2, probeId: '3' })], ...more };
+  return { ...row, batteriesSeen: [], probes: [knownProbe(), knownProbe({ id: 2, probeId: '3' })], ...more };
 }
 
 function sample(seconds: number, value = 70, flags = 0): Sample {
@@ -183,6 +184,47 @@ describe('poll: conditions', () => {
     expect(judged(null, 9999, { condition: 'stale' })).to.equal(null);
     expect(judged(null, null)).to.equal(null);
     expect(judged(null, 9999, { condition: 'absent' })).to.equal(null);
+  });
+});
+
+describe('poll: batteries', () => {
+  const news = (seen: KnownDevice['batteriesSeen'], shown: Partial<CloudDevice> = {}) => {
+    const device = cloudDevice({
+      batteryPercent: 20,
+      isCharging: false,
+      updateTime: at(-5).toISOString(),
+      ...shown,
+    });
+    return batteryNews([device], new Map([['D', knownDevice({ batteriesSeen: seen })]]), at(0));
+  };
+  const SEEN: KnownDevice['batteriesSeen'][number] = [[NOW - 60_000, 2000, -1]];
+
+  it('are as of when the device was written, and as of now where nothing was seen', () => {
+    expect(news([SEEN], { batteryPercent: 19 })).to.deep.equal([[1, NOW - 5_000, 19, false]]);
+    for (const seen of [[], null]) expect(news([SEEN, seen])).to.deep.equal([[1, NOW, 20, false]]);
+    for (const updateTime of ['u1', at(9).toISOString()])
+      expect(news([SEEN], { batteryPercent: 19, updateTime })).to.deep.equal([[1, NOW, 19, false]]);
+  });
+
+  it('are none where no alert watches, all have seen it, it is unknown or older than what was seen', () => {
+    expect(news([])).to.deep.equal([]);
+    expect(news([SEEN, SEEN])).to.deep.equal([]);
+    expect(news([[]], { batteryPercent: null })).to.deep.equal([]);
+    expect(news([[[NOW, 2100, -1]]])).to.deep.equal([]);
+    const bare = new Map([['D', knownDevice({ batteriesSeen: [[]], probes: [] })]]);
+    expect(batteryNews([cloudDevice({ batteryPercent: 20 })], bare, at(0))).to.deep.equal([]);
+  });
+
+  it('come with the readings of a job, else alone in one', () => {
+    const batteries: JobBattery[] = [[1, NOW, 20, null]];
+    const poll = { account: 7, previousPollMs: NOW, failedBetween: false };
+    const [alone, ...none] = toJobs(poll, [], batteries);
+    expect([alone, none]).to.deep.equal([{ version: 1, ...poll, probes: [], batteries }, []]);
+    expect(JOB_SCHEMAS.readings.safeParse(alone).success).to.equal(true);
+    const probe: ProbeNews = { device: 1, probe: 1, samples: [[NOW, 70, 'F', 0]] };
+    expect(toJobs(poll, [probe], batteries)).to.deep.equal([
+      { version: 1, ...poll, probes: [probe], batteries },
+    ]);
   });
 });
 

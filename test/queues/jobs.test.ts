@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isPlainReadingsJob, JOB_SCHEMAS, notificationJobId, readingsJobId } from '../../src/queues/jobs.js';
+import {
+  isPlainReadingsJob,
+  JOB_SCHEMAS,
+  type JobBattery,
+  notificationJobId,
+  readingsJobId,
+} from '../../src/queues/jobs.js';
 import { job, T0 } from '../ingest/household.js';
 
 const HOME = { userId: 1, device: 10, deviceId: 'M1', probes: [100, 101] };
@@ -80,6 +86,10 @@ describe('job data', () => {
         previousPollMs: fc.oneof(fc.constant(null), fc.integer(), odd),
         failedBetween: fc.oneof(fc.boolean(), odd),
         probes: fc.oneof(fc.array(part), odd),
+        batteries: fc.oneof(
+          fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat(120), fc.option(fc.boolean()))),
+          odd,
+        ),
       },
       { requiredKeys: [] },
     );
@@ -123,6 +133,16 @@ describe('job ids', () => {
       ),
     ].map(readingsJobId);
     expect(new Set([id, ...others]).size).to.equal(4);
+  });
+
+  it('name a battery too, and leave those of readings as they were', () => {
+    const low = { ...JOB, probes: [], batteries: [[1, T0, 20, null] satisfies JobBattery] };
+    const ids = [low, { ...low, batteries: [[1, T0, 19, null] satisfies JobBattery] }, JOB].map(
+      readingsJobId,
+    );
+    expect(ids[0]).to.match(new RegExp(`^ing-1-${T0}-[0-9a-f]{16}$`));
+    expect(new Set(ids).size).to.equal(3);
+    expect(readingsJobId({ ...JOB, batteries: [] })).to.equal(readingsJobId(JOB));
   });
 
   it('have no colon and are not only digits, which BullMQ refuses', () => {

@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { DataSource } from 'typeorm';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.js';
-import type { JobSample } from '../../src/queues/jobs.js';
+import type { JobBattery, JobSample } from '../../src/queues/jobs.js';
 import { replay } from '../../src/replay/replay.js';
 import { parseTrace } from '../../src/replay/trace.js';
 import { addAlert, addHome, HOUR, type Home, job, openDatabase } from '../ingest/household.js';
-import { csvOf, inOrder, outOfOrder, ROLES, type Shown } from './recorded-cook.js';
+import { batteryAt, csvOf, inOrder, outOfOrder, ROLES, type Shown } from './recorded-cook.js';
 
 /** Always the same cooks: a rare one that differs is for whoever looks for it, with more runs, not for a build. */
 const RUNS = { numRuns: 8, endOnFailure: true };
@@ -21,8 +21,9 @@ const ALERTS = [
   },
   { probe_id: '1', alert_type: 'range', max_temperature: 230, min_temperature: 200, recovery_seconds: 120 },
   { probe_id: '1', alert_type: 'rising', window_seconds: 1200, threshold_value: 20, recovery_seconds: 0 },
+  { alert_type: 'battery', battery_percent: 80, critical_battery_percent: 60, recovery_seconds: 0 },
   { probe_id: '2', alert_type: 'falling', window_seconds: 900, threshold_value: 5, recovery_seconds: 60 },
-].map((alert, index) => ({ name: `${index}`, ...alert }));
+].map((alert, index) => ({ name: `${index}`, probe_id: undefined, ...alert }));
 
 function replayed(batches: readonly Shown[][], untilMs: number) {
   // As a batch is taken in: by time, and then by probe.
@@ -37,7 +38,7 @@ function replayed(batches: readonly Shown[][], untilMs: number) {
       probes: probes.map(({ time_weighted_avg_temperature, seconds_known, seconds_unknown, ...one }) => one),
     })),
     events: events.map(({ alert, kind, side, tier, measured_at, value, unit }) =>
-      [measured_at.toISOString(), alert, kind, side, tier, value, unit].join(' '),
+      [measured_at.toISOString(), alert, kind, side, tier, value, ...(unit ?? [])].join(' '),
     ),
   };
 }
@@ -62,7 +63,12 @@ describe('a replay', () => {
     const home = await addHome(db, { probes: Object.values(ROLES).map((role) => ({ role })) });
     for (const { probe_id: probeId, alert_type: type, ...columns } of ALERTS)
       await addAlert(db, home, { probeId, type, ...camelCased(columns) });
-    for (const batch of batches) await ingest([job(home, samplesOf(batch, '1'), samplesOf(batch, '2'))]);
+    const batteriesOf = (batch: readonly Shown[]) =>
+      batch.map(({ ms }): JobBattery => [home.device, ms, batteryAt(ms), null]);
+    for (const batch of batches) {
+      const readings = job(home, samplesOf(batch, '1'), samplesOf(batch, '2'));
+      await ingest([{ ...readings, batteries: batteriesOf(batch) }]);
+    }
     await ingest([], [{ device: home.device, nowMs: untilMs }]);
     return { sessions: await storedSessions(home), events: await storedEvents(home) };
   }

@@ -9,12 +9,17 @@ export interface Shown {
   unit: 'F' | 'C';
 }
 
-const HEADER = 'device_id,probe_id,measured_at,value,unit,role';
+const HEADER = 'device_id,probe_id,measured_at,value,unit,role,battery';
 export const ROLES = { 1: 'pit', 2: 'food' } as const;
+
+/** What the device says of its battery with a row: a percent less every six minutes, charged at once when it is at 10. */
+export function batteryAt(ms: number): number {
+  return 100 - (Math.floor((ms - T0) / 360_000) % 91);
+}
 
 export function csvOf(rows: readonly Shown[]): string {
   const lines = rows.map(({ probe, ms, value, unit }) =>
-    ['D1', probe, new Date(ms).toISOString(), value, unit, ROLES[probe]].join(),
+    ['D1', probe, new Date(ms).toISOString(), value, unit, ROLES[probe], batteryAt(ms)].join(),
   );
   return `${[HEADER, ...lines].join('\n')}\n`;
 }

@@ -190,11 +190,11 @@ describe('replay', () => {
 
   const range = { alert_type: 'range', probe_id: '1', max_temperature: 200 };
   const refusals: [name: string, alerts: unknown, said: string][] = [
-    ['a type that is not there', [range, { alert_type: 'deadline' }], '[1]: alert_type is not supported yet'],
+    ['a type that is not there', [range, { alert_type: 'deadline' }], '[1]: alert_type must be one of'],
     [
-      'battery, which needs no probe',
-      [{ alert_type: 'battery', battery_percent: 20 }],
-      '[0]: alert_type is not',
+      'a battery, which has no probe',
+      [{ alert_type: 'battery', probe_id: '1' }],
+      '[0]: probe_id is not for a battery alert',
     ],
     ['no type', [{ probe_id: '1' }], '[0]: alert_type must be a text'],
     [

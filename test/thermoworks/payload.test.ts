@@ -345,6 +345,7 @@ describe('readDevice', () => {
       type: 'datalogger',
       model: 'node',
       batteryPercent: 87,
+      isCharging: false,
       signalDbm: -72,
       lastSeenAt: new Date('2026-11-20T10:15:07.702Z'),
       lastTelemetryAt: new Date('2026-11-20T10:10:00.000Z'),
@@ -362,6 +363,14 @@ describe('readDevice', () => {
   const facts: [string, Fields, Fields][] = [
     ['battery 189', { battery: { integerValue: '189' } }, { batteryPercent: null }],
     ['battery as a double', { battery: { doubleValue: 87 } }, { batteryPercent: 87 }],
+    ['a battery that charges', { batteryState: { stringValue: ' Charging' } }, { isCharging: true }],
+    ['a full battery', { batteryState: { stringValue: 'full' } }, { isCharging: true }],
+    ['another word of a battery', { batteryState: { stringValue: 'constructor' } }, { isCharging: null }],
+    [
+      'no word of a battery',
+      { battery: { nullValue: null }, batteryState: { nullValue: null } },
+      { batteryPercent: null, isCharging: null },
+    ],
     ['battery below 0', { battery: { integerValue: '-1' } }, { batteryPercent: null }],
     ['positive wifi', { wifi_stength: { integerValue: '55' } }, { signalDbm: null }],
     [

@@ -5,10 +5,20 @@ import { AlertManager } from '../../src/alerts/alert-manager.js';
 import { AlertState } from '../../src/entities/alert-state.js';
 import { TemperatureAlert } from '../../src/entities/temperature-alert.js';
 import { createIngest, type Ingest, type IngestOutcome } from '../../src/ingest/ingest.js';
+import type { JobBattery } from '../../src/queues/jobs.js';
 import { FLAG } from '../../src/readings/sample.js';
 import { endSessionsOf } from '../../src/sessions/end-sessions.js';
 import { createTimers } from '../../src/worker/maintenance.js';
-import { addAlert, addChannel, type Home, job, MINUTE, openDatabase, T0 } from '../ingest/household.js';
+import {
+  addAlert,
+  addChannel,
+  addSession,
+  type Home,
+  job,
+  MINUTE,
+  openDatabase,
+  T0,
+} from '../ingest/household.js';
 import { failureOf } from '../support/failure-of.js';
 import { addLinkedHome, cook, polledAt } from './linked-home.js';
 
@@ -220,6 +230,33 @@ describe('alert timers', () => {
     await polled(home, 26);
     await timers();
     expect(fired()).to.deep.equal(['no_data fired 10', 'no_data fired 15', 'no_data repeated 0']);
+  });
+
+  it('tell again of a battery, with what it was at last', async () => {
+    const home = await addLinkedHome(db, {});
+    await addSession(db, home);
+    await addAlert(db, home, { type: 'battery', repeatSeconds: 3600, probeId: undefined });
+    const says = (minutes: number, percent: number) => ({
+      ...job(home),
+      batteries: [[home.device, at(minutes), percent, false] satisfies JobBattery],
+    });
+    for (const [minutes, percent] of [
+      [0, 20],
+      [30, 19],
+    ] as const)
+      outcomes.push(await ingest([says(minutes, percent)]));
+    for (const minutes of [59.9, 60, 61]) {
+      await polled(home, minutes);
+      await timers();
+    }
+    expect(fired()).to.deep.equal(['battery fired 0', 'battery repeated 30']);
+    const rows = await db.query<unknown[]>(
+      'SELECT value, session_id IS NOT NULL AS has_session FROM alert_events ORDER BY id',
+    );
+    expect(rows).to.deep.equal([
+      { value: 20, has_session: true },
+      { value: 19, has_session: true },
+    ]);
   });
 
   it('leave an unplugged probe to its own alert, which is told once and not after the target was met', async () => {

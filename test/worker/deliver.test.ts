@@ -13,6 +13,7 @@ import {
   addAlert,
   addChannel,
   addNotification,
+  FIRED_AT,
   getNotification,
   outbound,
   secretBox,
@@ -73,7 +74,8 @@ describe('deliver', () => {
     expect(new Webhook(secret).verify(body, headers)).to.deep.include({
       type: 'alert.fired',
       sequence: 1,
-      summary: 'Brisket done: Point is 203.2 °F, at or above 203 °F since 2026-11-21 20:59 UTC',
+      summary:
+        'Brisket done: Point is 203.2 °F, at or above 203 °F since 2026-11-21 20:59 UTC (11 h into session Saturday)',
       reading: { value: 203.2, unit: 'F', measured_at: '2026-11-21T20:59:58.000Z' },
     });
     expect(await row(id)).to.include({ status: 'delivered', attempts: 1 });
@@ -96,10 +98,19 @@ describe('deliver', () => {
     receiver.answer = (response) => response.writeHead(200).end('{"id":"hwQ2YpKdmg","event":"message"}');
     const { id: channelId } = await addChannel(world, 'ntfy', `${receiver.url}/cook`, 'tk_1');
     const id = await addNotification(world, channelId);
-    await deliverer({ publicUrl: 'https://grill.example.com' })(id);
+    await world.dataSource.query(
+      `INSERT INTO readings (probe_id, measured_at, value, unit, flags)
+       SELECT p.id, $1::timestamptz - minute * interval '1 minute', 203.2 - minute / 2, 'F', 0
+       FROM probes p, generate_series(0, 12, 2) AS minute WHERE p.probe_id = '1'`,
+      [FIRED_AT],
+    );
+    const now = () => new Date(FIRED_AT.getTime() + 45_000);
+    await deliverer({ publicUrl: 'https://grill.example.com', now })(id);
     expect(JSON.parse(receiver.received[0]?.body ?? '')).to.include({
       topic: 'cook',
       title: 'Brisket done',
+      message:
+        'Point is 203.2 °F, at or above 203 °F since 2026-11-21 20:59 UTC (read 45 s ago, rising 30 °F an hour, 11 h into session Saturday)',
       click: 'https://grill.example.com',
     });
     expect((await attempts(id))[0]).to.include({ receipt: 'hwQ2YpKdmg' });
