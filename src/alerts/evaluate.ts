@@ -57,6 +57,7 @@ export function initialStates(rule: AlertRule): AlertState[] {
     snoozedUntilMs: null,
     toldAtMs: null,
     isMuted: false,
+    isInhibited: false,
   }));
 }
 
@@ -154,7 +155,8 @@ export function advance(state: AlertState, step: Step): AlertState {
   return next;
 }
 
-const RANK = { info: 0, warning: 1, critical: 2 };
+/** The worse, the more. */
+export const RANK = { info: 0, warning: 1, critical: 2 };
 
 /** Whether `a` is a worse tier of the side of `b`. */
 export function isWorse(a: AlertState, b: AlertState): boolean {
@@ -238,9 +240,17 @@ function waitForRearming(
   if (isAway) state.isArmed = state.phase === 'inactive' && state.rearmMs >= ms;
 }
 
+/** A worse tier of the side of `state` was told, and ends here. */
+const takesOver = (state: AlertState, steps: readonly { was: AlertState; is: AlertState }[]): boolean =>
+  steps.some(({ was, is }) => isWorse(is, state) && isFiring(was) && !isFiring(is) && isHeard(was));
+
+/** A message went out for its present firing. */
+export const isHeard = ({ isAnnounced, isMuted }: AlertState): boolean => isAnnounced && !isMuted;
+
 /**
  * Numbers the transitions and tells those that are news: under a firing worse tier of its side one is silent, and of
- * the end of what told that a target is near nobody needs to hear.
+ * the end of what told that a target is near nobody needs to hear. The end of a side of which two tiers were told is
+ * told to people once, by the last one.
  * @param shown what the probe shows now
  */
 export function announce(
@@ -251,7 +261,10 @@ export function announce(
   const transitions: AlertTransition[] = [];
   const states = steps.map(({ was, is, change: hundredthsChanged }) => {
     const fires = isFiring(is);
-    if (isFiring(was) === fires) return is;
+    if (isFiring(was) === fires)
+      return is.isMuted && is.isAnnounced && takesOver(is, steps)
+        ? { ...is, isMuted: false, isInhibited: false }
+        : is;
     const { alertId, side, tier } = is;
     const isSuperseded = steps.some(
       (step) => isWorse(step.is, is) && (isFiring(step.was) || isFiring(step.is)),
@@ -269,8 +282,14 @@ export function announce(
     // Of what began while it was snoozed nobody needs to hear that it is over.
     const isMuted = fires
       ? is.snoozedUntilMs !== null && measuredAtMs < is.snoozedUntilMs
-      : was.isMuted || isPreAlert(rule, tier);
-    const news = { value, unit, measuredAtMs, ...ended, change, isMuted };
+      : (was.isMuted && !takesOver(is, steps)) || isPreAlert(rule, tier);
+    const isGoingOn = (step: { was: AlertState }) =>
+      isWorse(is, step.was) && step.was.isAnnounced && !isPreAlert(rule, step.was.tier);
+    const flags = {
+      ...(isMuted && was.isInhibited && { isInhibited: true as const }),
+      ...(!fires && steps.some(isGoingOn) && { isSuperseded: true as const }),
+    };
+    const news = { value, unit, measuredAtMs, ...ended, change, isMuted, ...flags };
     transitions.push({ alertId, kind, side, tier, version, ...news });
     return { ...is, isAnnounced: fires, version, isMuted: fires && isMuted };
   });

@@ -4,6 +4,8 @@ import { toHundredths } from '../readings/sample.js';
 import { convertDifference } from '../readings/temperature.js';
 import type { AlertRule } from './types.js';
 
+/** Milliseconds in a hundredth of a minute. */
+export const SILENCE_UNIT_MS = 600;
 const REARM_MS = 10 * 60_000;
 const REARM_DIFFERENCE_C = 5;
 

@@ -1,9 +1,6 @@
 import { announce, isFiring } from './evaluate.js';
-import { isPresence, type Limit, limitsOf } from './limits.js';
+import { isPresence, type Limit, limitsOf, SILENCE_UNIT_MS } from './limits.js';
 import { type AlertRule, type AlertState, type AlertTransition, copyOf, INACTIVE } from './types.js';
-
-/** Milliseconds in a hundredth of a minute. */
-const SILENCE_UNIT_MS = 600;
 
 /** What is known of a probe at a moment (epoch ms), its value aside. */
 export interface Presence {

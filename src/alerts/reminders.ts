@@ -14,13 +14,14 @@ export interface LastShown {
 
 /**
  * When a state that goes on as it is has to be told again (epoch ms): at the end of a snooze, else after every
- * `repeatSeconds`. Null: never. Acknowledging ends both; a tier under a firing worse one of its side waits for that.
+ * `repeatSeconds`; if it was inhibited, when it may speak. Null: never. Acknowledging ends both; a tier under a firing worse one of its side waits for that.
  * @param states of the rule, this one among them
  */
 export function reminderMs(rule: AlertRule, state: AlertState, states: readonly AlertState[]): number | null {
   const { isAnnounced, isUnknown, isMuted, acknowledgedAtMs, snoozedUntilMs } = state;
   if (state.phase !== 'firing' || !isAnnounced || isUnknown || acknowledgedAtMs !== null) return null;
   if (isPreAlert(rule, state.tier) || states.some((one) => isWorse(one, state) && isFiring(one))) return null;
+  if (state.isInhibited) return state.toldAtMs && Math.max(state.toldAtMs, snoozedUntilMs ?? 0);
   const toldAtMs = state.toldAtMs ?? state.firedAtMs ?? 0;
   if (snoozedUntilMs !== null && (isMuted || toldAtMs < snoozedUntilMs)) return snoozedUntilMs;
   return rule.repeatSeconds > 0 ? toldAtMs + rule.repeatSeconds * 1000 : null;
@@ -54,7 +55,7 @@ export function remind(
     const shown = { value, unit, measuredAtMs: measuredAtMs ?? state.firedAtMs ?? nowMs };
     const nothing = { durationSeconds: null, extreme: null, change: null, isMuted: false };
     transitions.push({ alertId, kind: 'repeated', side, tier, version, ...shown, ...nothing });
-    return { ...copyOf(state), version, toldAtMs: nowMs, isMuted: false };
+    return { ...copyOf(state), version, toldAtMs: nowMs, isMuted: false, isInhibited: false };
   });
   const isSame = next.every((state, index) => state === states[index]);
   return { states: isSame ? states : next, transitions };

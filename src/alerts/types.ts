@@ -76,8 +76,10 @@ export interface AlertState {
   snoozedUntilMs: number | null;
   /** When the present firing was told last; null: when it fired, or never. */
   toldAtMs: number | null;
-  /** The present firing was recorded but not told: it is snoozed. */
+  /** The present firing was recorded but not told: it is snoozed or inhibited. */
   isMuted: boolean;
+  /** What its whole device suffers from was told by another; `toldAtMs`: from when it may speak for itself, if at all. */
+  isInhibited: boolean;
 }
 
 /** Nothing held, nothing fires. */
@@ -89,6 +91,7 @@ export const INACTIVE = {
   acknowledgedAtMs: null,
   toldAtMs: null,
   isMuted: false,
+  isInhibited: false,
 } as const;
 
 /** A transition worth a row (and, for fired and resolved, a message). */
@@ -108,8 +111,13 @@ export interface AlertTransition {
   extreme: number | null;
   /** By how much the value rose or fell within the window, in the rule's unit; only on `fired` of such an alert. */
   change: number | null;
-  /** Recorded but not told: the alert is snoozed. */
+  /** Recorded but not told: the alert is snoozed or inhibited. */
   isMuted: boolean;
+  isInhibited?: true;
+  /** Told to programs alone: people hear of the end of a side once, when a lesser tier ends too. */
+  isSuperseded?: true;
+  /** It speaks for its whole device, of which so many probes are missed; only on `fired` of no data. */
+  silentProbes?: number;
 }
 
 /**
@@ -152,5 +160,6 @@ export function copyOf(state: AlertState): AlertState {
     snoozedUntilMs: state.snoozedUntilMs,
     toldAtMs: state.toldAtMs,
     isMuted: state.isMuted,
+    isInhibited: state.isInhibited,
   };
 }

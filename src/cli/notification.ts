@@ -13,7 +13,17 @@ interface ListOptions {
 }
 
 const STATUSES = ['pending', 'delivered', 'failed', 'expired'] as const satisfies NotificationStatus[];
-const COLUMNS = ['id', 'created_at', 'subject', 'kind', 'status', 'attempts', 'delivered_at', 'last_error'];
+const COLUMNS = [
+  'id',
+  'created_at',
+  'subject',
+  'kind',
+  'status',
+  'attempts',
+  'delivered_at',
+  'held_until',
+  'last_error',
+];
 
 export function notificationCommand(program: Command, context: Context): void {
   const notification = program.command('notification').description('what was sent, and how that went');

@@ -41,6 +41,8 @@ export class AlertEvent {
   @Column({ type: 'double precision', name: 'change', nullable: true }) change!: number | null;
   @Column({ type: 'boolean', name: 'detected_late', default: false }) detectedLate!: boolean;
   @Column({ type: 'boolean', name: 'is_muted', default: false }) isMuted!: boolean;
+  /** It speaks for its whole device, of which so many probes are missed; null: for one probe. */
+  @Column({ type: 'integer', name: 'silent_probes', nullable: true }) silentProbes!: number | null;
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' }) createdAt!: Date;
   @ManyToOne('TemperatureAlert', { onDelete: 'CASCADE' })
   @JoinColumn({

@@ -38,6 +38,7 @@ export class AlertState {
   snoozedUntil!: Date | null;
   @Column({ type: 'timestamptz', name: 'told_at', precision: 3, nullable: true }) toldAt!: Date | null;
   @Column({ type: 'boolean', name: 'is_muted', default: false }) isMuted!: boolean;
+  @Column({ type: 'boolean', name: 'is_inhibited', default: false }) isInhibited!: boolean;
   @ManyToOne('TemperatureAlert', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'alert_id',

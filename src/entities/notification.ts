@@ -11,6 +11,7 @@ export type NotificationStatus = 'pending' | 'delivered' | 'failed' | 'expired';
 @Unique('notifications_alert_event_id_channel_id_key', ['alertEventId', 'channelId'])
 @Index('notifications_channel_id_idx', ['channelId'])
 @Index('notifications_next_attempt_at_idx', { synchronize: false })
+@Index('notifications_channel_id_group_key_created_at_idx', { synchronize: false })
 @Index('notifications_channel_id_alert_id_alert_event_id_idx', { synchronize: false })
 @Check(
   'notifications_subject_check',
@@ -34,6 +35,12 @@ export class Notification extends Audited {
   @Column({ type: 'integer', name: 'attempts', default: 0 }) attempts!: number;
   /** How many attempts were made before it was sent again by hand; null: it never was. */
   @Column({ type: 'integer', name: 'replayed_after', nullable: true }) replayedAfter!: number | null;
+  /** Whose messages to people are kept apart from those of others: a session's, or else a device's; null: none is. */
+  @Column({ type: 'varchar', name: 'group_key', length: 80, nullable: true }) groupKey!: string | null;
+  /** When it goes out at the earliest, with what else its group has by then; null: it went at once. */
+  @Column({ type: 'timestamptz', name: 'held_until', precision: 3, nullable: true }) heldUntil!: Date | null;
+  /** The one of those that go out as one message whose id it has; null: it goes alone. */
+  @Column({ type: 'uuid', name: 'group_id', nullable: true }) groupId!: string | null;
   @Column({ type: 'varchar', name: 'last_error', length: 500, nullable: true }) lastError!: string | null;
   @Column({ type: 'timestamptz', name: 'next_attempt_at', precision: 3, default: () => 'now()' })
   nextAttemptAt!: Date;

@@ -1,5 +1,6 @@
 import { type BatterySight, evaluateBattery, lastBattery } from '../alerts/battery.js';
 import { evaluate, rearm } from '../alerts/evaluate.js';
+import { release, shareSilence } from '../alerts/inhibition.js';
 import { isPresence } from '../alerts/limits.js';
 import { evaluatePresence, type Presence } from '../alerts/presence.js';
 import { remind } from '../alerts/reminders.js';
@@ -9,6 +10,7 @@ import { closeDraft, openDraft, step } from '../sessions/detection.js';
 import type { Draft } from '../sessions/draft.js';
 import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
+import { companyOf, expectedIntervalMs, waitMs } from './device-silence.js';
 import { gapBefore } from './gap.js';
 import { heardMs, isMissed, roleOf, runningSession, WHOLE_DEVICE } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeSight, ProbeState } from './types.js';
@@ -25,6 +27,8 @@ interface Progress {
   alerts: Map<number, AlertInstance[]>;
   transitions: FoldResult['transitions'];
   gaps: FoldResult['gaps'];
+  /** Some silence is told by another probe's alert. */
+  isInhibited: boolean;
 }
 
 /**
@@ -43,6 +47,7 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
     alerts: new Map(world.alerts),
     transitions: [],
     gaps: [],
+    isInhibited: [...world.alerts.values()].some((instances) => instances.some(isInhibited)),
   };
   for (const input of inputs) {
     if ('nowMs' in input) {
@@ -85,6 +90,7 @@ function observe(progress: Progress, observation: ProbeSight, newId: () => strin
   if (!late) {
     const shows = SHOWS[observation.hundredths === null ? observation.condition : 'ok'];
     if (shows) miss(progress, probe.id, shows, observation.measuredAtMs);
+    if (shows === 'value' && progress.isInhibited) releaseOthers(progress, observation);
   }
   if (observation.hundredths !== null && trusted)
     progress.draft.sessions = progress.rollUps.add(progress.draft.sessions, observation);
@@ -145,13 +151,6 @@ function clampInterval(seconds: number): number {
   return Math.round(Math.min(Math.max(seconds, MIN_LEARNED_SECONDS), MAX_LEARNED_SECONDS) * 100) / 100;
 }
 
-function expectedIntervalMs(world: IngestWorld, probe: ProbeState): number | null {
-  const { statedIntervalSeconds, reportsOnChange } = world;
-  if (reportsOnChange) return null;
-  const seconds = statedIntervalSeconds ?? probe.learnedIntervalSeconds;
-  return seconds === null ? null : seconds * 1000;
-}
-
 /** Session detection; a probe that came into a new session gets its one-shot alerts armed again. */
 function detect(progress: Progress, input: ProbeSight | Moment, newId: () => string): void {
   const { draft } = progress;
@@ -206,10 +205,26 @@ function miss(progress: Progress, probeId: number, shows: Presence['shows'], atM
     const { rule, states } = instance;
     if (!isPresence(rule.type)) return instance;
     const isWatched = isMissed(progress.world, { probeId, rule, running, instances });
-    const outcome = evaluatePresence(rule, states, { atMs, shows, lastMs, isWatched });
+    const own = evaluatePresence(rule, states, { atMs, shows, lastMs, isWatched });
+    const isNews = rule.type === 'no_data' && shows === 'silence' && own.transitions.length > 0;
+    const sessions = progress.draft.sessions;
+    const outcome = isNews ? shareSilence(rule, own, companyOf({ ...progress, sessions }, probeId)) : own;
     return tell(progress, instance, running, outcome);
   });
   progress.alerts.set(probeId, next);
+  progress.isInhibited ||= next.some(isInhibited);
+}
+
+const isInhibited = ({ states }: AlertInstance): boolean => states.some((state) => state.isInhibited);
+
+/** A device that shows a value is not silent as a whole. */
+function releaseOthers({ world, probes, alerts }: Progress, { probeId, measuredAtMs }: Observation): void {
+  for (const [id, instances] of alerts) {
+    if (id === probeId || !instances.some(isInhibited)) continue;
+    const untilMs = measuredAtMs + waitMs(world, probes.get(id));
+    const next = instances.map(({ rule, states }) => ({ rule, states: release(states, untilMs) }));
+    alerts.set(id, next);
+  }
 }
 
 /** What the alerts of the device itself make of its battery. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { InputError } from '../errors.js';
 import type { Target } from './channel.js';
+import { linesOf } from './group-message.js';
 import { inert, type Message } from './message.js';
 
 const LOOKS = {
@@ -17,6 +18,13 @@ export function lookOf({ type, severity }: Message): { emoji: string; color: num
 /** One short line that calls nobody: a space of no width parts each @ from the name behind it, e-mail addresses stay. */
 export function calm(text: string, maxLength: number): string {
   return inert(text, maxLength).replace(/(?<![\w.+-])@(?=\w)/g, '@\u200b');
+}
+
+/** What a message says, each line of it {@link calm}. */
+export function calmLines(message: Message, maxLength: number): string {
+  return linesOf(message)
+    .map((line) => calm(line, maxLength))
+    .join('\n');
 }
 
 /** What a service says went wrong, for the channel's owner. */

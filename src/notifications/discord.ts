@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { HttpAnswer } from '../http-client.js';
 import type { Channel } from './channel.js';
-import { answerOf, calm, lookOf, sayingOf, withoutSecret, withSecret } from './chat.js';
+import { answerOf, calm, calmLines, lookOf, sayingOf, withoutSecret, withSecret } from './chat.js';
 import type { Verdict } from './delivery-error.js';
 import { actionsOf } from './message.js';
 
@@ -28,7 +28,7 @@ export const discord: Channel = {
     const actions = actionsOf(message).map(({ label, url }) => `\n${label}: <${url}>`);
     return JSON.stringify({
       content: `${emoji} ${literal(calm(message.title, 200))}`,
-      embeds: [{ description: `${literal(calm(message.text, 1000))}${actions.join('')}${link}`, color }],
+      embeds: [{ description: `${literal(calmLines(message, 1000))}${actions.join('')}${link}`, color }],
       allowed_mentions: { parse: [] },
     });
   },

@@ -39,7 +39,7 @@ export function htmlBody({ subject, text, actions = [], link }: EmailContent, ch
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>${subject}</title></head>
 <body style="margin:0;padding:16px;font-family:Arial,Helvetica,sans-serif;font-size:16px;line-height:1.4">
 <h1 style="margin:0 0 8px;font-size:20px">${subject}</h1>
-<p style="margin:0 0 16px">${text}</p>
+${text.split('\n').map((line) => html`<p style="margin:0 0 16px">${line}</p>`)}
 ${chart && table(chart)}
 ${actions.map(({ label, url }) => html`<p style="margin:0 0 8px"><a href="${url}">${label}</a></p>`)}
 ${link && html`<p style="margin:0"><a href="${link}">Open Grill Stats</a></p>`}

@@ -6,6 +6,7 @@ import type { Channel } from './channel.js';
 import type { Chart, ReadChart } from './chart.js';
 import { DeliveryError } from './delivery-error.js';
 import { type EmailContent, htmlBody, textBody } from './email-body.js';
+import { linesOf } from './group-message.js';
 import { actionsOf, inert } from './message.js';
 import type { SmtpSettings } from './smtp-url.js';
 
@@ -59,10 +60,12 @@ export function createEmail({
       throw new InputError('--url must be an e-mail address, such as mailto:cook@example.com');
     },
 
-    render({ title, text, links }, _target, publicUrl) {
+    render({ title, text, lines, links }, _target, publicUrl) {
       const said: EmailContent = {
         subject: inert(title),
-        text: inert(text, 1_000),
+        text: linesOf({ text, lines })
+          .map((line) => inert(line, 1_000))
+          .join('\n'),
         actions: actionsOf({ links }),
         link: publicUrl,
       };

@@ -15,6 +15,8 @@ export interface Message {
   title: string;
   /** Without the title: `Point is 203.2 °F, at or above 203 °F since … (read 25 s ago, rising 12 °F an hour, …)`. */
   text: string;
+  /** The same, in several lines; left out: it is one. */
+  lines?: string[];
   /** The same for machines: the same on every attempt. Left out: `text` is. */
   summary?: string;
   /** What contract.md, Webhook says, but for `summary`. */
@@ -106,16 +108,19 @@ function aboutAlert(
     ...(trend && { trend: { direction: trend.direction, per_hour: trend.perHour, unit: trend.unit } }),
     ...(around?.firedAt && { since: around.firedAt }),
     ...(event.change !== null && { change: event.change }),
+    ...(isOfDevice(event) && { silent_probes: event.silentProbes }),
     ...(event.kind === 'resolved' && { duration_seconds: event.durationSeconds, extreme: event.extreme }),
   };
   const deviceName = nickname || inert(deviceId);
   const whole = isBattery(alert) ? `${deviceName}'s battery` : deviceName;
   const subject = label || (probeId === null ? whole : `Probe ${inert(probeId)}`);
-  const said = sentence(event, alert, { subject, since: around?.firedAt });
+  const said = isOfDevice(event)
+    ? silenceOfAll(event, alert, deviceName)
+    : sentence(event, alert, { subject, since: around?.firedAt });
   return {
     type,
     severity: event.tier,
-    title: name || deviceName,
+    title: (!isOfDevice(event) && name) || deviceName,
     text: said + aside.text,
     summary: said + aside.summary,
     body,
@@ -172,6 +177,15 @@ function sentence(
   const worst =
     extreme === null ? '' : ` with an extreme of ${quantity(extreme, unitOf(alert, alert.temperatureUnit))}`;
   return `${subject} ${is} ${value} at ${at}, no longer ${limit}${lasted}${worst}`;
+}
+
+/** It speaks for its whole device. */
+const isOfDevice = ({ silentProbes }: AlertEvent): boolean => typeof silentProbes === 'number';
+
+function silenceOfAll(event: AlertEvent, alert: TemperatureAlert, device: string): string {
+  const seconds = 60 * silenceOf(event, alert);
+  const since = new Date(event.measuredAt.getTime() - seconds * 1000);
+  return `nothing was heard of ${device} for ${duration(seconds)}, since ${timeText(since)}: all ${event.silentProbes} watched probes are silent`;
 }
 
 function silenceOf({ tier }: AlertEvent, alert: TemperatureAlert): number {

@@ -17,6 +17,8 @@ const views = z.array(
     status: z.enum(['pending', 'delivered', 'failed', 'expired']),
     attempts: z.number(),
     last_error: z.string().nullable(),
+    held_until: z.date().nullable(),
+    group_id: z.string().nullable(),
     created_at: z.date(),
     next_attempt_at: z.date().nullable(),
     expires_at: z.date(),
@@ -28,7 +30,7 @@ type NotificationView = z.infer<typeof views>[number];
 
 const VIEW = `SELECT n.id, u.email, coalesce(n.subject, 'alert.' || e.kind) AS subject,
     coalesce(n.subject_id, e.public_id) AS subject_id, c.public_id AS channel_id, c.kind, n.status, n.attempts, n.last_error,
-    n.created_at, CASE n.status WHEN 'pending' THEN n.next_attempt_at END AS next_attempt_at, n.expires_at, n.delivered_at
+    n.held_until, n.group_id, n.created_at, CASE n.status WHEN 'pending' THEN n.next_attempt_at END AS next_attempt_at, n.expires_at, n.delivered_at
   FROM notifications n JOIN notification_channels c ON c.id = n.channel_id JOIN users u ON u.id = c.user_id
   LEFT JOIN alert_events e ON e.id = n.alert_event_id`;
 

@@ -1,10 +1,11 @@
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, In } from 'typeorm';
 import { v7 as uuidv7, validate } from 'uuid';
 import { z } from 'zod';
 import { Notification, type NotificationStatus, type NotificationSubject } from '../entities/notification.js';
 import type { NotificationAttempt } from '../entities/notification-attempt.js';
 import { NotificationChannel } from '../entities/notification-channel.js';
 import { NotFoundError } from '../errors.js';
+import { claimGroup, TOO_LATE } from './claim-group.js';
 
 /** One try, as it is kept. */
 export type Attempt = Pick<
@@ -14,24 +15,28 @@ export type Attempt = Pick<
 
 /**
  * A notification that was taken; `sequence` numbers its alert's events, from 1, in the order of their happening;
- * `disabled` is the channel that it is about, if it is about one.
+ * `disabled` is the channel that it is about, if it is about one; `others` goes out in the same message.
  */
-export type Claimed = Notification & { sequence: number | null; disabled?: NotificationChannel | null };
+export type Claimed = Notification & {
+  sequence: number | null;
+  disabled?: NotificationChannel | null;
+  others?: Notification[];
+};
 
 type Disable = boolean | 'unless_last';
+/** One, or all that one message tells: they are of one channel, and share their fate. */
+type Ids = string | readonly string[];
 
 const claimedRows = z.array(z.object({ status: z.string(), sequence: z.number().nullable() }));
 const statusRows = z.array(z.object({ status: z.enum(['pending', 'delivered', 'failed', 'expired']) }));
-/** What is worthless on a phone by now expires; anything else has failed after its day. */
-const TOO_LATE =
-  "CASE WHEN expires_at - created_at <= interval '30 minutes' THEN 'expired' ELSE 'failed' END";
 /**
  * No earlier event of its alert is still to be told over its channel; what is too late is ended without waiting. What is
- * replayed neither waits nor holds up what happens now.
+ * replayed neither waits nor holds up what happens now. To people, what was never tried goes out with what comes after.
  */
 const HAS_ITS_TURN = `(n.expires_at <= now() OR n.replayed_after IS NOT NULL OR NOT EXISTS (
   SELECT FROM notifications earlier WHERE earlier.channel_id = n.channel_id AND earlier.alert_id = n.alert_id
-    AND earlier.alert_event_id < n.alert_event_id AND earlier.status = 'pending' AND earlier.replayed_after IS NULL))`;
+    AND earlier.alert_event_id < n.alert_event_id AND earlier.status = 'pending' AND earlier.replayed_after IS NULL
+    AND NOT (n.group_key IS NOT NULL AND earlier.attempts = 0 AND earlier.lease_until IS NULL AND earlier.group_id IS NULL)))`;
 const idRows = z.array(z.object({ id: z.string() }));
 
 /** What is to be delivered: reads and writes of `notifications` and their attempts. Times are the database's. */
@@ -42,7 +47,8 @@ export class NotificationManager {
   /**
    * Takes a due notification for 15 s, longer than an attempt lasts, and loads all it says. Undefined if there is
    * nothing to do: delivered, taken by another, not due, behind another of its alert and channel, too late (`expired`,
-   * `failed`) or nobody to tell any more (`failed`). A test goes to a switched-off channel too.
+   * `failed`) or nobody to tell any more (`failed`). A test goes to a switched-off channel too. What people get may come
+   * with others of its group, and under the id of the first of them.
    */
   async claim(id: string): Promise<Claimed | undefined> {
     const rows: unknown = await this.db.query(
@@ -56,7 +62,7 @@ export class NotificationManager {
            FROM notifications m JOIN notification_channels c ON c.id = m.channel_id JOIN users u ON u.id = c.user_id
            WHERE m.id = $1
          ) can
-         WHERE n.id = can.id AND n.status = 'pending' AND coalesce(n.lease_until < now(), true)
+         WHERE n.id = can.id AND n.status = 'pending' AND (n.group_key IS NULL OR n.replayed_after IS NOT NULL) AND coalesce(n.lease_until < now(), true)
            AND n.next_attempt_at <= now() + interval '500 ms' AND (can.receive IS NOT TRUE OR ${HAS_ITS_TURN})
          RETURNING n.status, n.alert_id, n.alert_event_id
        )
@@ -70,12 +76,9 @@ export class NotificationManager {
       [id],
     );
     const [row] = claimedRows.parse(rows);
-    if (row?.status !== 'pending') return undefined;
-    const relations = {
-      channel: { user: { thermoworksCredential: true } },
-      alertEvent: { alert: { device: { probes: true } }, session: true },
-    };
-    const [notification] = await this.db.find(Notification, { where: { id }, relations });
+    if (!row) return this.claimForPeople(id);
+    if (row.status !== 'pending') return undefined;
+    const [notification] = await this.load([id]);
     if (notification?.subject !== 'channel.disabled')
       return notification && Object.assign(notification, { sequence: row.sequence });
     const about = { publicId: notification.subjectId ?? '' };
@@ -83,33 +86,48 @@ export class NotificationManager {
     return Object.assign(notification, { sequence: row.sequence, disabled });
   }
 
+  /** Nobody counts what a person reads: no sequence. */
+  private async claimForPeople(id: string): Promise<Claimed | undefined> {
+    const ids = await claimGroup(this.db, id);
+    const [first, ...others] = ids.length === 0 ? [] : await this.load(ids);
+    return first && Object.assign(first, { sequence: null, others });
+  }
+
+  private load(ids: string[]): Promise<Notification[]> {
+    const relations = {
+      channel: { user: { thermoworksCredential: true } },
+      alertEvent: { alert: { device: { probes: true } }, session: true },
+    };
+    return this.db.find(Notification, { where: { id: In(ids) }, order: { alertEventId: 'ASC' }, relations });
+  }
+
   /**
-   * What has waited for this one, now that it is done: the first of its alert that is to be told over its channel. Asked
+   * What has waited for this one (or these), now that it is done: the first of its alert that is to be told over its channel. Asked
    * after the end is committed it misses none: what was claimed in vain was there by then.
    */
-  async nextAfter(id: string): Promise<string | undefined> {
+  async nextAfter(done: Ids): Promise<string | undefined> {
     const rows: unknown = await this.db.query(
       `SELECT w.id FROM notifications n
        JOIN notifications w ON w.channel_id = n.channel_id AND w.alert_id = n.alert_id AND w.status = 'pending'
          AND w.replayed_after IS NULL
-       WHERE n.id = $1 AND n.status <> 'pending' ORDER BY w.alert_event_id LIMIT 1`,
-      [id],
+       WHERE n.id = ANY($1) AND n.status <> 'pending' ORDER BY w.alert_event_id LIMIT 1`,
+      [[done].flat()],
     );
     return idRows.parse(rows)[0]?.id;
   }
 
   /** Gives back what was claimed and not tried, for another time. */
-  async release(id: string, waitMs: number): Promise<void> {
+  async release(claimed: Ids, waitMs: number): Promise<void> {
     await this.db.query(
       `UPDATE notifications SET lease_until = NULL, updated_at = now(), next_attempt_at = now() + $2 * interval '1 ms'
-       WHERE id = $1 AND status = 'pending'`,
-      [id, waitMs],
+       WHERE id = ANY($1) AND status = 'pending'`,
+      [[claimed].flat(), waitMs],
     );
   }
 
   /** A delivered test proves the channel, and switches it on again if the receiver had gone. */
-  async markDelivered(id: string, attempt: Attempt): Promise<NotificationStatus> {
-    return this.store(id, attempt, { waitMs: null, disable: false });
+  async markDelivered(claimed: Ids, attempt: Attempt): Promise<NotificationStatus> {
+    return this.store(claimed, attempt, { waitMs: null, disable: false });
   }
 
   /**
@@ -118,15 +136,15 @@ export class NotificationManager {
    * @returns `pending`, or if there is none, or only one after the notification's time: `failed`, `expired`
    */
   async markFailed(
-    id: string,
+    claimed: Ids,
     attempt: Attempt,
     next: { waitMs: number | null; disable: Disable },
   ): Promise<NotificationStatus> {
-    return this.store(id, attempt, next);
+    return this.store(claimed, attempt, next);
   }
 
   private async store(
-    id: string,
+    claimed: Ids,
     { outcome, startedAt, statusCode, latencyMs, receipt, error }: Attempt,
     { waitMs, disable }: { waitMs: number | null; disable: Disable },
   ): Promise<NotificationStatus> {
@@ -138,15 +156,17 @@ export class NotificationManager {
            status = CASE WHEN $2 = 'delivered' THEN 'delivered' WHEN $8 IS NULL THEN 'failed'
              WHEN now() + $8 * interval '1 ms' < expires_at THEN 'pending'
              ELSE ${TOO_LATE} END
-         WHERE id = $1 AND status = 'pending'
+         WHERE id = ANY($1) AND status = 'pending'
          RETURNING id, channel_id, subject, attempts, status
+       ), one AS (
+         SELECT channel_id, subject FROM told LIMIT 1
        ), tried AS (
          INSERT INTO notification_attempts
            (notification_id, attempt, started_at, outcome, status_code, latency_ms, receipt, error)
          SELECT id, attempts, $3, $2, $4, $5, $6, $7 FROM told
        ), owned AS MATERIALIZED (
-         SELECT c.id, c.is_active, c.id = told.channel_id AS is_it FROM told
-         JOIN notification_channels it ON it.id = told.channel_id
+         SELECT c.id, c.is_active, c.id = one.channel_id AS is_it FROM one
+         JOIN notification_channels it ON it.id = one.channel_id
          JOIN notification_channels c ON c.user_id = it.user_id AND (c.id = it.id OR $9 <> 'false')
          ORDER BY c.id FOR UPDATE OF c
        ), others AS (
@@ -156,11 +176,11 @@ export class NotificationManager {
          FROM owned WHERE is_it
        ), channel AS (
          UPDATE notification_channels c SET updated_at = now(), last_error = $7,
-           is_active = CASE WHEN $2 = 'delivered' AND told.subject = 'channel.test' THEN true
+           is_active = CASE WHEN $2 = 'delivered' AND one.subject = 'channel.test' THEN true
              ELSE verdict.is_active AND NOT verdict.ends END,
            last_delivered_at = CASE WHEN $2 = 'delivered' THEN now() ELSE c.last_delivered_at END,
-           last_proven_at = CASE WHEN $2 = 'delivered' AND told.subject = 'channel.test' THEN now() ELSE c.last_proven_at END
-         FROM told, verdict WHERE c.id = verdict.id
+           last_proven_at = CASE WHEN $2 = 'delivered' AND one.subject = 'channel.test' THEN now() ELSE c.last_proven_at END
+         FROM one, verdict WHERE c.id = verdict.id
          RETURNING c.public_id, verdict.is_active AND NOT c.is_active AS has_ended
        ), warned AS (
          INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at, updated_at)
@@ -168,8 +188,8 @@ export class NotificationManager {
            now() - interval '15 seconds' -- so that the relay takes it at its next round
          FROM channel, others WHERE channel.has_ended
        )
-       SELECT status FROM told`,
-      [id, outcome, startedAt, statusCode, latencyMs, receipt, error, waitMs, String(disable)],
+       SELECT status FROM told ORDER BY status <> 'pending'`,
+      [[claimed].flat(), outcome, startedAt, statusCode, latencyMs, receipt, error, waitMs, String(disable)],
     );
     // No row: another process, after our lease, has said how it ended.
     return statusRows.parse(rows)[0]?.status ?? 'delivered';

@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
 import type { Channel } from './channel.js';
+import { linesOf } from './group-message.js';
 import { actionsOf, inert, type Message } from './message.js';
 
 /** ntfy's scale of 1 to 5. */
@@ -16,12 +17,12 @@ export const ntfy: Channel = {
   },
 
   // Published as JSON to the server's root: headers hold neither line breaks nor anything beyond ASCII.
-  render({ title, text, severity, type, links }: Message, { url }, publicUrl) {
+  render({ title, text, lines, severity, type, links }: Message, { url }, publicUrl) {
     const resolved = type === 'alert.resolved';
     return JSON.stringify({
       topic: topicOf(url).topic,
       title,
-      message: text,
+      message: linesOf({ text, lines }).join('\n'),
       priority: resolved ? PRIORITY.info : PRIORITY[severity],
       tags: [resolved ? 'white_check_mark' : severity === 'critical' ? 'rotating_light' : 'thermometer'],
       ...(publicUrl && { click: publicUrl }),

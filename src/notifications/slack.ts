@@ -1,6 +1,6 @@
 import type { HttpAnswer } from '../http-client.js';
 import type { Channel } from './channel.js';
-import { calm, lookOf, withoutSecret, withSecret } from './chat.js';
+import { calm, calmLines, lookOf, withoutSecret, withSecret } from './chat.js';
 import type { Verdict } from './delivery-error.js';
 import { actionsOf } from './message.js';
 
@@ -18,7 +18,7 @@ export const slack: Channel = {
   // `plain_text` knows neither formatting nor mentions; the line above it must be told so.
   render(message, _, publicUrl) {
     const { emoji, color } = lookOf(message);
-    const [title, text] = [entities(calm(message.title, 200)), entities(calm(message.text, 500))];
+    const [title, text] = [entities(calm(message.title, 200)), entities(calmLines(message, 500))];
     const links = [...actionsOf(message), ...(publicUrl ? [{ label: 'Grill Stats', url: publicUrl }] : [])];
     const elements = links.map(({ label, url }) => ({ type: 'mrkdwn', text: `<${entities(url)}|${label}>` }));
     const blocks = [

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { InputError } from '../errors.js';
 import type { HttpAnswer } from '../http-client.js';
 import type { Channel } from './channel.js';
-import { answerOf, calm, lookOf, sayingOf } from './chat.js';
+import { answerOf, calm, calmLines, lookOf, sayingOf } from './chat.js';
 import type { Verdict } from './delivery-error.js';
 import { actionsOf } from './message.js';
 
@@ -28,7 +28,7 @@ export const telegram: Channel = {
     const actions = actionsOf(message).map((action) => `${action.label}: ${action.url}`);
     return JSON.stringify({
       chat_id: chatOf(url).chat,
-      text: [title, calm(message.text, 1000), ...actions, ...(publicUrl ? [publicUrl] : [])].join('\n'),
+      text: [title, calmLines(message, 1000), ...actions, ...(publicUrl ? [publicUrl] : [])].join('\n'),
       link_preview_options: { is_disabled: true },
     });
   },

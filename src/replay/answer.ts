@@ -46,6 +46,8 @@ export interface EventAnswer extends Pick<AlertTransition, 'kind' | 'side' | 'ti
   alert: string;
   measured_at: Date;
   detected_late: boolean;
+  /** Told to nobody: another probe's alert speaks for the whole device. */
+  is_inhibited?: true;
 }
 
 /** Where a session's readings are, and by which names its probes go. */

@@ -134,8 +134,18 @@ function take(replayed: ReplayedDevice, { probes, facts }: Recorded, row: TraceR
 
 function eventAnswer(
   alerts: readonly ReplayedAlert[],
-  { alertId, kind, side, tier, measuredAtMs, value, unit }: ReplayedDevice['transitions'][number],
+  {
+    alertId,
+    kind,
+    side,
+    tier,
+    measuredAtMs,
+    value,
+    unit,
+    isInhibited,
+  }: ReplayedDevice['transitions'][number],
 ): EventAnswer {
   const alert = alerts[alertId]?.name ?? '';
-  return { alert, kind, side, tier, measured_at: new Date(measuredAtMs), value, unit, detected_late: false };
+  const event = { alert, kind, side, tier, measured_at: new Date(measuredAtMs), value, unit };
+  return { ...event, detected_late: false, ...(isInhibited && { is_inhibited: true }) };
 }

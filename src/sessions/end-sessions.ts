@@ -16,7 +16,7 @@ export async function endSessionsOf(
     [userId, deviceIds],
   );
   await tx.query(
-    `UPDATE alert_states s SET phase = 'inactive', is_announced = false, is_muted = false, held_ms = 0, held_readings = 0,
+    `UPDATE alert_states s SET phase = 'inactive', is_announced = false, is_muted = false, is_inhibited = false, held_ms = 0, held_readings = 0,
        acknowledged_at = NULL, told_at = NULL
      FROM temperature_alerts a
      WHERE a.id = s.alert_id AND a.user_id = $1 AND a.device_id = ANY($2) AND s.phase <> 'inactive'`,

@@ -7,6 +7,7 @@ import type { ActionLink, LinkSigner } from '../notifications/action-link.js';
 import { addressOf, openTarget, type Receipt } from '../notifications/channel.js';
 import { type Channels, whyMissing } from '../notifications/channels.js';
 import { DeliveryError, type DeliveryFate } from '../notifications/delivery-error.js';
+import { toOneMessage } from '../notifications/group-message.js';
 import { HostTurns } from '../notifications/host-turns.js';
 import { createMessage, type Message } from '../notifications/message.js';
 import { type Attempt, type Claimed, NotificationManager } from '../notifications/notification-manager.js';
@@ -67,27 +68,28 @@ export function createDeliverer(uses: Uses): Deliverer {
   const { dataSource, random = Math.random, limitPerHost = 2, onDelivery } = uses;
   const notifications = new NotificationManager(dataSource.manager);
   const turns = new HostTurns(limitPerHost);
-  const after = async (id: string) => {
-    const next = await notifications.nextAfter(id);
+  const after = async (done: string | readonly string[]) => {
+    const next = await notifications.nextAfter(done);
     return next === undefined ? undefined : { id: next, inMs: 0 };
   };
 
   return async (id, signal) => {
     const notification = await notifications.claim(id);
     if (!notification?.channel) return after(id);
-    const { attempts, replayedAfter, channel } = notification;
+    const { id: first, attempts, replayedAfter, channel, others = [] } = notification;
+    const ids = [first, ...others.map((one) => one.id)];
     const { host } = addressOf(channel);
     const busyMs = await turns.take(host);
     if (busyMs !== undefined) {
       const inMs = Math.round(busyMs * (1 + random()));
-      await notifications.release(id, inMs);
-      return { id, inMs };
+      await notifications.release(ids, inMs);
+      return { id: first, inMs };
     }
     const startMs = performance.now();
     const { attempt, failure } = await tryOnce(uses, notification, signal)
       .finally(() => turns.give(host, performance.now() - startMs))
       .catch(async (error: unknown) => {
-        await notifications.release(id, 0);
+        await notifications.release(ids, 0);
         throw error;
       });
     const retries = failure?.fate === 'retry';
@@ -95,10 +97,10 @@ export function createDeliverer(uses: Uses): Deliverer {
     const waitMs = retries ? nextWaitMs(tried, random(), failure.retryAfterMs) : null;
     const next = { waitMs, disable: failure ? DISABLES[failure.fate] : false };
     const end = () =>
-      failure ? notifications.markFailed(id, attempt, next) : notifications.markDelivered(id, attempt);
+      failure ? notifications.markFailed(ids, attempt, next) : notifications.markDelivered(ids, attempt);
     const status = await insist(end, INSIST_FOR_MS);
-    onDelivery?.({ ...attempt, notificationId: id, kind: channel.kind, status });
-    return status === 'pending' && waitMs !== null ? { id, inMs: waitMs } : after(id);
+    onDelivery?.({ ...attempt, notificationId: first, kind: channel.kind, status });
+    return status === 'pending' && waitMs !== null ? { id: first, inMs: waitMs } : after(ids);
   };
 }
 
@@ -132,11 +134,7 @@ async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortS
   // Another attempt finds what the operator has set by then, or a newer process.
   if (!channel) throw new Error(whyMissing(row.kind, channels));
   const target = openTarget(secretBox, row);
-  const around = await aroundOf(uses, notification);
-  const message = {
-    ...createMessage(notification, { now: at, ...around }),
-    links: linksOf(uses, notification),
-  };
+  const message = await messageOfAll(uses, notification, at);
   const rendered = channel.render(message, target, publicUrl);
   return channel.send(target, rendered, {
     outbound,
@@ -147,14 +145,33 @@ async function send(uses: Uses, notification: Claimed, at: Date, signal?: AbortS
   });
 }
 
+/** One of them alone, or all in a list; what an alert that is gone by now had to say is left out. */
+async function messageOfAll(uses: Uses, notification: Claimed, now: Date): Promise<Message> {
+  const all: Claimed[] = [
+    notification,
+    ...(notification.others ?? []).map((one) => ({ ...one, sequence: null })),
+  ];
+  const there = all.filter(({ alertEvent }) => alertEvent?.alert);
+  const told = there.length > 0 ? there : all.slice(0, 1);
+  const around = await aroundOf(
+    uses,
+    there.map(({ id }) => id),
+  );
+  return toOneMessage(
+    told.map((one) => ({
+      ...createMessage(one, { now, ...around?.get(one.id) }),
+      links: linksOf(uses, one),
+    })),
+  );
+}
+
 /** A message without it is better than none. */
 async function aroundOf(
   { dataSource }: Uses,
-  { id, alertEvent }: Claimed,
-): Promise<Surroundings | undefined> {
-  if (!alertEvent) return undefined;
-  const around = createSurroundingsReader(dataSource.manager)([id]).catch(() => undefined);
-  return (await around)?.get(id);
+  ids: readonly string[],
+): Promise<Map<string, Surroundings> | undefined> {
+  if (ids.length === 0) return undefined;
+  return createSurroundingsReader(dataSource.manager)(ids).catch(() => undefined);
 }
 
 /** The same on every attempt; for a day after the event. */

@@ -135,6 +135,7 @@ describe('alerts in PostgreSQL', () => {
           is_unknown: false,
           is_armed: true,
           is_announced: false,
+          is_inhibited: false,
           version: 0,
           held_ms: 0,
           held_readings: 0,
@@ -248,6 +249,7 @@ describe('alerts in PostgreSQL', () => {
         snoozedUntilMs: 1_795_262_400_005,
         toldAtMs: 1_795_262_400_007,
         isMuted: true,
+        isInhibited: true,
       };
       await db.transaction((tx) => saveStates(tx, [state]));
       expect((await load(place.probe))[0]?.states).to.deep.equal([state]);
@@ -266,7 +268,13 @@ describe('alerts in PostgreSQL', () => {
         ...{ alertId: alert.id, side: 'up', tier: 'warning', phase: 'inactive', version: 4 },
         ...{ isUnknown: false, isArmed: true, isAnnounced: false, heldMs: 1, heldReadings: 1, rearmMs: 2 },
         ...{ evaluatedAtMs: null, firedAtMs: null, resolvedAtMs: null, extreme: null, recent: null },
-        ...{ acknowledgedAtMs: null, snoozedUntilMs: null, toldAtMs: null, isMuted: false },
+        ...{
+          acknowledgedAtMs: null,
+          snoozedUntilMs: null,
+          toldAtMs: null,
+          isMuted: false,
+          isInhibited: false,
+        },
       };
       await db.transaction((tx) => saveStates(tx, [changed]));
       expect((await load(place.probe))[0]?.states).to.deep.equal([changed]);

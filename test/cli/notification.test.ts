@@ -45,7 +45,9 @@ describe('grill-stats notification', () => {
     expect(await idsOf('--limit', '1')).to.deep.equal([second]);
     expect(await idsOf('--status', 'failed')).to.deep.equal([]);
     const { stdout } = await cli.run(['notification', 'list', '--email', 'b@example.com']);
-    expect(stdout).to.match(/^id +created_at +subject +kind +status +attempts +delivered_at +last_error\n/);
+    expect(stdout).to.match(
+      /^id +created_at +subject +kind +status +attempts +delivered_at +held_until +last_error\n/,
+    );
     expect(stdout).to.match(new RegExp(`\\n${second} .* channel\\.test +webhook +delivered +1 +20`));
     expect((await cli.run(['notification', 'list', '--email', 'nobody@example.com'])).code).to.equal(1);
     for (const wrong of [

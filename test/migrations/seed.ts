@@ -70,6 +70,10 @@ export const SEEDS: Record<string, string> = {
   'alert-flags': `
     UPDATE alert_states SET acknowledged_at = now(), snoozed_until = now(), told_at = now(), is_muted = true;
     UPDATE alert_events SET is_muted = true;`,
+  'inhibition-and-groups': `
+    UPDATE alert_states SET is_inhibited = true;
+    UPDATE alert_events SET silent_probes = 2;
+    UPDATE notifications SET group_key = 'session 1', held_until = now(), group_id = id WHERE alert_id IS NOT NULL;`,
   canaries: `
     INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
   'channel-disabled-and-replays': `

@@ -228,6 +228,17 @@ describe('createMessage', () => {
       );
   });
 
+  it('says of a device as a whole how many probes are silent, and since when', () => {
+    const limits = { targetTemperature: null, silenceMinutes: 15, alertType: 'no_data' as const };
+    const nothing = { value: null, unit: null, side: 'high' as const, silentProbes: 4 };
+    const { title, text, body } = createMessage(about({ alert: limits, event: nothing }));
+    expect([title, text]).to.deep.equal([
+      'Brisket',
+      'nothing was heard of Brisket for 15 min, since 2026-11-21 20:44 UTC: all 4 watched probes are silent',
+    ]);
+    expect(body).to.include({ silent_probes: 4 });
+  });
+
   it('says of a battery that it is low, by the name of its device', () => {
     const alert = { alertType: 'battery' as const, probeId: null, targetTemperature: null, name: null };
     const limits = { ...alert, batteryPercent: 20, criticalBatteryPercent: 10 };

@@ -141,6 +141,76 @@ describe('alert timers', () => {
     expect(fired()).to.deep.equal([]);
   });
 
+  describe('of a device that is silent as a whole', () => {
+    const told = () => outcomes.flatMap(({ notificationIds }) => notificationIds).length;
+    const look = async (home: Home, minutes: number) => {
+      await polled(home, minutes);
+      await timers();
+      await timers();
+    };
+    async function silentStore() {
+      const home = await addLinkedHome(db, {
+        device: { transmitIntervalSeconds: 60 },
+        probes: [{ role: 'storage' }, { role: 'storage' }],
+      });
+      for (const probeId of ['1', '2'])
+        await addAlert(db, home, { type: 'no_data', silenceMinutes: 10, probeId });
+      await addChannel(db, home.userId, 'webhook');
+      await ingest([job(home, [[at(0), 4, 'C']], [[at(0.5), 4, 'C']])]);
+      return home;
+    }
+    const events = () =>
+      db.query<{ is_muted: boolean; silent_probes: number | null }[]>(
+        'SELECT is_muted, silent_probes FROM alert_events ORDER BY id',
+      );
+
+    it('tell it once, with its end, and record the rest', async () => {
+      const home = await silentStore();
+      await look(home, 10);
+      await look(home, 10.5);
+      expect(fired()).to.deep.equal(['no_data fired 10', 'no_data fired 10.5']);
+      expect(told()).to.equal(1);
+      const flags = (await db.manager.find(AlertState)).map(({ isInhibited }) => isInhibited);
+      expect(flags).to.have.members([false, true]);
+      outcomes.push(await ingest([job(home, [[at(15), 4, 'C']], [[at(15), 4, 'C']])]));
+      expect(fired().slice(2)).to.deep.equal(['no_data resolved 15', 'no_data resolved 15']);
+      expect(told()).to.equal(2);
+      expect(await events()).to.deep.equal([
+        { is_muted: false, silent_probes: 2 },
+        { is_muted: true, silent_probes: null },
+        { is_muted: false, silent_probes: null },
+        { is_muted: true, silent_probes: null },
+      ]);
+    });
+
+    it('let the other probe speak one interval after the device is back, if it is still silent', async () => {
+      const home = await silentStore();
+      await look(home, 20);
+      expect(told()).to.equal(1);
+      outcomes.push(await ingest([job(home, [[at(21), 4, 'C']])]));
+      await look(home, 21.99);
+      expect(told()).to.equal(2);
+      await look(home, 22);
+      expect(fired().slice(2)).to.deep.equal(['no_data resolved 21', 'no_data repeated 0.5']);
+      expect(told()).to.equal(3);
+      outcomes.push(await ingest([job(home, [[at(23), 4, 'C']], [[at(23), 4, 'C']])]));
+      expect(fired().at(-1)).to.equal('no_data resolved 23');
+      expect(told()).to.equal(4);
+    });
+
+    it('say nothing while its account is refused: that is told for all', async () => {
+      const home = await silentStore();
+      await polled(home, 5);
+      await db.query("UPDATE thermoworks_credentials SET status = 'needs_reauth'");
+      await timers();
+      await timers();
+      expect(outcomes).to.deep.equal([]);
+      expect(
+        await db.query('SELECT FROM detection_states WHERE due_at <= $1', [new Date(at(10))]),
+      ).to.have.length(1);
+    });
+  });
+
   it('go on through a change of the rule while nothing is heard', async () => {
     const home = await store();
     const alertId = await addAlert(db, home, { type: 'no_data', silenceMinutes: 10 });

@@ -1,0 +1,39 @@
+import { RANK } from '../alerts/evaluate.js';
+import { inert, type Message } from './message.js';
+
+/** What fits into a message of each service. */
+const MOST_LINES = 10;
+const LINE_LENGTH = 250;
+const MOST_NAMES = 3;
+
+/** Several messages as one that lists them, the oldest first. @param messages at least one */
+export function toOneMessage(messages: readonly Message[]): Message {
+  const [first, ...others] = messages;
+  if (!first) throw new Error('a message about nothing');
+  if (others.length === 0) return first;
+  const firing = messages.filter(({ type }) => type !== 'alert.resolved');
+  const names = [...new Set(messages.map(({ title }) => title))];
+  const named = names.slice(0, MOST_NAMES).join(', ');
+  const lines = messages.slice(0, MOST_LINES).map(toLine);
+  const more = messages.length > MOST_LINES ? [`and ${messages.length - MOST_LINES} more`] : [];
+  const [only, second] = firing;
+  return {
+    type: firing.length > 0 ? 'alert.fired' : 'alert.resolved',
+    severity: firing.reduce<Message['severity']>(
+      (worst, { severity }) => (RANK[severity] > RANK[worst] ? severity : worst),
+      'info',
+    ),
+    title: `${messages.length} alerts: ${named}${names.length > MOST_NAMES ? ', …' : ''}`,
+    text: [...lines, ...more].join('; '),
+    lines: [...lines, ...more],
+    body: { events: messages.map(({ body }) => body) },
+    ...(second === undefined && only?.links && { links: only.links }),
+  };
+}
+
+const toLine = ({ type, title, text }: Message): string =>
+  inert(`${type === 'alert.resolved' ? 'Over – ' : ''}${title}: ${text}`, LINE_LENGTH);
+
+/** What it says, line by line. */
+export const linesOf = ({ text, lines }: Pick<Message, 'text' | 'lines'>): readonly string[] =>
+  lines ?? [text];

@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import { calmLines } from '../../src/notifications/chat.js';
+import { toOneMessage } from '../../src/notifications/group-message.js';
+import type { Message } from '../../src/notifications/message.js';
+
+const links = { acknowledge: 'https://grill.example.com/a', snooze: 'https://grill.example.com/s' };
+const message = (title: string, given: Partial<Message> = {}): Message => ({
+  ...{ type: 'alert.fired', severity: 'warning', title, text: 'it is hot', body: { id: title }, links },
+  ...given,
+});
+const over = { type: 'alert.resolved', links: undefined } as const;
+
+describe('toOneMessage', () => {
+  it('leaves one as it is', () => {
+    const one = message('Pit');
+    expect(toOneMessage([one])).to.equal(one);
+    expect(() => toOneMessage([])).to.throw();
+  });
+
+  it('lists many, as bad as the worst that goes on, with the links of the only one that does', () => {
+    const one = toOneMessage([
+      message('Pit', { ...over, severity: 'critical' }),
+      message('Point', { severity: 'info' }),
+      message('Pit', over),
+    ]);
+    expect(one).to.deep.equal({
+      type: 'alert.fired',
+      severity: 'info',
+      title: '3 alerts: Pit, Point',
+      text: 'Over – Pit: it is hot; Point: it is hot; Over – Pit: it is hot',
+      lines: ['Over – Pit: it is hot', 'Point: it is hot', 'Over – Pit: it is hot'],
+      body: { events: [{ id: 'Pit' }, { id: 'Point' }, { id: 'Pit' }] },
+      links,
+    });
+    expect(calmLines(one, 500).split('\n')).to.have.lengthOf(3);
+    const both = toOneMessage([message('Pit'), message('Point', { severity: 'critical' })]);
+    expect(both).to.not.have.property('links');
+    expect(both.severity).to.equal('critical');
+    expect(toOneMessage([message('Pit', over), message('Point', over)])).to.include({
+      type: 'alert.resolved',
+      severity: 'info',
+    });
+  });
+
+  it('fits into a message of each service, however many and however long', () => {
+    const many = Array.from({ length: 50 }, (_, index) => message(`${index} ${'x'.repeat(300)}`));
+    const { lines, title } = toOneMessage(many);
+    expect(lines).to.have.lengthOf(11);
+    expect(lines?.at(-1)).to.equal('and 40 more');
+    expect(lines?.join('\n')).to.have.length.below(3_000);
+    expect(title).to.match(/^50 alerts: 0 x+, 1 x+, 2 x+, …$/);
+  });
+});
