@@ -25,6 +25,7 @@ const INTERNAL = new Set([
   'recent',
   'told_at',
   'is_muted',
+  'judged_after',
 ]);
 
 /** What can be changed without closing what fires. */
@@ -225,6 +226,7 @@ export class AlertManager {
     const met = last === null ? [] : alreadyMet(rule, last);
     const isThere = state === 'ok';
     const lastMs = last === null ? null : (lastMeasuredAt?.getTime() ?? null);
+    await this.db.update(TemperatureAlert, { id: rule.id }, { judgedAfter: lastMeasuredAt });
     await saveStates(
       this.db,
       initialStates(rule).map((initial) => {

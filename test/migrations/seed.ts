@@ -70,6 +70,13 @@ export const SEEDS: Record<string, string> = {
   'alert-flags': `
     UPDATE alert_states SET acknowledged_at = now(), snoozed_until = now(), told_at = now(), is_muted = true;
     UPDATE alert_events SET is_muted = true;`,
+  'late-and-lid': `
+    UPDATE temperature_alerts SET judged_after = now();
+    INSERT INTO session_tags (session_id, probe_id, tag, tag_from, tag_to)
+      SELECT session_id, probe_id, 'lid_open', '2026-01-31T21:00Z', '2026-01-31T21:05Z' FROM session_members;
+    INSERT INTO alert_events (public_id, alert_id, kind, side, tier, version, value, unit, measured_at, detected_late)
+      SELECT gen_random_uuid(), id, kind, 'up', 'warning', version, 203.2, 'F', now(), true
+      FROM temperature_alerts, (VALUES ('fired', -1), ('resolved', -2)) AS late (kind, version);`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
