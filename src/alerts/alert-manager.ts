@@ -92,7 +92,8 @@ export class AlertManager {
     await this.seedStates(rule, probe);
     await this.db.query(
       `UPDATE alert_states s SET version = e.version
-       FROM (SELECT side, tier, max(version) AS version FROM alert_events WHERE alert_id = $1 GROUP BY side, tier) e
+       FROM (SELECT side, tier, max(version) AS version FROM alert_events WHERE alert_id = $1 AND version > 0
+         GROUP BY side, tier) e
        WHERE s.alert_id = $1 AND s.side = e.side AND s.tier = e.tier`,
       [rule.id],
     );

@@ -209,15 +209,17 @@ function recover(state: AlertState, step: Step): void {
   }
   const goesOn = state.phase === 'recovering';
   const heldMs = goesOn ? state.heldMs + step.knownMs : 0;
-  const neededMs =
-    rule.recoverySeconds === null
-      ? Math.max(2 * (expectedIntervalMs ?? 0), MIN_RECOVERY_MS)
-      : rule.recoverySeconds * 1000;
   const recovered: Partial<AlertState> =
-    heldMs >= neededMs
+    heldMs >= recoveryMs(rule, expectedIntervalMs)
       ? { ...INACTIVE, resolvedAtMs: measuredAtMs }
       : { phase: 'recovering', heldMs, heldReadings: goesOn ? state.heldReadings + 1 : 1 };
   Object.assign(state, recovered);
+}
+
+/** For how long it must be back before it is over. */
+export function recoveryMs({ recoverySeconds }: AlertRule, expectedIntervalMs: number | null): number {
+  if (recoverySeconds !== null) return recoverySeconds * 1000;
+  return Math.max(2 * (expectedIntervalMs ?? 0), MIN_RECOVERY_MS);
 }
 
 /** In the rule's unit. */

@@ -142,7 +142,8 @@ function clampInterval(seconds: number): number {
   return Math.round(Math.min(Math.max(seconds, MIN_LEARNED_SECONDS), MAX_LEARNED_SECONDS) * 100) / 100;
 }
 
-function expectedIntervalMs(world: IngestWorld, probe: ProbeState): number | null {
+/** Null: it is not known, or there is none. */
+export function expectedIntervalMs(world: IngestWorld, probe: ProbeState): number | null {
   const { statedIntervalSeconds, reportsOnChange } = world;
   if (reportsOnChange) return null;
   const seconds = statedIntervalSeconds ?? probe.learnedIntervalSeconds;

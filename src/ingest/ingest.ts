@@ -24,6 +24,7 @@ import {
   keyOf,
   toReadings,
 } from './gather.js';
+import { recordLate } from './late.js';
 import { alertsDueMs } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
@@ -91,6 +92,11 @@ async function work(
     ...fold(before, inputs.get(device) ?? [], newId),
   }));
   const notificationIds = await store(tx, folded, batch.moments);
+  await recordLate(
+    tx,
+    folded.map(({ world }) => world),
+    stored,
+  );
   return {
     stored,
     conflicts: batch.conflicts + conflicts,
