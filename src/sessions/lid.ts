@@ -3,6 +3,8 @@ import type { LidTrack } from './detection-state.js';
 /** A drop is one within this time, an open lid is shut within it, and so long wait alarms for a pit that is too cold. */
 export const LID_MS = 10 * 60_000;
 const KEPT_MS = 60_000;
+/** A pit that is less above its baseline is not lit: what it loses is noise. */
+const LIT = 2000;
 
 /** A value of a pit in a session; temperatures in hundredths of a degree Celsius. */
 export interface PitValue {
@@ -50,5 +52,6 @@ function apart(higher: LidTrack['recent']): LidTrack['recent'] {
 }
 
 function isDrop(high: number, { value, baseline }: PitValue): boolean {
-  return high > baseline && 100 * (high - value) >= 15 * (high - baseline);
+  const height = high - baseline;
+  return height >= LIT && 100 * (high - value) >= 15 * height;
 }

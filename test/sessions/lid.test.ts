@@ -28,6 +28,11 @@ describe('followLid', () => {
     expect(dropAfter([0, 120], [60, 105])).to.deep.equal([0, null]);
   });
 
+  it('takes no notice of a pit less than 20 °C above its baseline', () => {
+    expect(dropAfter([0, 40], [60, 37])).to.deep.equal([0, null]);
+    expect(dropAfter([0, 39.99], [60, 30])).to.equal(null);
+  });
+
   it('looks back for ten minutes', () => {
     expect(dropAfter([0, 120], [300, 112], [590, 105])).to.deep.equal([0, null]);
     expect(dropAfter([0, 120], [300, 112], [600, 105])).to.deep.equal([0, null]);
