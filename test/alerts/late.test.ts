@@ -178,6 +178,28 @@ describe('replayLate', () => {
     ).to.deep.equal(['high warning 8-9: 101 to 90, 101 at worst']);
   });
 
+  it('knows that a tier was silent under a worse one, hours before', () => {
+    const tiers = rule({ criticalMaxTemperature: 120 });
+    const hours = Array.from({ length: 100 }, (_, i): Shown => [10 + i * 10, 110]);
+    const stored = new Stored(tiers, [[0, 90], [1, 130], [2, 110], ...hours, [1100, 90]]);
+    expect(stored.firings.of(1)).to.have.lengthOf(1);
+    expect(stored.add([[1005, 111]]).late()).to.deep.equal([]);
+  });
+
+  it('follows a cooldown that begins earlier to its end', () => {
+    const cool = rule({ cooldownSeconds: 3600 });
+    const stored = new Stored(cool, [
+      [0, 90],
+      [60, 101],
+      [65, 90],
+      [100, 90],
+      [122, 101],
+      [126, 101],
+      [127, 90],
+    ]);
+    expect(stored.add([[61, 90]]).late()).to.deep.equal(['high warning 122-126: 101 to 101, 101 at worst']);
+  });
+
   it('judges nothing from before the alert was made', () => {
     const stored = new Stored(
       rule(),

@@ -93,6 +93,8 @@ describe('late readings', () => {
       [9, 102],
     ]);
     expect(await dump(db)).to.deep.equal(after);
+    await take(home, [[2, 90]]);
+    expect((await dump(db)).alert_events).to.deep.equal(after.alert_events);
     await take(home, [[4, 90]]);
     expect(await events()).to.deep.equal([
       `3 fired -3 103.5 F late in ${session}`,

@@ -123,7 +123,8 @@ describe('the statements of a batch', () => {
     expect(calls).to.be.at.most(15);
     const homes = await addHomes(2);
     const ingest = createIngest({ dataSource: db });
-    await ingest(homes.map((home) => job(home, [[T0 + HOUR, 20, 'C']])));
+    const inTime = await statementsOf(() => ingest(homes.map((home) => job(home, [[T0 + HOUR, 20, 'C']]))));
+    expect(inTime.rows.filter(({ query }) => query.includes('judged_after'))).to.deep.equal([]);
     const lateOnes = (celsius: number, minute: number) => () =>
       ingest(homes.map((home) => job(home, [[T0 + minute * MINUTE, celsius, 'C']])));
     const [calm, hot] = [await statementsOf(lateOnes(20, 1)), await statementsOf(lateOnes(120, 2))];
