@@ -79,8 +79,14 @@ export function replaceLate(
   const pieces = found
     .flatMap((one) => past.live.filter(isOf(one)).reduce(without, [one]))
     .filter((piece) => piece.fromMs < piece.toMs);
+  const seenMs = seen[0]?.measuredAtMs ?? firstMs;
+  const isAllSeen = ({ fromMs, toMs }: Stretch) => fromMs >= seenMs && toMs <= endMs;
+  const order = new Map(seen.map(({ measuredAtMs }, index) => [measuredAtMs, index]));
   const now = pieces.map((piece) => {
-    const full = { ...piece, ...shownIn(past, piece, seen) };
+    // A piece that reaches beyond what was seen has all of it on that side.
+    const from = order.get(piece.fromMs) ?? 0;
+    const within = seen.slice(from, (order.get(piece.toMs) ?? seen.length - 1) + 1);
+    const full = { ...piece, ...shownIn(past, piece, within, isAllSeen) };
     const isSame = (was: Stretch) =>
       isOf(piece)(was) &&
       was.fromMs === full.fromMs &&
@@ -99,30 +105,33 @@ function without(pieces: Found[], { fromMs, toMs }: Found): Found[] {
   ]);
 }
 
-/** What the probe showed at both ends, and the worst between them, as far as it was seen or is on record. */
+/**
+ * What the probe showed at both ends, and the worst between them.
+ * @param seen the readings between, by time, as far as they were seen
+ * @param isAllSeen whether there is nothing of it that is only on record
+ */
 function shownIn(
   past: Past,
   { fromMs, toMs, ...key }: Found,
   seen: readonly Observation[],
+  isAllSeen: (one: Stretch) => boolean,
 ): Pick<Stretch, 'first' | 'last' | 'extreme'> {
   const { temperatureUnit } = past.alert.rule;
   const known = stretchesOf(past, key);
   const at = (ms: number): Shown => {
-    const reading = seen.find(({ measuredAtMs }) => measuredAtMs === ms);
-    if (reading)
-      return { value: reading.hundredths === null ? null : reading.hundredths / 100, unit: reading.unit };
+    const reading = [seen[0], seen.at(-1)].find((end) => end?.measuredAtMs === ms);
+    if (reading) return { value: (reading.hundredths ?? 0) / 100, unit: reading.unit };
     const one = known.find((other) => other.fromMs === ms) ?? known.find((other) => other.toMs === ms);
     return (one?.fromMs === ms ? one.first : one?.last) ?? { value: null, unit: null };
   };
-  const [seenMs = fromMs, lastMs = toMs] = [seen[0]?.measuredAtMs, seen.at(-1)?.measuredAtMs];
   // Of what goes on beyond what was seen, the record knows.
   const beyond = past.late.flatMap((one) =>
-    isOf(key)(one) && one.fromMs < toMs && fromMs < one.toMs && (one.fromMs < seenMs || one.toMs > lastMs)
+    isOf(key)(one) && one.fromMs < toMs && fromMs < one.toMs && !isAllSeen(one)
       ? [one.extreme ?? []].flat()
       : [],
   );
-  const values = seen.flatMap(({ measuredAtMs, hundredths, unit }) =>
-    measuredAtMs < fromMs || measuredAtMs > toMs || hundredths === null || !isTemperature(unit)
+  const values = seen.flatMap(({ hundredths, unit }) =>
+    hundredths === null || !isTemperature(unit)
       ? []
       : [convertHundredths(hundredths, unit, temperatureUnit) / 100],
   );
