@@ -33,7 +33,8 @@ export class AlertFlags {
     await alerts.lockDevice(deviceId);
     const newer = await this.db.query<unknown[]>(
       `SELECT 1 FROM alert_events e
-       WHERE e.alert_id = $1 AND e.kind = 'fired' AND e.id > (SELECT id FROM alert_events WHERE public_id = $2) LIMIT 1`,
+       WHERE e.alert_id = $1 AND e.kind = 'fired' AND NOT e.detected_late
+         AND e.id > (SELECT id FROM alert_events WHERE public_id = $2) LIMIT 1`,
       [id, eventId],
     );
     if (newer.length > 0) throw new InputError(`alert ${publicId} has fired again since`);

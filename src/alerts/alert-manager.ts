@@ -26,6 +26,7 @@ const INTERNAL = new Set([
   'recent',
   'told_at',
   'is_muted',
+  'judged_after',
 ]);
 
 /** What can be changed without closing what fires. */
@@ -99,7 +100,8 @@ export class AlertManager {
     await this.seedStates(rule, probe);
     await this.db.query(
       `UPDATE alert_states s SET version = e.version
-       FROM (SELECT side, tier, max(version) AS version FROM alert_events WHERE alert_id = $1 GROUP BY side, tier) e
+       FROM (SELECT side, tier, max(version) AS version FROM alert_events WHERE alert_id = $1 AND version > 0
+         GROUP BY side, tier) e
        WHERE s.alert_id = $1 AND s.side = e.side AND s.tier = e.tier`,
       [rule.id],
     );
@@ -217,6 +219,7 @@ export class AlertManager {
     const met = last === null ? [] : alreadyMet(rule, last);
     const isThere = state === 'ok';
     const lastMs = last === null ? null : (lastMeasuredAt?.getTime() ?? null);
+    await this.db.update(TemperatureAlert, { id: rule.id }, { judgedAfter: lastMeasuredAt });
     await saveStates(
       this.db,
       initialStates(rule).map((initial) => {

@@ -42,8 +42,8 @@ export function evaluateBattery(
       recent: [[measuredAtMs, value, codeOf(sight)]] satisfies AlertState['recent'],
     };
     const excess = excessOf(limit, value);
-    const given = { rule, rearming: null, measuredAtMs, value, knownMs: 0, expectedIntervalMs: null };
-    return { was, is: advance(seen, { ...given, excess, isMet: excess >= 0 }), change: null };
+    const step = { rule, rearming: null, measuredAtMs, value, knownMs: 0, expectedIntervalMs: null };
+    return { was, is: advance(seen, { ...step, drop: undefined, excess, isMet: excess >= 0 }), change: null };
   });
   if (steps.every(({ was, is }) => was === is)) return { states, transitions: [] };
   return announce(rule, steps, { hundredths: value, unit: null });

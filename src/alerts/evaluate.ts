@@ -2,8 +2,9 @@ import type { Severity } from '../entities/temperature-alert.js';
 import type { Observation } from '../readings/observation.js';
 import { toHundredths, type Unit } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
+import { LID_MS } from '../sessions/lid.js';
 import { excessOf, hundredthsOf, isPreAlert, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
-import { follow, handled } from './slope.js';
+import { follow, handled, type PitDrop } from './slope.js';
 import {
   type AlertRule,
   type AlertState,
@@ -32,6 +33,17 @@ interface Step {
   /** Time since the value before, if the gap is short enough to say that nothing else happened in it; else 0. */
   knownMs: number;
   expectedIntervalMs: number | null;
+  /** Of what tells that a pit is too cold, or falls: it may be that its lid is open. */
+  drop: PitDrop | undefined;
+}
+
+/** What is known of the probe beside its value. */
+export interface EvaluationContext {
+  expectedIntervalMs: number | null;
+  /** Without a value or with a jump the probe is being handled. */
+  isFood?: boolean;
+  /** It is a pit that lost much of its heat within minutes (domain-rules.md, Alert rules 8). */
+  drop?: PitDrop | undefined;
 }
 
 /** The states of a new rule: one for each limit that is given. */
@@ -84,14 +96,13 @@ export function rearm({ type }: AlertRule, states: AlertState[]): AlertState[] {
  * values at most two expected intervals apart, and neither a longer gap nor time without a value adds to or resets
  * them. An observation that is not newer than what a state has seen leaves that state as it is.
  * @param observation trusted; humidity is ignored
- * @param context `isFood`: without a value or with a jump the probe is being handled
  * @returns `states` itself if nothing changed
  */
 export function evaluate(
   rule: AlertRule,
   states: AlertState[],
   observation: Observation,
-  { expectedIntervalMs, isFood = false }: { expectedIntervalMs: number | null; isFood?: boolean },
+  { expectedIntervalMs, isFood = false, drop }: EvaluationContext,
 ): { states: AlertState[]; transitions: AlertTransition[] } {
   const { measuredAtMs, hundredths, unit } = observation;
   const isNews = ({ evaluatedAtMs }: AlertState) => evaluatedAtMs === null || measuredAtMs > evaluatedAtMs;
@@ -108,21 +119,19 @@ export function evaluate(
     if (!limit || !isNews(was)) return { was, is: was, change: null };
     if (isResting(was) && !isMetBy(value, limit, rule)) return { was, is: was, change: null };
     const knownMs = knownTimeMs(was, measuredAtMs, expectedIntervalMs);
-    const { rearming } = limit;
+    const waited = limit.side === 'low' || rule.type === 'falling' ? drop : undefined;
+    const common = { rule, rearming: limit.rearming, measuredAtMs, value, knownMs, expectedIntervalMs };
     if (!isSlope(rule.type)) {
       const excess = excessOf(limit, value);
       const isMet = isMetBy(value, limit, rule);
-      const step = { rule, rearming, measuredAtMs, value, knownMs, expectedIntervalMs, excess, isMet };
-      return { was, is: advance(was, step), change: null };
+      return { was, is: advance(was, { ...common, drop: waited, excess, isMet }), change: null };
     }
-    const { state, change } = follow(rule, was, { measuredAtMs, value, knownMs, isFood });
+    const { state, change } = follow(rule, was, { measuredAtMs, value, knownMs, isFood, drop });
     // A change that is not known neither begins nor ends anything.
     if (change === null)
       return { was, is: { ...state, isUnknown: false, evaluatedAtMs: measuredAtMs }, change };
     const excess = change - limit.hundredths;
-    const isMet = excess >= 0;
-    const step = { rule, rearming, measuredAtMs, value, knownMs, expectedIntervalMs, excess, isMet };
-    return { was, is: advance(state, step), change };
+    return { was, is: advance(state, { ...common, drop: waited, excess, isMet: excess >= 0 }), change };
   });
   if (steps.every(({ was, is }) => was === is)) return { states, transitions: [] };
   return announce(rule, steps, observation);
@@ -184,12 +193,18 @@ function hold(state: AlertState, step: Step): void {
   const isCoolingDown =
     state.resolvedAtMs !== null && measuredAtMs - state.resolvedAtMs < rule.cooldownSeconds * 1000;
   const extreme = worst(state, step);
-  const isPending = !isHeld || isCoolingDown;
+  const isPending = !isHeld || isCoolingDown || mayBeLid(step, heldMs);
   const isArmed = step.rearming === null;
   const held: Partial<AlertState> = isPending
     ? { phase: 'pending', heldMs, heldReadings, extreme }
     : { ...INACTIVE, phase: 'firing', isArmed, firedAtMs: measuredAtMs, extreme };
   Object.assign(state, held);
+}
+
+/** Whether what is true for so long began with a drop that may be an open lid, not ten minutes ago. */
+function mayBeLid({ drop, measuredAtMs }: Step, heldMs: number): boolean {
+  if (drop === undefined || measuredAtMs - drop.fromMs >= LID_MS) return false;
+  return heldMs <= measuredAtMs - (drop.sinceMs ?? drop.fromMs);
 }
 
 function isDefaultTarget({ type, holdSeconds }: AlertRule): boolean {
@@ -211,15 +226,17 @@ function recover(state: AlertState, step: Step): void {
   }
   const goesOn = state.phase === 'recovering';
   const heldMs = goesOn ? state.heldMs + step.knownMs : 0;
-  const neededMs =
-    rule.recoverySeconds === null
-      ? Math.max(2 * (expectedIntervalMs ?? 0), MIN_RECOVERY_MS)
-      : rule.recoverySeconds * 1000;
   const recovered: Partial<AlertState> =
-    heldMs >= neededMs
+    heldMs >= recoveryMs(rule, expectedIntervalMs)
       ? { ...INACTIVE, resolvedAtMs: measuredAtMs }
       : { phase: 'recovering', heldMs, heldReadings: goesOn ? state.heldReadings + 1 : 1 };
   Object.assign(state, recovered);
+}
+
+/** For how long it must be back before it is over. */
+export function recoveryMs({ recoverySeconds }: AlertRule, expectedIntervalMs: number | null): number {
+  if (recoverySeconds !== null) return recoverySeconds * 1000;
+  return Math.max(2 * (expectedIntervalMs ?? 0), MIN_RECOVERY_MS);
 }
 
 /** In the rule's unit. */

@@ -1,3 +1,5 @@
+import { convertHundredths } from '../readings/temperature.js';
+import type { LidTrack } from '../sessions/detection-state.js';
 import { hundredthsOf } from './limits.js';
 import { type AlertRule, type AlertState, copyOf, INACTIVE, type RecentReading } from './types.js';
 
@@ -20,23 +22,29 @@ export interface SlopeReading {
   knownMs: number;
   /** The probe is in food: a jump is handling. */
   isFood: boolean;
+  /** Of a pit: what may be an open lid. */
+  drop?: PitDrop | undefined;
 }
+
+/** A pit lost much of its heat within minutes; temperatures in hundredths of a degree Celsius. */
+export type PitDrop = NonNullable<LidTrack['drop']>;
 
 /**
  * A state of a rising or falling rule with one more reading in its window, and the change in it (hundredths, growing
  * towards the alarming side): from the lowest value to the present one of a rising rule, from the highest of a falling
- * one. Null while too little is known: fewer than three readings or half the window.
+ * one. Null while too little is known: fewer than three readings or half the window. A fall that is waited for, since it
+ * may be an open lid, is as deep as that drop.
  */
 export function follow(
   rule: AlertRule,
   was: AlertState,
   reading: SlopeReading,
 ): { state: AlertState; change: number | null } {
-  const { measuredAtMs, value, knownMs, isFood } = reading;
+  const { measuredAtMs, value, knownMs, isFood, drop } = reading;
   const startMs = measuredAtMs - (rule.windowSeconds ?? 0) * 1000;
   const before = was.recent?.at(-1);
   const jumped = isFood && before !== undefined && isJump(rule, before, reading);
-  const held = jumped ? handled(was) : was;
+  const held = jumped || drop?.lidMs === measuredAtMs ? handled(was) : was;
   const were = held.recent ?? [];
   const sign = rule.type === 'rising' ? 1 : -1;
   // Oldest first: what left the window is at the front.
@@ -47,7 +55,11 @@ export function follow(
   const recent = thin(kept, sign);
   const state = copyOf(held);
   state.recent = recent;
-  return { state, change: changeIn(recent, startMs, sign) };
+  const change = changeIn(recent, startMs, sign);
+  if (change === null || sign > 0 || held.phase !== 'pending' || !drop || drop.lidMs !== undefined)
+    return { state, change };
+  const fallen = convertHundredths(drop.peak, 'C', rule.temperatureUnit) - value;
+  return { state, change: Math.max(change, fallen) };
 }
 
 /** Somebody had the probe in hand: what it showed before says nothing of what it shows now. */

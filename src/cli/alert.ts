@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { UserManager } from '../accounts/user-manager.js';
 import { AlertFlags } from '../alerts/alert-flags.js';
 import { AlertManager } from '../alerts/alert-manager.js';
+import { listEvents } from '../alerts/list-events.js';
 import { InputError } from '../errors.js';
 import { ALERT_TYPES, withNumbers, withRule } from './alert-options.js';
 import { answering, type Context, publicId } from './context.js';
@@ -64,11 +65,13 @@ export function alertCommand(program: Command, context: Context): void {
       const found = await alerts.list((await new UserManager(db).getByEmail(email)).id);
       context.list(await Promise.all(found.map((one) => alerts.toJson(one))), COLUMNS);
     });
-  answering(alert, 'show', 'show an alert and where it stands')
+  answering(alert, 'show', 'show an alert, where it stands and its last events')
     .argument('<id>', 'its id', publicId)
     .action(async (id: string) => {
-      const alerts = new AlertManager(await context.manager());
-      context.show(await alerts.toJson(await alerts.getByPublicId(id)));
+      const db = await context.manager();
+      const alerts = new AlertManager(db);
+      const found = await alerts.getByPublicId(id);
+      context.show({ ...(await alerts.toJson(found)), events: await listEvents(db, found.id) });
     });
   answering(alert, 'delete', 'stop watching')
     .argument('<id>', 'its id', publicId)

@@ -55,7 +55,7 @@ export function sessionCommand(program: Command, context: Context): void {
 }
 
 async function view(db: EntityManager, id: string): Promise<Row> {
-  const { session, probes } = await new SessionManager(db).get(id);
+  const { session, probes, tags } = await new SessionManager(db).get(id);
   return {
     ...toRow(db, session),
     probes: probes.map(({ member, stats }) => ({
@@ -67,6 +67,10 @@ async function view(db: EntityManager, id: string): Promise<Row> {
       reading_count: stats?.readingCount ?? 0,
       ...namesOf(member),
     })),
+    tags: tags.map(({ tag, probeId, tagFrom, tagTo }) => {
+      const member = probes.find((one) => one.member.probeId === probeId)?.member;
+      return { tag, probe_id: member?.probe?.probeId, tag_from: tagFrom, tag_to: tagTo };
+    }),
   };
 }
 

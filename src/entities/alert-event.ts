@@ -12,7 +12,10 @@ export type AlertEventKind =
   | 'unacknowledged'
   | 'snoozed';
 
-/** A transition of an alert. Append-only; `version` numbers an alert side's transitions without a hole. */
+/**
+ * A transition of an alert. Append-only; `version` numbers those of an alert's side and tier from 1 on without a hole.
+ * What was detected late is numbered from -1 down, each firing with its end, and is replaced when more readings come.
+ */
 @Entity('alert_events')
 @Unique('alert_events_public_id_key', ['publicId'])
 @Unique('alert_events_alert_id_side_tier_version_key', ['alertId', 'side', 'tier', 'version'])

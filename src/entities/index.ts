@@ -14,6 +14,7 @@ import { Reading } from './reading.js';
 import { ReadingGap } from './reading-gap.js';
 import { SessionMember } from './session-member.js';
 import { SessionProbeStats } from './session-probe-stats.js';
+import { SessionTag } from './session-tag.js';
 import { TemperatureAlert } from './temperature-alert.js';
 import { ThermoworksCredential } from './thermoworks-credential.js';
 import { User } from './user.js';
@@ -36,6 +37,7 @@ export const ENTITIES = [
   ReadingGap,
   SessionMember,
   SessionProbeStats,
+  SessionTag,
   TemperatureAlert,
   ThermoworksCredential,
   User,

@@ -65,6 +65,9 @@ export class TemperatureAlert extends Published {
   @Column({ type: 'integer', name: 'repeat_seconds', default: 0 }) repeatSeconds!: number;
   @Column({ type: 'varchar', name: 'severity', length: 20, default: 'warning' }) severity!: Severity;
   @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true }) deletedAt!: Date | null;
+  /** The probe's newest reading when the condition was set: it judges those after it. Null: there was none. */
+  @Column({ type: 'timestamptz', name: 'judged_after', precision: 3, nullable: true })
+  judgedAfter!: Date | null;
   @ManyToOne('User', 'temperatureAlerts', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'user_id',

@@ -186,6 +186,7 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
   const context = {
     expectedIntervalMs: intervalMs,
     isFood: roleOf(progress.world, probeId, running) === 'food',
+    drop: running && progress.draft.cook?.pits[probeId]?.lid?.drop,
   };
   const next = instances.map((instance) =>
     isPresence(instance.rule.type)

@@ -12,7 +12,7 @@ import {
 } from '../readings/reading-store.js';
 import type { Unit } from '../readings/sample.js';
 import { rebuildSessions } from '../sessions/rebuild.js';
-import { saveSessions } from '../sessions/session-store.js';
+import { saveSessions, saveTags } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
 import {
@@ -24,6 +24,7 @@ import {
   keyOf,
   toReadings,
 } from './gather.js';
+import { recordLate } from './late.js';
 import { alertsDueMs } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
@@ -92,6 +93,11 @@ async function work(
     ...fold(before, inputs.get(device) ?? [], newId),
   }));
   const notificationIds = await store(tx, folded, batch.moments);
+  await recordLate(
+    tx,
+    folded.map(({ world }) => world),
+    stored,
+  );
   return {
     stored,
     conflicts: batch.conflicts + conflicts,
@@ -163,18 +169,27 @@ async function store(
   );
   await saveStates(tx, folded.flatMap(changedStates));
   const known = new Map(before.map(({ publicId, id }) => [publicId, id]));
+  const rowOf = (session: string) => ids.get(session) ?? known.get(session) ?? null;
+  await saveTags(
+    tx,
+    folded.flatMap((device) => device.sessionEvents.flatMap((event) => tagOf(event, rowOf(event.session)))),
+  );
   const notifications = await insertEvents(
     tx,
     folded.flatMap(({ transitions }) =>
       transitions.map(({ session, ...transition }) => ({
         ...transition,
         publicId: uuidv7(),
-        sessionId: session === null ? null : (ids.get(session) ?? known.get(session) ?? null),
+        sessionId: session === null ? null : rowOf(session),
         detectedLate: false,
       })),
     ),
   );
   return notifications.map(({ id }) => id);
+}
+
+function tagOf({ lid, atMs }: SessionEvent, sessionId: number | null) {
+  return lid && sessionId !== null ? [{ ...lid, sessionId, toMs: atMs }] : [];
 }
 
 function changedSessions({ before, world }: Folded): Session[] {

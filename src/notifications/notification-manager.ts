@@ -69,7 +69,7 @@ export class NotificationManager {
        SELECT status, (
          SELECT sum(latest.version)::integer FROM alert_states s CROSS JOIN LATERAL (
            SELECT e.version FROM alert_events e
-           WHERE e.alert_id = s.alert_id AND e.side = s.side AND e.tier = s.tier AND e.id <= claimed.alert_event_id
+           WHERE e.alert_id = s.alert_id AND e.side = s.side AND e.tier = s.tier AND e.id <= claimed.alert_event_id AND e.version > 0
            ORDER BY e.version DESC LIMIT 1
          ) latest WHERE s.alert_id = claimed.alert_id
        ) AS sequence FROM claimed`,

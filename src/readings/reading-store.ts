@@ -107,7 +107,28 @@ export async function loadSpans(tx: EntityManager, spans: readonly Span[]): Prom
      ORDER BY span.ordinal, r.measured_at`,
     [spans.map(({ probeId }) => probeId), spans.map(({ fromMs }) => fromMs), spans.map(({ toMs }) => toMs)],
   );
-  const found: Observation[][] = spans.map(() => []);
+  return bySpan(rows, spans.length);
+}
+
+/** The next readings of each probe from its time on, by time, `most` at most, in the order of `from`. One statement. */
+export async function loadFollowing(
+  tx: EntityManager,
+  from: readonly { probeId: number; fromMs: number }[],
+  most: number,
+): Promise<Observation[][]> {
+  const rows: unknown = await tx.query(
+    `SELECT start.ordinal::integer AS span, r.probe_id, ${TIME_TO_MS} AS ms, r.value, r.unit, r.flags
+     FROM unnest($1::integer[], $2::float8[]) WITH ORDINALITY AS start (probe_id, from_ms, ordinal), LATERAL (
+       SELECT * FROM readings WHERE probe_id = start.probe_id AND measured_at >= to_timestamp(start.from_ms / 1000)
+       ORDER BY measured_at LIMIT $3) r
+     ORDER BY start.ordinal, r.measured_at`,
+    [from.map(({ probeId }) => probeId), from.map(({ fromMs }) => fromMs), most],
+  );
+  return bySpan(rows, from.length);
+}
+
+function bySpan(rows: unknown, count: number): Observation[][] {
+  const found: Observation[][] = Array.from({ length: count }, () => []);
   for (const row of z.array(spanRow).parse(rows)) {
     found[row.span - 1]?.push({
       probeId: row.probe_id,

@@ -25,7 +25,7 @@ export interface ReplayedAlert {
 
 /** Columns that say nothing of what an alert does: `alert list --json` shows them too. */
 const ASIDE = new Set([
-  ...['id', 'public_id', 'user_id', 'device_id', 'probe_id', 'alert_type', 'is_active', 'states'],
+  ...['id', 'public_id', 'user_id', 'device_id', 'probe_id', 'alert_type', 'is_active', 'states', 'events'],
   ...['last_triggered', 'created_at', 'updated_at', 'deleted_at', 'already_met'],
 ]);
 

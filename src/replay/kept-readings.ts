@@ -38,4 +38,16 @@ export class KeptReadings {
     }
     return found.sort((a, b) => a.measuredAtMs - b.measuredAtMs);
   }
+
+  /** The next readings of a probe from `fromMs` on, by time, `most` at most. */
+  following(probeId: number, fromMs: number, most: number): Observation[] {
+    const lastHour = this.probes.get(probeId)?.lastHour ?? 0;
+    const found: Observation[] = [];
+    for (let hour = Math.floor(fromMs / HOUR_MS); hour <= lastHour && found.length < most; hour++) {
+      const startMs = hour * HOUR_MS;
+      for (const reading of this.between(probeId, Math.max(fromMs, startMs), startMs + HOUR_MS - 1))
+        found.push(reading);
+    }
+    return found.slice(0, most);
+  }
 }

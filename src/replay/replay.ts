@@ -9,6 +9,7 @@ import { effectiveRole } from '../sessions/roles.js';
 import type { DeviceFacts, ProbeFacts } from '../sessions/types.js';
 import { parseAlerts, type ReplayedAlert, type Watched } from './alerts.js';
 import { type Answer, type EventAnswer, type SessionAnswer, sessionAnswer } from './answer.js';
+import type { LateEvent } from './firings.js';
 import { ReplayedDevice, type Seen } from './replayed-device.js';
 import type { TraceRow } from './trace.js';
 import { unseenProbe } from './unseen.js';
@@ -46,18 +47,19 @@ export function replay(
   const devices = recordedDevices(rows, temperatureUnit);
   const alerts = parseAlerts(alertsJson, devices.flatMap(watched), temperatureUnit);
   const sessions: SessionAnswer[] = [];
-  const transitions: ReplayedDevice['transitions'] = [];
+  const events: Event[] = [];
   for (const device of devices) {
     const replayed = new ReplayedDevice(worldOf(device, alerts), { seen });
     for (const row of device.rows) if (row.measuredAtMs <= untilMs) take(replayed, device, row);
     const names = new Map([...device.probes].map(([probeId, { id }]) => [id, probeId]));
     for (const session of replayed.end(untilMs))
       sessions.push(sessionAnswer(session, { readings: replayed.readings, names, untilMs }));
-    for (const transition of replayed.transitions) transitions.push(transition);
+    for (const transition of replayed.transitions) events.push({ ...transition, isLate: false });
+    for (const event of replayed.firings.lateEvents()) events.push({ ...event, isLate: true });
   }
   sessions.sort((a, b) => a.start_time.getTime() - b.start_time.getTime());
-  transitions.sort((a, b) => a.measuredAtMs - b.measuredAtMs || a.alertId - b.alertId);
-  return { sessions, events: transitions.map((one) => eventAnswer(alerts, one)) };
+  events.sort((a, b) => a.measuredAtMs - b.measuredAtMs || a.alertId - b.alertId);
+  return { sessions, events: events.map((one) => eventAnswer(alerts, one)) };
 }
 
 function newestMs(rows: readonly TraceRow[]): number {
@@ -132,20 +134,13 @@ function take(replayed: ReplayedDevice, { probes, facts }: Recorded, row: TraceR
   replayed.take({ probeId: probe.id, measuredAtMs, hundredths, unit, flags });
 }
 
+type Event = LateEvent & { isLate: boolean; isInhibited?: boolean };
+
 function eventAnswer(
   alerts: readonly ReplayedAlert[],
-  {
-    alertId,
-    kind,
-    side,
-    tier,
-    measuredAtMs,
-    value,
-    unit,
-    isInhibited,
-  }: ReplayedDevice['transitions'][number],
+  { alertId, kind, side, tier, measuredAtMs, value, unit, isInhibited, isLate }: Event,
 ): EventAnswer {
   const alert = alerts[alertId]?.name ?? '';
   const event = { alert, kind, side, tier, measured_at: new Date(measuredAtMs), value, unit };
-  return { ...event, detected_late: false, ...(isInhibited && { is_inhibited: true }) };
+  return { ...event, detected_late: isLate, ...(isInhibited && { is_inhibited: true }) };
 }

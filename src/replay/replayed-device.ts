@@ -1,14 +1,17 @@
 import type { BatterySight } from '../alerts/battery.js';
+import { hasPast, PIECE, replayLate } from '../alerts/late.js';
 import { fold } from '../ingest/fold.js';
 import { NO_POLL } from '../ingest/gather.js';
+import { lateProbe } from '../ingest/late.js';
 import { alertsDueMs } from '../ingest/missed.js';
 import type { FoldResult, IngestWorld, Input } from '../ingest/types.js';
 import type { Observation } from '../readings/observation.js';
-import type { ProbeRole } from '../readings/sample.js';
+import { type ProbeRole, UNTRUSTED } from '../readings/sample.js';
 import { REOPEN_MS } from '../sessions/detection.js';
 import { isOpen } from '../sessions/draft.js';
 import { countsIn, exactStartMs, rebuildRollUps } from '../sessions/roll-up.js';
 import type { Session } from '../sessions/types.js';
+import { Firings } from './firings.js';
 import { KeptReadings } from './kept-readings.js';
 
 const LOOKS = 2;
@@ -20,6 +23,7 @@ export type Seen = (atMs: number, world: IngestWorld) => void;
 export class ReplayedDevice {
   readonly transitions: FoldResult['transitions'] = [];
   readonly readings = new KeptReadings();
+  readonly firings = new Firings();
   /** Those that nothing can touch any more. */
   private readonly closed: Session[] = [];
   private began = 0;
@@ -40,7 +44,22 @@ export class ReplayedDevice {
     const condition = isValue ? ('ok' as const) : ('absent' as const);
     const input = { probeId, measuredAtMs, hundredths, unit, flags, condition, poll: NO_POLL };
     this.runTimers(measuredAtMs - 1);
-    if (!isValue || this.readings.insertNew(input)) this.work(input, measuredAtMs);
+    const isLate = measuredAtMs <= (this.world.probes.get(probeId)?.lastMs ?? 0);
+    if (isValue && !this.readings.insertNew(input)) return;
+    this.work(input, measuredAtMs);
+    if (isValue && isLate && !(flags & UNTRUSTED)) this.lookBack(probeId, measuredAtMs);
+  }
+
+  /** As live ingest does with late readings. */
+  private lookBack(probeId: number, lateMs: number): void {
+    const rules = (this.world.alerts.get(probeId) ?? []).map(({ rule }) => rule).filter(hasPast);
+    if (rules.length === 0) return;
+    const alerts = rules.map((rule) => ({ rule, judgedAfterMs: 0, recorded: this.firings.of(rule.id) }));
+    const sessions = [...this.closed, ...this.world.sessions.sessions];
+    const run = replayLate(alerts, [lateMs], lateProbe(this.world, probeId, sessions));
+    let asked = run.next();
+    while (!asked.done) asked = run.next(this.readings.following(probeId, asked.value, PIECE));
+    for (const change of asked.value) this.firings.change(change);
   }
 
   /** The device says so of its battery. */
@@ -81,6 +100,7 @@ export class ReplayedDevice {
     this.close(atMs);
     const folded = fold(this.world, [input], () => `${++this.began}`);
     this.transitions.push(...folded.transitions);
+    for (const transition of folded.transitions) this.firings.take(transition);
     this.world = folded.world;
     if (folded.sessionEvents.length > 0) this.settle(folded);
     this.options.seen?.(atMs, this.world);

@@ -25,12 +25,30 @@ const probeTrack = z.object({
   lowest: z.tuple([hundredthsC, instantMs]).optional(),
 });
 
+/** What {@link followLid} keeps of a pit. */
+const lidTrack = z.object({
+  /** Values of ten minutes, each higher than all after it. */
+  recent: z.array(z.tuple([instantMs, hundredthsC])),
+  drop: z
+    .object({
+      fromMs: instantMs,
+      /** When the first one began of those in a row that were open lids. */
+      sinceMs: instantMs.optional(),
+      peak: hundredthsC,
+      lowest: hundredthsC,
+      /** When half of it was made good: the lid was open. */
+      lidMs: instantMs.optional(),
+    })
+    .optional(),
+});
+
 const pitHeat = z.object({
   /** Seconds spent in each step of 2 °C from 0 °C on. */
   seconds: z.array(z.int()),
   p90: hundredthsC,
   /** Last reading at 80 % or more of the span from the baseline to the 90th percentile. */
   highMs: instantMs,
+  lid: lidTrack.optional(),
 });
 
 const cookTrack = z.object({
@@ -48,6 +66,7 @@ const cookTrack = z.object({
 const detectionState = z.object({ probes: z.record(z.string(), probeTrack), cook: cookTrack.optional() });
 
 export type ProbeTrack = z.infer<typeof probeTrack>;
+export type LidTrack = z.infer<typeof lidTrack>;
 export type PitHeat = z.infer<typeof pitHeat>;
 export type CookTrack = z.infer<typeof cookTrack>;
 /** By `probes.id`. */

@@ -8,12 +8,14 @@ import {
   hasMember,
   isOpen,
   mapProbes,
+  noteLid,
   openCook,
   put,
   replace,
   runningIn,
   setTrack,
 } from './draft.js';
+import { followLid } from './lid.js';
 import {
   baselineOf,
   disarmed,
@@ -215,7 +217,11 @@ function follow(draft: Draft, sight: Sight, gapMs: number): void {
   if (!session || !member || !draft.cook) return;
   const cook = openCook(draft, draft.cook);
   cook.peak = Math.max(cook.peak, value);
-  if (member.role === 'pit') cook.pits[probe.id] = addHeat(cook.pits[probe.id], before, track);
+  if (member.role === 'pit') {
+    const lid = followLid(cook.pits[probe.id]?.lid, { atMs, value, baseline: baselineOf(track) });
+    cook.pits[probe.id] = { ...addHeat(cook.pits[probe.id], before, track), lid };
+    noteLid(draft, session, { probeId: probe.id, atMs, lid });
+  }
   draft.cook = cool(cook, draft.probes, member, { atMs, value, gapMs });
   if (session.sessionType === 'auto' && isCooled(draft.cook, atMs)) finish(draft, session, 'cooled', atMs);
 }

@@ -1,6 +1,6 @@
 import type { EndReason } from '../entities/grilling-session.js';
 import { lastHighMs } from './cooling.js';
-import type { CookTrack, ProbeTrack } from './detection-state.js';
+import type { CookTrack, LidTrack, ProbeTrack } from './detection-state.js';
 import { disarmed } from './probe-track.js';
 import { latestMs } from './timers.js';
 import type { DeviceFacts, Session, SessionEvent } from './types.js';
@@ -40,6 +40,16 @@ export function put(draft: Draft, session: Session, kind: SessionEvent['kind'], 
   draft.events.push({ kind, session: session.publicId, atMs });
   replace(draft, session);
   return session;
+}
+
+/** Tells that the lid was open, with the value that shows it. */
+export function noteLid(
+  { events }: Draft,
+  { publicId: session }: Session,
+  { probeId, atMs, lid: { drop } }: { probeId: number; atMs: number; lid: LidTrack },
+): void {
+  if (drop?.lidMs === atMs)
+    events.push({ kind: 'lid_open', session, atMs, lid: { probeId, fromMs: drop.fromMs } });
 }
 
 export function setTrack(draft: Draft, probeId: number, track: ProbeTrack): void {

@@ -6,6 +6,7 @@ import { DetectionState } from '../entities/detection-state.js';
 import { GrillingSession } from '../entities/grilling-session.js';
 import type { SessionMember as MemberRow } from '../entities/session-member.js';
 import { SessionProbeStats } from '../entities/session-probe-stats.js';
+import { SessionTag } from '../entities/session-tag.js';
 import { InputError, NotFoundError } from '../errors.js';
 import { dueAtMs, reduceDevice } from './detection.js';
 import { emptyDetection, parseDetection } from './detection-state.js';
@@ -18,6 +19,8 @@ import type { DeviceFacts, ProbeFacts, Session, SessionMember } from './types.js
 export interface SessionView {
   session: GrillingSession;
   probes: { member: MemberRow; stats: SessionProbeStats | undefined }[];
+  /** By time. */
+  tags: SessionTag[];
 }
 
 /** Cooks that people begin, end and look at: reads and writes of `grilling_sessions` beside those of ingest. */
@@ -89,6 +92,7 @@ export class SessionManager {
     const members = (session.members ?? []).toSorted((a, b) => a.probeId - b.probeId);
     return {
       session,
+      tags: await this.db.find(SessionTag, { where: { sessionId: session.id }, order: { tagFrom: 'ASC' } }),
       probes: members.map((member) => ({
         member,
         stats: stats.find(({ probeId }) => probeId === member.probeId),

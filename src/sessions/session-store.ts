@@ -213,3 +213,18 @@ async function upsertMembers(
     [JSON.stringify(records)],
   );
 }
+
+/** Stores what happened to probes of these sessions (`grilling_sessions.id`), once. One statement, or none. */
+export async function saveTags(
+  tx: EntityManager,
+  tags: readonly { sessionId: number; probeId: number; fromMs: number; toMs: number }[],
+): Promise<void> {
+  if (tags.length === 0) return;
+  await tx.query(
+    `INSERT INTO session_tags (session_id, probe_id, tag, tag_from, tag_to)
+     SELECT "sessionId", "probeId", 'lid_open', to_timestamp("fromMs" / 1000), to_timestamp("toMs" / 1000)
+     FROM jsonb_to_recordset($1) AS t ("sessionId" integer, "probeId" integer, "fromMs" float8, "toMs" float8)
+     ORDER BY 1, 2, 4 ON CONFLICT DO NOTHING`,
+    [JSON.stringify(tags)],
+  );
+}

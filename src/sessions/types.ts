@@ -77,9 +77,11 @@ export interface Moment {
 }
 
 export interface SessionEvent {
-  kind: 'started' | 'joined' | 'paused' | 'resumed' | 'ended' | 'cancelled' | 'reopened';
+  kind: 'started' | 'joined' | 'paused' | 'resumed' | 'ended' | 'cancelled' | 'reopened' | 'lid_open';
   /** `publicId` of the session. */
   session: string;
   /** When the step was taken, by the cloud's clock: a recorded start or end lies before it. */
   atMs: number;
+  /** Of `lid_open`: whose pit (`probes.id`) had dropped since when; half of it was made good at `atMs`. */
+  lid?: { probeId: number; fromMs: number };
 }

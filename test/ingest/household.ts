@@ -136,6 +136,7 @@ const DUMPED = {
   grilling_sessions: 'id',
   session_members: 'session_id, probe_id',
   session_probe_stats: 'session_id, probe_id',
+  session_tags: 'session_id, probe_id, tag_from',
   reading_gaps: 'id',
   detection_states: 'device_id',
   temperature_alerts: 'id',

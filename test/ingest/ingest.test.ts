@@ -328,8 +328,9 @@ describe('ingest', () => {
       expect(await events()).to.deep.equal(['fired high 1 37.79 C 1']);
     });
 
-    it('take no notice of late or doubtful readings', async () => {
+    it('take no notice of late or doubtful readings, but that late ones add to the past of a range', async () => {
       const home = await addHome(db);
+      await addAlert(db, home, { type: 'target', targetTemperature: 100, holdSeconds: 0 });
       await addAlert(db, home, { type: 'range', maxTemperature: 100, holdSeconds: 0 });
       await ingest([job(home, [[at(5), 90]])]);
       await ingest([
@@ -339,8 +340,9 @@ describe('ingest', () => {
           [at(7), 150, 'F', FLAG.stuck],
         ]),
       ]);
-      await ingest([job(home, [[at(60), 150, 'F', FLAG.skewed]])]);
-      expect(await events()).to.deep.equal([]);
+      const { transitions } = await ingest([job(home, [[at(60), 150, 'F', FLAG.skewed]])]);
+      expect(transitions).to.deep.equal([]);
+      expect(await events()).to.deep.equal(['fired high -1 150 F 4', 'resolved high -2 90 F 5']);
     });
 
     const RISING = { type: 'rising', thresholdValue: 15, windowSeconds: 600, recoverySeconds: 0 };

@@ -104,10 +104,11 @@ describe('two workers on the same devices', () => {
     await expectExactStats();
   });
 
-  /** Sides whose events do not count from 1 to their state's version, fired and resolved in turns. */
+  /** Sides whose events, but for those detected late, do not count from 1 to their state's version, fired and resolved in turns. */
   const holes = () =>
     db.query<unknown[]>(
-      `SELECT s.alert_id FROM alert_states s LEFT JOIN alert_events e USING (alert_id, side, tier)
+      `SELECT s.alert_id FROM alert_states s
+       LEFT JOIN (SELECT * FROM alert_events WHERE version > 0) e USING (alert_id, side, tier)
        GROUP BY s.alert_id, s.side, s.tier, s.version
        HAVING s.version <> count(e.id) OR s.version <> coalesce(max(e.version), 0)
          OR bool_or((e.kind = 'fired') <> (e.version % 2 = 1))`,

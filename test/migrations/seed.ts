@@ -74,6 +74,13 @@ export const SEEDS: Record<string, string> = {
     UPDATE alert_states SET is_inhibited = true;
     UPDATE alert_events SET silent_probes = 2;
     UPDATE notifications SET group_key = 'session 1', held_until = now(), group_id = id WHERE alert_id IS NOT NULL;`,
+  'late-and-lid': `
+    UPDATE temperature_alerts SET judged_after = now();
+    INSERT INTO session_tags (session_id, probe_id, tag, tag_from, tag_to)
+      SELECT session_id, probe_id, 'lid_open', '2026-01-31T21:00Z', '2026-01-31T21:05Z' FROM session_members;
+    INSERT INTO alert_events (public_id, alert_id, kind, side, tier, version, value, unit, measured_at, detected_late)
+      SELECT gen_random_uuid(), id, kind, 'up', 'warning', version, 203.2, 'F', now(), true
+      FROM temperature_alerts, (VALUES ('fired', -1), ('resolved', -2)) AS late (kind, version);`,
   canaries: `
     INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
   'channel-disabled-and-replays': `

@@ -20,6 +20,14 @@ const ALERTS = [
     recovery_seconds: 240,
   },
   { probe_id: '1', alert_type: 'range', max_temperature: 230, min_temperature: 200, recovery_seconds: 120 },
+  {
+    probe_id: '2',
+    alert_type: 'range',
+    max_temperature: 104,
+    hold_seconds: 0,
+    hysteresis: 0,
+    recovery_seconds: 0,
+  },
   { probe_id: '1', alert_type: 'rising', window_seconds: 1200, threshold_value: 20, recovery_seconds: 0 },
   { alert_type: 'battery', battery_percent: 80, critical_battery_percent: 60, recovery_seconds: 0 },
   { probe_id: '2', alert_type: 'falling', window_seconds: 900, threshold_value: 5, recovery_seconds: 60 },
@@ -37,9 +45,11 @@ function replayed(batches: readonly Shown[][], untilMs: number) {
       ...session,
       probes: probes.map(({ time_weighted_avg_temperature, seconds_known, seconds_unknown, ...one }) => one),
     })),
-    events: events.map(({ alert, kind, side, tier, measured_at, value, unit }) =>
-      [measured_at.toISOString(), alert, kind, side, tier, value, ...(unit ?? [])].join(' '),
-    ),
+    events: events
+      .map(({ alert, kind, side, tier, measured_at, value, unit, detected_late }) =>
+        [measured_at.toISOString(), alert, kind, side, tier, value, ...(unit ?? []), detected_late].join(' '),
+      )
+      .sort(),
   };
 }
 
@@ -96,12 +106,12 @@ describe('a replay', () => {
 
   async function storedEvents({ deviceId }: Home): Promise<string[]> {
     const rows = await db.query<{ at: Date; text: string }[]>(
-      `SELECT e.measured_at AS at, concat_ws(' ', a.name, e.kind, e.side, e.tier, e.value, e.unit) AS text
+      `SELECT e.measured_at AS at, concat_ws(' ', a.name, e.kind, e.side, e.tier, e.value, e.unit, e.detected_late::text) AS text
        FROM alert_events e JOIN temperature_alerts a ON a.id = e.alert_id
        WHERE a.device_id = $1 ORDER BY e.measured_at, a.id, e.id`,
       [deviceId],
     );
-    return rows.map(({ at, text }) => `${at.toISOString()} ${text}`);
+    return rows.map(({ at, text }) => `${at.toISOString()} ${text}`).sort();
   }
 
   async function expectSame(batches: readonly Shown[][]): Promise<void> {

@@ -140,6 +140,7 @@ const kinds: { [kind in SessionEvent['kind']]: [from: string, to: string] } = {
   ended: ['active paused', 'ended'],
   cancelled: ['active paused', 'ended'],
   reopened: ['ended', 'active'],
+  lid_open: ['active', ''],
 };
 
 /** Fires of random length with random holes in the data and probes pulled, sampled unevenly. */

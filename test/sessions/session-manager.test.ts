@@ -74,6 +74,22 @@ describe('SessionManager', () => {
     expect(session.startTime.getTime() - T0).to.be.within(0, 20 * SECOND);
   });
 
+  it('shows when the lid was open, once', async () => {
+    const home = await addHome(db, { probes: [{ label: 'Pit' }] });
+    const lifted: [number, number, 'C'][] = [40, 41, 42, 43].map((minute, index) => [
+      T0 + minute * MINUTE,
+      [100, 90, 100, 110][index] ?? 0,
+      'C',
+    ]);
+    for (let times = 0; times < 2; times++)
+      for (const part of [hotPit(T0), lifted]) await ingest([job(home, part)]);
+    const [begun] = await sessionsOf(home);
+    const { tags } = await get(begun?.publicId ?? '');
+    expect(
+      tags.map(({ tag, probeId, tagFrom, tagTo }) => [tag, probeId, +tagFrom - T0, +tagTo - T0]),
+    ).to.deep.equal([['lid_open', home.probes[0], 39 * MINUTE, 43 * MINUTE]]);
+  });
+
   it('counts what comes after its start, and nothing before', async () => {
     const home = await addHome(db);
     await setCloudClock(home, T0);
