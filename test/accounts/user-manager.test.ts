@@ -123,6 +123,11 @@ describe('UserManager', () => {
       [probe],
     );
     await db.query(
+      `INSERT INTO session_tags (session_id, probe_id, tag, tag_from, tag_to)
+       SELECT session_id, probe_id, 'lid_open', now(), now() FROM session_members WHERE probe_id = $1`,
+      [probe],
+    );
+    await db.query(
       `INSERT INTO notification_attempts (notification_id, attempt, started_at, outcome, latency_ms)
        VALUES ($1, 1, now(), 'failed', 5)`,
       [notificationId],
@@ -136,7 +141,7 @@ describe('UserManager', () => {
     await db.query(`DELETE FROM dead_letters WHERE job_id = 'ing-2'`);
     const counts = await countAll();
     const empty = Object.keys(counts).filter((table) => counts[table] === 0);
-    expect(empty).to.deep.equal(['organisations']);
+    expect(empty).to.deep.equal(['canaries', 'organisations']);
   }
 
   it('erases readings before it holds up anybody, and those that came meanwhile with the rest', async () => {
