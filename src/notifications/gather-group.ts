@@ -52,7 +52,8 @@ export function gatherGroup(asked: string, rows: readonly Waiting[]): Gathered {
   if (!first?.isDue || !first.isFree) return nothing;
   if (first.groupId !== null)
     return { ...nothing, send: alive.filter(({ groupId }) => groupId === first.groupId) };
-  const seeds = first.isFresh && !first.isUrgent ? alive.filter((row) => isCompany(row, first)) : [first];
+  const seeds =
+    first.isFresh && !first.isUrgent ? alive.filter((row) => isCompany(row, first)) : [lastOf(first, alive)];
   const chosen = new Set<Waiting>();
   for (const seed of seeds) {
     const before = alive.filter((row) => row.alertId === seed.alertId && row.eventId < seed.eventId);
@@ -69,6 +70,15 @@ const isUntouched = ({ isFresh, isFree, groupId }: Waiting): boolean => isFresh 
 
 function isCompany(row: Waiting, first: Waiting): boolean {
   return row.groupKey === first.groupKey && row.isDue && !row.isUrgent && isUntouched(row);
+}
+
+/** Of urgent repeats that have waited for their receiver: the last, which takes the others along and tells for all. */
+function lastOf(first: Waiting, alive: readonly Waiting[]): Waiting {
+  if (first.kind !== 'repeated' || !isUntouched(first)) return first;
+  const again = alive.filter(
+    (row) => row.kind === 'repeated' && row.tier === first.tier && isSameSide(row, first) && row.isDue,
+  );
+  return again.findLast(isUntouched) ?? first;
 }
 
 const isSameSide = (a: Waiting, b: Waiting): boolean => a.alertId === b.alertId && a.side === b.side;

@@ -301,6 +301,33 @@ describe('grouping', () => {
     expect(said()).to.have.lengthOf(2);
   });
 
+  it('holds nothing for longer when the clock of the database was ahead and is set back', async () => {
+    await speak();
+    await happen(event(await addRange('Pit')));
+    await pass(-7_200_000);
+    await happen(event(await addRange('Point')));
+    const [{ s: heldSeconds }] = await query<[{ s: number }]>(
+      'SELECT extract(epoch FROM held_until - now())::float8 AS s FROM notifications ORDER BY alert_event_id DESC LIMIT 1',
+    );
+    expect(heldSeconds).to.be.within(0, HELD_MS / 1000);
+  });
+
+  it('tells what is new while a thousand repeats of another alert wait for their receiver', async () => {
+    const first = await speak();
+    receiver.answer = (response) => response.writeHead(503).end();
+    await deliver(await happen(event(first, critical)));
+    const repeats = Array.from({ length: 1_000 }, () => event(first, { ...critical, kind: 'repeated' }));
+    await happen(...repeats);
+    receiver.answer = (response) => response.writeHead(200).end();
+    await deliver(await happen(event(await addRange('Fridge'), critical)));
+    expect(said().at(-1).title).to.equal('Fridge');
+    // Back again, it is told once how the other stands.
+    await query("UPDATE notifications SET next_attempt_at = now() WHERE status = 'pending'");
+    const [, failed] = await rows();
+    for (let id = failed?.id; id; id = (await deliverer()(id))?.id);
+    expect(said().map(({ title }) => title)).to.deep.equal(['First', 'First', 'Fridge', 'First', 'First']);
+  });
+
   it('holds nothing for longer than five minutes, and speaks no more often, whenever things happen', async () => {
     const alerts = await Promise.all(['a', 'b', 'c'].map((name) => addRange(name)));
     const step = fc.record({
