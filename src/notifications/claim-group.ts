@@ -45,7 +45,9 @@ async function pendingOf(tx: EntityManager, channel: number, id: string): Promis
     `SELECT n.id, n.alert_id AS "alertId", n.alert_event_id AS "eventId", e.kind, e.side, e.tier,
        n.group_key AS "groupKey", n.group_id AS "groupId", n.next_attempt_at <= now() + interval '500 ms' AS "isDue",
        coalesce(n.lease_until < now(), true) AS "isFree", n.attempts = 0 AND n.lease_until IS NULL AS "isFresh",
-       n.expires_at <= now() AS "isLate", e.kind <> 'resolved' AND (e.tier = 'critical' OR a.alert_type = 'target') AS "isUrgent"
+       n.expires_at <= now() AS "isLate", e.kind <> 'resolved' AND (e.tier = 'critical' OR a.alert_type = 'target') AS "isUrgent",
+       a.deleted_at IS NOT NULL OR EXISTS (SELECT FROM alert_states s WHERE s.alert_id = e.alert_id AND s.side = e.side
+         AND s.tier = e.tier AND s.phase NOT IN ('firing', 'recovering')) AS "isClosed"
      FROM notifications n JOIN alert_events e ON e.id = n.alert_event_id JOIN temperature_alerts a ON a.id = e.alert_id
      WHERE n.channel_id = $1 AND n.status = 'pending' AND n.replayed_after IS NULL AND n.group_key IS NOT NULL
      ORDER BY n.alert_id <> (SELECT alert_id FROM notifications WHERE id = $2), n.alert_event_id LIMIT ${MOST_PENDING}`,

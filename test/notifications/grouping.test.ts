@@ -328,6 +328,30 @@ describe('grouping', () => {
     expect(said().map(({ title }) => title)).to.deep.equal(['First', 'First', 'Fridge', 'First', 'First']);
   });
 
+  it('says nothing of what was held when its alert is deleted or changed, or nobody misses its probe any more', async () => {
+    await speak();
+    const [gone, changed, going] = [
+      await addRange('Gone'),
+      await addRange('Changed'),
+      await addRange('Going'),
+    ];
+    await happen(event(gone), event(changed), event(going), event(going, { kind: 'repeated' }));
+    const state = (alert: TemperatureAlert, phase: string) =>
+      query("INSERT INTO alert_states (alert_id, side, tier, phase) VALUES ($1, 'high', 'warning', $2)", [
+        alert.id,
+        phase,
+      ]);
+    await state(changed, 'inactive');
+    await state(going, 'firing');
+    await query('UPDATE temperature_alerts SET deleted_at = now() WHERE id = $1', [gone.id]);
+    await pass(HELD_MS);
+    await relay();
+    expect(said().map(({ title }) => title)).to.deep.equal(['First', '2 alerts: Going']);
+    expect((await states()).slice(1, 3)).to.deep.equal(
+      Array(2).fill('expired 0 it was over before it was sent'),
+    );
+  });
+
   it('holds nothing for longer than five minutes, and speaks no more often, whenever things happen', async () => {
     const alerts = await Promise.all(['a', 'b', 'c'].map((name) => addRange(name)));
     const step = fc.record({
