@@ -302,7 +302,9 @@ export async function insertEvents(
            AND n.created_at > now() - 2 * ${HOLD}
        ) last ON NOT m.is_urgent
        CROSS JOIN LATERAL (
-         SELECT CASE WHEN last.held > now() THEN last.held WHEN last.at > now() - ${HOLD} THEN last.at + ${HOLD} END AS until
+         -- The bound is for a clock that was ahead when the last one was stored.
+         SELECT CASE WHEN last.held > now() THEN least(last.held, now() + ${HOLD})
+           WHEN last.at > now() - ${HOLD} THEN least(last.at, now()) + ${HOLD} END AS until
        ) held
        ORDER BY m.id, m.channel_id
        RETURNING id, channel_id, held_until

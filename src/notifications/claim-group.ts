@@ -4,7 +4,7 @@ import { gatherGroup, type Waiting } from './gather-group.js';
 
 const recipient = z.array(z.object({ channel: z.number(), receives: z.boolean() }));
 const idRows = z.array(z.object({ id: z.string() }));
-/** More are never pending for one person; if they are, the oldest go first. */
+/** If more are pending for one person, those of the alert that is asked for count, and then the oldest. */
 const MOST_PENDING = 1_000;
 /** Of the advisory locks by which one process at a time makes up its mind about a channel. */
 const LOCKS = 0x67726f75;
@@ -26,7 +26,7 @@ export async function claimGroup(db: EntityManager, id: string): Promise<string[
   if (!to) return [];
   return db.transaction(async (tx) => {
     await tx.query('SELECT pg_advisory_xact_lock($1, $2)', [LOCKS, to.channel]);
-    const rows = await pendingOf(tx, to.channel);
+    const rows = await pendingOf(tx, to.channel, id);
     if (!to.receives) {
       const asked = rows.filter((row) => row.id === id && row.isDue && row.isFree);
       await end(tx, asked, 'failed', 'the channel or its owner is switched off');
@@ -40,17 +40,20 @@ export async function claimGroup(db: EntityManager, id: string): Promise<string[
   });
 }
 
-function pendingOf(tx: EntityManager, channel: number): Promise<Waiting[]> {
-  return tx.query<Waiting[]>(
+async function pendingOf(tx: EntityManager, channel: number, id: string): Promise<Waiting[]> {
+  const rows = await tx.query<Waiting[]>(
     `SELECT n.id, n.alert_id AS "alertId", n.alert_event_id AS "eventId", e.kind, e.side, e.tier,
        n.group_key AS "groupKey", n.group_id AS "groupId", n.next_attempt_at <= now() + interval '500 ms' AS "isDue",
        coalesce(n.lease_until < now(), true) AS "isFree", n.attempts = 0 AND n.lease_until IS NULL AS "isFresh",
-       n.expires_at <= now() AS "isLate", e.kind <> 'resolved' AND (e.tier = 'critical' OR a.alert_type = 'target') AS "isUrgent"
+       n.expires_at <= now() AS "isLate", e.kind <> 'resolved' AND (e.tier = 'critical' OR a.alert_type = 'target') AS "isUrgent",
+       a.deleted_at IS NOT NULL OR EXISTS (SELECT FROM alert_states s WHERE s.alert_id = e.alert_id AND s.side = e.side
+         AND s.tier = e.tier AND s.phase NOT IN ('firing', 'recovering')) AS "isClosed"
      FROM notifications n JOIN alert_events e ON e.id = n.alert_event_id JOIN temperature_alerts a ON a.id = e.alert_id
      WHERE n.channel_id = $1 AND n.status = 'pending' AND n.replayed_after IS NULL AND n.group_key IS NOT NULL
-     ORDER BY n.alert_event_id LIMIT ${MOST_PENDING}`,
-    [channel],
+     ORDER BY n.alert_id <> (SELECT alert_id FROM notifications WHERE id = $2), n.alert_event_id LIMIT ${MOST_PENDING}`,
+    [channel, id],
   );
+  return rows.sort((a, b) => a.eventId - b.eventId);
 }
 
 /** @param status null: what is worthless on a phone by now expires, anything else has failed after its day */

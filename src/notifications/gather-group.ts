@@ -25,12 +25,14 @@ export interface Waiting {
   isLate: boolean;
   /** Never held: a critical tier, or a target. */
   isUrgent: boolean;
+  /** Its alert does not fire any more, or is gone. */
+  isClosed: boolean;
 }
 
 /** What one message tells, and what nobody is told. */
 export interface Gathered {
   send: Waiting[];
-  /** Over before they were sent: the firings and their ends. */
+  /** Over before they were sent: firings and their ends, or firings that an edit or the end of a cook has closed untold. */
   over: Waiting[];
   /** Told by what comes after them: a worse tier, or a later repeat. */
   superseded: Waiting[];
@@ -52,7 +54,8 @@ export function gatherGroup(asked: string, rows: readonly Waiting[]): Gathered {
   if (!first?.isDue || !first.isFree) return nothing;
   if (first.groupId !== null)
     return { ...nothing, send: alive.filter(({ groupId }) => groupId === first.groupId) };
-  const seeds = first.isFresh && !first.isUrgent ? alive.filter((row) => isCompany(row, first)) : [first];
+  const seeds =
+    first.isFresh && !first.isUrgent ? alive.filter((row) => isCompany(row, first)) : [lastOf(first, alive)];
   const chosen = new Set<Waiting>();
   for (const seed of seeds) {
     const before = alive.filter((row) => row.alertId === seed.alertId && row.eventId < seed.eventId);
@@ -71,6 +74,15 @@ function isCompany(row: Waiting, first: Waiting): boolean {
   return row.groupKey === first.groupKey && row.isDue && !row.isUrgent && isUntouched(row);
 }
 
+/** Of urgent repeats that have waited for their receiver: the last, which takes the others along and tells for all. */
+function lastOf(first: Waiting, alive: readonly Waiting[]): Waiting {
+  if (first.kind !== 'repeated' || !isUntouched(first)) return first;
+  const again = alive.filter(
+    (row) => row.kind === 'repeated' && row.tier === first.tier && isSameSide(row, first) && row.isDue,
+  );
+  return again.findLast(isUntouched) ?? first;
+}
+
 const isSameSide = (a: Waiting, b: Waiting): boolean => a.alertId === b.alertId && a.side === b.side;
 
 function isSuperseded(row: Waiting, together: readonly Waiting[], alive: readonly Waiting[]): boolean {
@@ -86,8 +98,15 @@ const isLater = (other: Waiting, row: Waiting): boolean =>
 
 /** A firing with its end, both unsent: nobody needs to hear. What is urgent, such as a target, is told all the same. */
 function isOver(row: Waiting, together: readonly Waiting[], superseded: readonly Waiting[]): boolean {
-  if (!isUntouched(row) || (row.kind !== 'fired' && row.kind !== 'resolved')) return false;
+  if (!isUntouched(row)) return false;
   const tier = together.filter((other) => isSameSide(other, row) && other.tier === row.tier);
+  if (
+    row.isClosed &&
+    !row.isUrgent &&
+    !tier.some((other) => other.kind === 'resolved' && isLater(other, row))
+  )
+    return row.kind !== 'resolved';
+  if (row.kind !== 'fired' && row.kind !== 'resolved') return false;
   const turns = tier.filter(({ kind }) => kind !== 'repeated');
   const at = turns.indexOf(row);
   const [fired, resolved] = row.kind === 'fired' ? [row, turns[at + 1]] : [turns[at - 1], row];

@@ -5,6 +5,8 @@ import { inert, type Message } from './message.js';
 const MOST_LINES = 10;
 const LINE_LENGTH = 250;
 const MOST_NAMES = 3;
+/** Of all lines, by {@link weightOf}: Slack takes 3,000 characters, ntfy 4,096 bytes, Discord and Telegram 4,096 characters. */
+const MOST_WEIGHT = 2_800;
 
 /** Several messages as one that lists them, the oldest first. @param messages at least one */
 export function toOneMessage(messages: readonly Message[]): Message {
@@ -14,8 +16,8 @@ export function toOneMessage(messages: readonly Message[]): Message {
   const firing = messages.filter(({ type }) => type !== 'alert.resolved');
   const names = [...new Set(messages.map(({ title }) => title))];
   const named = names.slice(0, MOST_NAMES).join(', ');
-  const lines = messages.slice(0, MOST_LINES).map(toLine);
-  const more = messages.length > MOST_LINES ? [`and ${messages.length - MOST_LINES} more`] : [];
+  const lines = thatFit(messages.slice(0, MOST_LINES).map(toLine));
+  const more = messages.length > lines.length ? [`and ${messages.length - lines.length} more`] : [];
   const [only, second] = firing;
   return {
     type: firing.length > 0 ? 'alert.fired' : 'alert.resolved',
@@ -33,6 +35,18 @@ export function toOneMessage(messages: readonly Message[]): Message {
 
 const toLine = ({ type, title, text }: Message): string =>
   inert(`${type === 'alert.resolved' ? 'Over – ' : ''}${title}: ${text}`, LINE_LENGTH);
+
+function thatFit(lines: readonly string[]): string[] {
+  let weight = 0;
+  return lines.filter((line) => {
+    weight += weightOf(line);
+    return weight <= MOST_WEIGHT;
+  });
+}
+
+/** The most that a line becomes anywhere: as UTF-8, with entities for Slack, or with each mark escaped for Discord. */
+const weightOf = (line: string): number =>
+  Buffer.byteLength(line.replace(/[&<>]/g, '&amp;').replace(/[\\`*_~|[\]()#@]/g, '$&$&'));
 
 /** What it says, line by line. */
 export const linesOf = ({ text, lines }: Pick<Message, 'text' | 'lines'>): readonly string[] =>

@@ -16,6 +16,7 @@ const ROW: Waiting = {
   isFresh: true,
   isLate: false,
   isUrgent: false,
+  isClosed: false,
 };
 
 /** Rows of events 1, 2, …, whose ids are those numbers. */

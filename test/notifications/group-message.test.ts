@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { CHANNELS } from '../../src/notifications/channels.js';
 import { calmLines } from '../../src/notifications/chat.js';
 import { toOneMessage } from '../../src/notifications/group-message.js';
 import type { Message } from '../../src/notifications/message.js';
@@ -49,5 +50,26 @@ describe('toOneMessage', () => {
     expect(lines?.at(-1)).to.equal('and 40 more');
     expect(lines?.join('\n')).to.have.length.below(3_000);
     expect(title).to.match(/^50 alerts: 0 x+, 1 x+, 2 x+, …$/);
+  });
+
+  it('fits into them whatever the names are made of', () => {
+    for (const sign of ['&', '<', '_', '(', '@a', '🔥', '火']) {
+      const name = sign.repeat(100 / sign.length);
+      const many = Array.from({ length: 12 }, () => message(name, { text: `${name} is 280 °F` }));
+      const one = toOneMessage(many);
+      const render = (kind: 'slack' | 'discord' | 'telegram' | 'ntfy', url: string) =>
+        CHANNELS[kind]?.render(one, { url, secret: 's' }) ?? '';
+      const [slack, discord, telegram, push] = [
+        render('slack', 'https://hooks.slack.com/services/T/B'),
+        render('discord', 'https://discord.com/api/webhooks/1'),
+        render('telegram', 'https://api.telegram.org/1'),
+        render('ntfy', 'https://ntfy.sh/cook'),
+      ].map((rendered) => JSON.parse(rendered));
+      expect(slack.attachments[0].blocks[0].text.text).to.have.length.below(3_000);
+      expect(discord.embeds[0].description).to.have.length.below(4_096);
+      expect(telegram.text).to.have.length.below(4_096);
+      expect(Buffer.byteLength(push.message)).to.be.below(4_096);
+      expect(one.lines?.at(-1)).to.match(/^and \d+ more$/);
+    }
   });
 });

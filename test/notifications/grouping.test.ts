@@ -301,6 +301,57 @@ describe('grouping', () => {
     expect(said()).to.have.lengthOf(2);
   });
 
+  it('holds nothing for longer when the clock of the database was ahead and is set back', async () => {
+    await speak();
+    await happen(event(await addRange('Pit')));
+    await pass(-7_200_000);
+    await happen(event(await addRange('Point')));
+    const [{ s: heldSeconds }] = await query<[{ s: number }]>(
+      'SELECT extract(epoch FROM held_until - now())::float8 AS s FROM notifications ORDER BY alert_event_id DESC LIMIT 1',
+    );
+    expect(heldSeconds).to.be.within(0, HELD_MS / 1000);
+  });
+
+  it('tells what is new while a thousand repeats of another alert wait for their receiver', async () => {
+    const first = await speak();
+    receiver.answer = (response) => response.writeHead(503).end();
+    await deliver(await happen(event(first, critical)));
+    const repeats = Array.from({ length: 1_000 }, () => event(first, { ...critical, kind: 'repeated' }));
+    await happen(...repeats);
+    receiver.answer = (response) => response.writeHead(200).end();
+    await deliver(await happen(event(await addRange('Fridge'), critical)));
+    expect(said().at(-1).title).to.equal('Fridge');
+    // Back again, it is told once how the other stands.
+    await query("UPDATE notifications SET next_attempt_at = now() WHERE status = 'pending'");
+    const [, failed] = await rows();
+    for (let id = failed?.id; id; id = (await deliverer()(id))?.id);
+    expect(said().map(({ title }) => title)).to.deep.equal(['First', 'First', 'Fridge', 'First', 'First']);
+  });
+
+  it('says nothing of what was held when its alert is deleted or changed, or nobody misses its probe any more', async () => {
+    await speak();
+    const [gone, changed, going] = [
+      await addRange('Gone'),
+      await addRange('Changed'),
+      await addRange('Going'),
+    ];
+    await happen(event(gone), event(changed), event(going), event(going, { kind: 'repeated' }));
+    const state = (alert: TemperatureAlert, phase: string) =>
+      query("INSERT INTO alert_states (alert_id, side, tier, phase) VALUES ($1, 'high', 'warning', $2)", [
+        alert.id,
+        phase,
+      ]);
+    await state(changed, 'inactive');
+    await state(going, 'firing');
+    await query('UPDATE temperature_alerts SET deleted_at = now() WHERE id = $1', [gone.id]);
+    await pass(HELD_MS);
+    await relay();
+    expect(said().map(({ title }) => title)).to.deep.equal(['First', '2 alerts: Going']);
+    expect((await states()).slice(1, 3)).to.deep.equal(
+      Array(2).fill('expired 0 it was over before it was sent'),
+    );
+  });
+
   it('holds nothing for longer than five minutes, and speaks no more often, whenever things happen', async () => {
     const alerts = await Promise.all(['a', 'b', 'c'].map((name) => addRange(name)));
     const step = fc.record({
