@@ -201,9 +201,12 @@ function hold(state: AlertState, step: Step): void {
   Object.assign(state, held);
 }
 
-/** Whether what is true for so long began with a drop that may be an open lid, not ten minutes ago. */
+/**
+ * Whether what is true for so long began with a drop that may be an open lid, not ten minutes ago. What is true for ten
+ * minutes is told, however often drops follow each other: the swings of a weak fire look like lids.
+ */
 function mayBeLid({ drop, measuredAtMs }: Step, heldMs: number): boolean {
-  if (drop === undefined || measuredAtMs - drop.fromMs >= LID_MS) return false;
+  if (drop === undefined || heldMs >= LID_MS || measuredAtMs - drop.fromMs >= LID_MS) return false;
   return heldMs <= measuredAtMs - (drop.sinceMs ?? drop.fromMs);
 }
 

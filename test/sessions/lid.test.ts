@@ -129,6 +129,16 @@ describe('an alert of a pit whose lid may be open', () => {
     );
   });
 
+  it('does not wait for one drop after another', () => {
+    // The pit swings as if its lid were opened every eight minutes, while its fire grows weak.
+    const values = Array.from({ length: 240 }, (_, minute): Shown => {
+      const mean = Math.max(80, 125 - Math.max(0, minute - 60) / 2);
+      return [minute * 60, mean + 15 * Math.cos((minute / 4) * Math.PI)];
+    });
+    const [below] = values.findLast(([, celsius]) => celsius >= 105) ?? [0];
+    expect(fired(low, values)).to.deep.equal([below + 660]);
+  });
+
   it('forgets the fall with a lid that was open', () => {
     const down = [...every(0, 300, 120), ...every(360, 480, 100)];
     const slow = { ...falling, windowSeconds: 900 };
