@@ -49,7 +49,7 @@ async function pendingOf(tx: EntityManager, channel: number, id: string): Promis
        a.deleted_at IS NOT NULL OR EXISTS (SELECT FROM alert_states s WHERE s.alert_id = e.alert_id AND s.side = e.side
          AND s.tier = e.tier AND s.phase NOT IN ('firing', 'recovering')) AS "isClosed"
      FROM notifications n JOIN alert_events e ON e.id = n.alert_event_id JOIN temperature_alerts a ON a.id = e.alert_id
-     WHERE n.channel_id = $1 AND n.status = 'pending' AND n.replayed_after IS NULL AND n.group_key IS NOT NULL
+     WHERE n.channel_id = $1 AND n.status = 'pending' AND n.replayed_after IS NULL
      ORDER BY n.alert_id <> (SELECT alert_id FROM notifications WHERE id = $2), n.alert_event_id LIMIT ${MOST_PENDING}`,
     [channel, id],
   );

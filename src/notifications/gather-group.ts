@@ -12,7 +12,8 @@ export interface Waiting {
   kind: AlertEventKind;
   side: AlertSide;
   tier: Severity;
-  groupKey: string;
+  /** Null: the version before has stored it; it goes by itself. */
+  groupKey: string | null;
   /** Those with the same go out as one message, and are tried again as one; null: none is settled yet. */
   groupId: string | null;
   /** Its time has come. */

@@ -163,6 +163,9 @@ function sentence(
   if (alert.alertType === 'no_data' || alert.alertType === 'probe_removed') {
     const since = `${at}${durationSeconds === null ? '' : `, after ${duration(durationSeconds)}`}`;
     if (kind === 'resolved') return `${subject} is there again since ${since}`;
+    // The time of what is told again is that of the last reading.
+    if (kind === 'repeated' && alert.alertType === 'no_data')
+      return `still nothing was heard of ${subject} since ${at}`;
     return alert.alertType === 'no_data'
       ? `nothing was heard of ${subject} for ${duration(60 * silenceOf(event, alert))}, at ${at}`
       : `${subject} is no longer plugged in since ${at}`;

@@ -352,6 +352,20 @@ describe('grouping', () => {
     );
   });
 
+  it('tells nothing before what the version before has stored and not yet told', async () => {
+    const pit = await addRange('Pit');
+    receiver.answer = (response) => response.writeHead(503).end();
+    const [before] = await happen(event(pit));
+    await query('UPDATE notifications SET group_key = NULL');
+    await deliver([before ?? '']);
+    receiver.answer = (response) => response.writeHead(200).end();
+    await deliver(await happen(event(pit, resolved)));
+    expect(await states()).to.deep.equal(['pending 1 the receiver answered 503', 'pending 0']);
+    await query('UPDATE notifications SET next_attempt_at = now()');
+    for (let id = before; id; id = (await deliverer()(id))?.id);
+    expect(await states()).to.deep.equal(['delivered 2', 'delivered 1']);
+  });
+
   it('holds nothing for longer than five minutes, and speaks no more often, whenever things happen', async () => {
     const alerts = await Promise.all(['a', 'b', 'c'].map((name) => addRange(name)));
     const step = fc.record({
