@@ -41,9 +41,11 @@ export async function deliverNow(context: Context, id: string, name: string): Pr
   };
   const shared = uses(context, dataSource.manager);
   const links = createLinkSigner(context.keyRing());
-  await createDeliverer({ ...shared, dataSource, publicUrl, links, onDelivery })(id);
+  await createDeliverer({ ...shared, dataSource, publicUrl, links, onDelivery, isService: false })(id);
   const sent = await new NotificationHistory(dataSource.manager).get(id);
-  const { last_proven_at } = await new ChannelManager(dataSource.manager, shared).get(sent.channel_id);
+  const { last_proven_at, is_active } = await new ChannelManager(dataSource.manager, shared).get(
+    sent.channel_id,
+  );
   context.show({
     id,
     status: sent.status,
@@ -57,5 +59,6 @@ export async function deliverNow(context: Context, id: string, name: string): Pr
   if (delivery?.outcome === 'delivered') return;
   context.exitCode = 1;
   const reason = delivery?.error ?? sent.last_error ?? 'another process has taken it';
-  context.fail(`the ${name} did not arrive: ${reason}`);
+  const off = is_active ? '' : '; the channel is switched off until a test gets through';
+  context.fail(`the ${name} did not arrive: ${reason}${off}`);
 }

@@ -45,6 +45,8 @@ interface Uses {
   publicUrl?: string;
   links?: LinkSigner;
   now?: () => Date;
+  /** False: by this process's settings no address is judged; one that it may not reach switches no channel off. */
+  isService?: boolean;
   /** In [0, 1). */
   random?: () => number;
   /** At once, from this process. */
@@ -95,7 +97,8 @@ export function createDeliverer(uses: Uses): Deliverer {
     const retries = failure?.fate === 'retry';
     const tried = attempts - (replayedAfter ?? 0) + 1;
     const waitMs = retries ? nextWaitMs(tried, random(), failure.retryAfterMs) : null;
-    const next = { waitMs, disable: failure ? DISABLES[failure.fate] : false };
+    const isOurs = failure?.fate === 'refused' && uses.isService === false;
+    const next = { waitMs, disable: failure && !isOurs ? DISABLES[failure.fate] : false };
     const end = () =>
       failure ? notifications.markFailed(ids, attempt, next) : notifications.markDelivered(ids, attempt);
     const status = await insist(end, INSIST_FOR_MS);

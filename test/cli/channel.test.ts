@@ -69,6 +69,28 @@ describe('grill-stats channel', () => {
     expect(stderr).to.match(/^grill-stats: the test did not arrive: .*500.*\n$/);
   });
 
+  it('switches off what is gone and says so, but not what this shell alone may not reach', async () => {
+    const [id] = [String(at(await cli.json([...create, '--url', url], allowed), 'id'))];
+    const isActive = async () => {
+      const [row] = await cli.dataSource.query<{ is_active: boolean }[]>(
+        'SELECT is_active FROM notification_channels WHERE public_id = $1',
+        [id],
+      );
+      return row?.is_active;
+    };
+    const refused = await cli.run(['channel', 'test', id]);
+    expect(refused.code).to.equal(1);
+    expect(refused.stderr)
+      .to.match(/private address/)
+      .and.not.match(/switched off/);
+    expect(await isActive()).to.equal(true);
+    answer = 410;
+    const gone = await cli.run(['channel', 'test', id], allowed);
+    answer = 204;
+    expect(gone.stderr).to.match(/answered 410; the channel is switched off until a test gets through/);
+    expect(await isActive()).to.equal(false);
+  });
+
   it('sends e-mail through SMTP_URL, and names it where it is missing', async () => {
     const email = ['channel', 'create', '--email', 'a@example.com', '--kind', 'email'];
     const address = ['--url', 'mailto:cook@example.com'];
