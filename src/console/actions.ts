@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { AlertFlags } from '../alerts/alert-flags.js';
 import { AlertManager } from '../alerts/alert-manager.js';
+import { Device } from '../entities/device.js';
+import { Probe } from '../entities/probe.js';
 import { InputError, NotFoundError } from '../errors.js';
 import { type Html, html } from '../html.js';
 import type { ActionLink, LinkSigner } from '../notifications/action-link.js';
@@ -54,10 +56,16 @@ export async function addActionRoutes(
 
 const GONE = html`<h1>This link is not valid any more.</h1>`;
 
+/** Where it watches, and what: one of several alerts is recognised by it. */
 async function nameOf({ manager }: DataSource, { alertId }: ActionLink): Promise<string | undefined> {
   try {
-    const { name, deviceId } = await new AlertManager(manager).getByPublicId(alertId);
-    return name ?? `Alert of ${deviceId}`;
+    const { name, alertType, userId, deviceId, probeId } = await new AlertManager(manager).getByPublicId(
+      alertId,
+    );
+    const device = await manager.findOneBy(Device, { deviceId });
+    const probe = probeId === null ? null : await manager.findOneBy(Probe, { userId, deviceId, probeId });
+    const place = [device?.nickname ?? deviceId, ...(probe ? [probe.label ?? `probe ${probe.probeId}`] : [])];
+    return `${place.join(' · ')}: ${name ?? `${alertType.replace('_', ' ')} alert`}`;
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;

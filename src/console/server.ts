@@ -77,8 +77,9 @@ export async function createConsole(options: ConsoleOptions): Promise<FastifyIns
   app.addHook('onResponse', async (request, { statusCode }) => {
     if (!isChange(request) || statusCode >= 400) return;
     // The token of a link is no business of a log.
-    const path = request.routeOptions.url === ACTION_PATH ? ACTION_PATH : request.url.split('?')[0];
-    logger.info('operator changed something', { method: request.method, path });
+    if (request.routeOptions.url === ACTION_PATH) logger.info('the link of a message was used');
+    else
+      logger.info('operator changed something', { method: request.method, path: request.url.split('?')[0] });
   });
   addOpsRoutes(app, options);
   await addAssets(app);

@@ -44,7 +44,7 @@ describe('links in messages', () => {
   /** An alert that fires, as its owner's phone is told of it. */
   async function fire() {
     const { dataSource } = sources.database;
-    const home = await addHome(dataSource);
+    const home = await addHome(dataSource, { device: { nickname: 'Smoker' }, probes: [{ label: 'Left' }] });
     const receiver = await startReceiver();
     receiver.answer = (response) => response.end('{"id":"x"}');
     const channels = new ChannelManager(dataSource.manager, { channels: { ntfy }, secretBox, outbound });
@@ -91,7 +91,9 @@ describe('links in messages', () => {
       if (method === 'GET')
         expect(body)
           .to.include('&lt;b&gt;Pit')
-          .and.match(/<form method="post"><button>Acknowledge</);
+          .and.match(
+            /<h1>Smoker · Left: &lt;b&gt;Pit&lt;\/b&gt;<\/h1><form method="post"><button>Acknowledge</,
+          );
     }
     expect((await state()).acknowledgedAt).to.equal(null);
     const done = await app.inject({ ...BUTTON, url: acknowledge });
