@@ -57,13 +57,16 @@ export function pastOf(alert: LateAlert): Past {
 type Key = Pick<Stretch, 'side' | 'tier'>;
 export const isOf = (key: Key) => (one: Key) => one.side === key.side && one.tier === key.tier;
 
-function stretchesOf({ live, late }: Past, key: Key): Stretch[] {
-  return [...live, ...late].filter(isOf(key));
+/** What is on record as firing at a time. */
+export function recordedAt({ live, late }: Past, key: Key, atMs: number): Stretch | undefined {
+  const isThen = (one: Stretch) => one.fromMs <= atMs && atMs < one.toMs && isOf(key)(one);
+  return live.find(isThen) ?? late.find(isThen);
 }
 
-/** What is on record as firing at a time. */
-export function recordedAt(past: Past, key: Key, atMs: number): Stretch | undefined {
-  return stretchesOf(past, key).find(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs);
+/** Of a past, what is on record of the same side and tier up to, within and from a firing on. */
+function around({ alert, live, late }: Past, { fromMs, toMs, ...key }: Found): Past {
+  const isThere = (one: Stretch) => one.fromMs <= toMs && fromMs <= one.toMs && isOf(key)(one);
+  return { alert, live: live.filter(isThere), late: late.filter(isThere) };
 }
 
 /**
@@ -76,9 +79,7 @@ export function replaceLate(
   { firstMs, endMs, seen }: { firstMs: number; endMs: number; seen: readonly Observation[] },
 ): void {
   const isReplaced = ({ fromMs, toMs }: Stretch) => toMs > firstMs && fromMs <= endMs;
-  const pieces = found
-    .flatMap((one) => past.live.filter(isOf(one)).reduce(without, [one]))
-    .filter((piece) => piece.fromMs < piece.toMs);
+  const pieces = found.flatMap((one) => around(past, one).live.reduce(without, [one]));
   const seenMs = seen[0]?.measuredAtMs ?? firstMs;
   const isAllSeen = ({ fromMs, toMs }: Stretch) => fromMs >= seenMs && toMs <= endMs;
   const order = new Map(seen.map(({ measuredAtMs }, index) => [measuredAtMs, index]));
@@ -86,38 +87,39 @@ export function replaceLate(
     // A piece that reaches beyond what was seen has all of it on that side.
     const from = order.get(piece.fromMs) ?? 0;
     const within = seen.slice(from, (order.get(piece.toMs) ?? seen.length - 1) + 1);
-    const full = { ...piece, ...shownIn(past, piece, within, isAllSeen) };
+    const near = around(past, piece);
+    const full = { ...piece, ...shownIn(near, piece, within, isAllSeen) };
     const isSame = (was: Stretch) =>
-      isOf(piece)(was) &&
-      was.fromMs === full.fromMs &&
-      was.toMs === full.toMs &&
-      was.extreme === full.extreme;
-    return past.late.find(isSame) ?? full;
+      was.fromMs === full.fromMs && was.toMs === full.toMs && was.extreme === full.extreme;
+    return near.late.find(isSame) ?? full;
   });
   past.late = [...past.late.filter((one) => !isReplaced(one)), ...now];
 }
 
-/** The parts of `pieces` before and after a live firing; those that have no length are none. */
+/** The parts of `pieces` before and after a live firing; those that have no length are none, or each firing would double them. */
 function without(pieces: Found[], { fromMs, toMs }: Found): Found[] {
-  return pieces.flatMap((piece) => [
-    { ...piece, toMs: Math.min(piece.toMs, fromMs) },
-    { ...piece, fromMs: Math.max(piece.fromMs, toMs) },
-  ]);
+  return pieces
+    .flatMap((piece) => [
+      { ...piece, toMs: Math.min(piece.toMs, fromMs) },
+      { ...piece, fromMs: Math.max(piece.fromMs, toMs) },
+    ])
+    .filter((piece) => piece.fromMs < piece.toMs);
 }
 
 /**
  * What the probe showed at both ends, and the worst between them.
+ * @param near what is on record around it
  * @param seen the readings between, by time, as far as they were seen
  * @param isAllSeen whether there is nothing of it that is only on record
  */
 function shownIn(
-  past: Past,
-  { fromMs, toMs, ...key }: Found,
+  near: Past,
+  { fromMs, toMs, side }: Found,
   seen: readonly Observation[],
   isAllSeen: (one: Stretch) => boolean,
 ): Pick<Stretch, 'first' | 'last' | 'extreme'> {
-  const { temperatureUnit } = past.alert.rule;
-  const known = stretchesOf(past, key);
+  const { temperatureUnit } = near.alert.rule;
+  const known: Stretch[] = [...near.live, ...near.late];
   const at = (ms: number): Shown => {
     const reading = [seen[0], seen.at(-1)].find((end) => end?.measuredAtMs === ms);
     if (reading) return { value: (reading.hundredths ?? 0) / 100, unit: reading.unit };
@@ -125,17 +127,15 @@ function shownIn(
     return (one?.fromMs === ms ? one.first : one?.last) ?? { value: null, unit: null };
   };
   // Of what goes on beyond what was seen, the record knows.
-  const beyond = past.late.flatMap((one) =>
-    isOf(key)(one) && one.fromMs < toMs && fromMs < one.toMs && !isAllSeen(one)
-      ? [one.extreme ?? []].flat()
-      : [],
+  const beyond = near.late.flatMap((one) =>
+    one.fromMs < toMs && fromMs < one.toMs && !isAllSeen(one) ? [one.extreme ?? []].flat() : [],
   );
   const values = seen.flatMap(({ hundredths, unit }) =>
     hundredths === null || !isTemperature(unit)
       ? []
       : [convertHundredths(hundredths, unit, temperatureUnit) / 100],
   );
-  const worst = isUpward(key.side) ? Math.max : Math.min;
+  const worst = isUpward(side) ? Math.max : Math.min;
   const all = [...values, ...beyond];
   const extreme = all.length === 0 ? null : all.reduce((a, b) => worst(a, b));
   return { first: at(fromMs), last: at(toMs), extreme };
@@ -143,10 +143,10 @@ function shownIn(
 
 export function changeOf({ alert, late }: Past): LateChange {
   const { rule, recorded } = alert;
-  const was: readonly Stretch[] = recorded;
+  const [was, is] = [new Set<Stretch>(recorded), new Set<Stretch>(late)];
   return {
     rule,
-    gone: recorded.filter((one) => one.version < 0 && !late.includes(one)),
-    found: late.filter((one) => !was.includes(one)).toSorted((a, b) => a.fromMs - b.fromMs),
+    gone: recorded.filter((one) => one.version < 0 && !is.has(one)),
+    found: late.filter((one) => !was.has(one)).toSorted((a, b) => a.fromMs - b.fromMs),
   };
 }

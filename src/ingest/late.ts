@@ -65,8 +65,10 @@ function watchedIn(worlds: readonly IngestWorld[], stored: readonly NewReading[]
   );
   if (late.size === 0) return [];
   return worlds.flatMap((world) =>
-    [...late].flatMap(([probeId, readings]): Watched[] => {
-      const rules = (world.alerts.get(probeId) ?? []).map(({ rule }) => rule).filter(hasPast);
+    [...world.alerts].flatMap(([probeId, instances]): Watched[] => {
+      const readings = late.get(probeId);
+      if (!readings) return [];
+      const rules = instances.map(({ rule }) => rule).filter(hasPast);
       const times = readings.map(({ measuredAtMs }) => measuredAtMs).sort((a, b) => a - b);
       return rules.length === 0 ? [] : [{ probeId, rules, times, probe: lateProbe(world, probeId) }];
     }),

@@ -26,6 +26,8 @@ export class ReplayedDevice {
   readonly firings = new Firings();
   /** Those that nothing can touch any more. */
   private readonly closed: Session[] = [];
+  /** Times of late readings that only late ones followed, by probe: what they add is looked for together. */
+  private readonly late = new Map<number, number[]>();
   private began = 0;
 
   /**
@@ -43,20 +45,33 @@ export class ReplayedDevice {
     const isValue = hundredths !== null;
     const condition = isValue ? ('ok' as const) : ('absent' as const);
     const input = { probeId, measuredAtMs, hundredths, unit, flags, condition, poll: NO_POLL };
-    this.runTimers(measuredAtMs - 1);
     const isLate = measuredAtMs <= (this.world.probes.get(probeId)?.lastMs ?? 0);
+    if (!isLate) this.lookBack();
+    this.runTimers(measuredAtMs - 1);
     if (isValue && !this.readings.insertNew(input)) return;
     this.work(input, measuredAtMs);
-    if (isValue && isLate && !(flags & UNTRUSTED)) this.lookBack(probeId, measuredAtMs);
+    if (!isValue || !isLate || flags & UNTRUSTED) return;
+    const times = this.late.get(probeId) ?? [];
+    this.late.set(probeId, times);
+    times.push(measuredAtMs);
+  }
+
+  private lookBack(): void {
+    for (const [probeId, times] of this.late)
+      this.lookBackAt(
+        probeId,
+        times.sort((a, b) => a - b),
+      );
+    this.late.clear();
   }
 
   /** As live ingest does with late readings. */
-  private lookBack(probeId: number, lateMs: number): void {
+  private lookBackAt(probeId: number, lateMs: readonly number[]): void {
     const rules = (this.world.alerts.get(probeId) ?? []).map(({ rule }) => rule).filter(hasPast);
     if (rules.length === 0) return;
     const alerts = rules.map((rule) => ({ rule, judgedAfterMs: 0, recorded: this.firings.of(rule.id) }));
     const sessions = [...this.closed, ...this.world.sessions.sessions];
-    const run = replayLate(alerts, [lateMs], lateProbe(this.world, probeId, sessions));
+    const run = replayLate(alerts, lateMs, lateProbe(this.world, probeId, sessions));
     let asked = run.next();
     while (!asked.done) asked = run.next(this.readings.following(probeId, asked.value, PIECE));
     for (const change of asked.value) this.firings.change(change);
@@ -64,12 +79,14 @@ export class ReplayedDevice {
 
   /** The device says so of its battery. */
   drain(sight: BatterySight): void {
+    this.lookBack();
     this.runTimers(sight.measuredAtMs - 1);
     this.work(sight, sight.measuredAtMs);
   }
 
   /** The user says what a probe (`probes.id`) is for. */
   setRole(probeId: number, role: ProbeRole): void {
+    this.lookBack();
     const { sessions } = this.world;
     const probes = sessions.device.probes.map((probe) => (probe.id === probeId ? { ...probe, role } : probe));
     this.world = { ...this.world, sessions: { ...sessions, device: { ...sessions.device, probes } } };
@@ -77,6 +94,7 @@ export class ReplayedDevice {
 
   /** Lets the timers run until `nowMs`, when nothing more arrives. @returns all sessions with their figures, by their start */
   end(nowMs: number): Session[] {
+    this.lookBack();
     this.runTimers(nowMs);
     this.work({ nowMs }, nowMs);
     return [...this.closed, ...this.world.sessions.sessions]

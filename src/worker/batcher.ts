@@ -76,8 +76,12 @@ function createLane({ ingest, onCommit, mostReadings = 64_000, longestSeconds = 
 
   async function isolate(batch: Waiting[], error: unknown): Promise<void> {
     const [first] = batch;
-    if (isOutage(error)) for (const { reject } of batch) reject(error);
-    else if (batch.length === 1) {
+    if (isOutage(error)) {
+      // It may have run into a timeout: what comes back as large would do so again.
+      const readings = batch.reduce((sum, waiting) => sum + waiting.readings, 0);
+      most = Math.max(mostReadings / 16, Math.min(most, readings) / 2);
+      for (const { reject } of batch) reject(error);
+    } else if (batch.length === 1) {
       const isPermanent = isDataError(error);
       first?.reject(
         isPermanent ? new PermanentError('readings that cannot be stored', { cause: error }) : error,

@@ -134,6 +134,18 @@ describe('replayLate', () => {
     ).to.deep.equal(['high warning 5-6: 101 to 90, 101 at worst']);
   });
 
+  it('goes past any number of live firings', () => {
+    const hourly = Array.from({ length: 1000 }, (_, hour): Shown[] => [
+      [60 * hour + 30, 90],
+      [60 * hour + 40, 101],
+      [60 * hour + 50, 90],
+    ]);
+    const stored = new Stored(rule(), hourly.flat());
+    expect(stored.add([[20, 102]]).late()).to.deep.equal(['high warning 20-30: 102 to 90, 102 at worst']);
+    stored.add([[59_940, 102]]);
+    expect(stored.late()).to.include('high warning 59940-59970: 102 to 90, 102 at worst');
+  });
+
   it('changes nothing where the readings fire nothing new', () => {
     const stored = new Stored(rule(), [
       [0, 90],

@@ -136,6 +136,25 @@ describe('batcher', () => {
     expect(batches.map(({ readings }) => readings / 250)).to.deep.equal([2, 1, 1, 1]);
   });
 
+  it('takes fewer after a batch that ran into a timeout', async () => {
+    const home = await addHome(db);
+    const ingest = createIngest({ dataSource: db });
+    const sizes: number[] = [];
+    const { add } = createBatcher({
+      ingest: async (jobs) => {
+        sizes.push(jobs.length);
+        if (jobs.length > 5) throw Object.assign(new Error('canceled'), { code: '57014' });
+        return ingest(jobs);
+      },
+      mostReadings: 16_000,
+      onCommit: () => undefined,
+    });
+    const once = () => Promise.allSettled(parts(home, 8).map((one) => add(one)));
+    expect((await once()).map(({ status }) => status)).to.deep.equal(Array(8).fill('rejected'));
+    expect((await once()).map(({ status }) => status)).to.deep.equal(Array(8).fill('fulfilled'));
+    expect(sizes).to.deep.equal([8, 4, 4]);
+  });
+
   it('takes two batches at once, of other accounts each', async () => {
     const under = new Set<number>();
     const seen: string[] = [];
