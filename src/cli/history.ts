@@ -1,11 +1,14 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { EntityManager } from 'typeorm';
 import { cloudNowMs } from '../accounts/cloud-clock.js';
 import { DeviceManager, type OwnedDevice } from '../accounts/device-manager.js';
 import { InputError } from '../errors.js';
 import { reportsOnChange } from '../ingest/world-store.js';
 import { completeness } from '../readings/completeness.js';
+import { type ExportedProbe, exportText } from '../readings/export.js';
 import { listGaps } from '../readings/gap-list.js';
+import { stretches } from '../readings/stretches.js';
+import { effectiveRole } from '../sessions/roles.js';
 import { answering, type Context, instant } from './context.js';
 
 interface RangeOptions {
@@ -14,8 +17,13 @@ interface RangeOptions {
   to?: Date;
 }
 
+interface ExportOptions extends Required<RangeOptions> {
+  format?: 'csv' | 'json';
+}
+
 const DAY_MS = 24 * 3_600_000;
 const LONGEST_DAYS = 366;
+const LONGEST_EXPORT_DAYS = 3_660;
 const MOST_GAPS = 10_000;
 
 export function gapCommand(program: Command, context: Context): void {
@@ -69,6 +77,34 @@ export function completenessCommand(reading: Command, context: Context): void {
         ...share,
       }));
       context.list(rows, ['probe_id', 'day', 'expected', 'stored', 'percent']);
+    });
+}
+
+/** A file of readings: `--json` is another word for JSON. */
+export const formatOption = () =>
+  new Option('--format <format>', 'what to write (default: csv, as replay reads it)').choices([
+    'csv',
+    'json',
+  ]);
+
+export function exportCommand(reading: Command, context: Context): void {
+  answering(reading, 'export', 'all readings of a device in a range of time, by time')
+    .requiredOption('--device <d>', 'serial of the device')
+    .requiredOption('--from <t>', 'not before', instant)
+    .requiredOption('--to <t>', 'before', instant)
+    .addOption(formatOption())
+    .action(async ({ device: deviceId, from, to, format }: ExportOptions) => {
+      const db = await context.manager();
+      const device = await new DeviceManager(db).get(deviceId);
+      const nowMs = await nowOf(db, device);
+      checkRange({ from, to, nowMs, longestDays: LONGEST_EXPORT_DAYS });
+      const probes = device.probes.map((probe): [number, ExportedProbe] => {
+        return [probe.id, { deviceId, probeId: probe.probeId, role: effectiveRole(device, probe) }];
+      });
+      const names = new Map(probes);
+      const span = { fromMs: from.getTime(), toMs: Math.min(to.getTime() - 1, nowMs) };
+      const parts = stretches(db, [...names.keys()], span);
+      await context.stream(exportText(parts, names, format ?? (context.json ? 'json' : 'csv')));
     });
 }
 

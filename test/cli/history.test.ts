@@ -1,6 +1,9 @@
+import { Readable } from 'node:stream';
 import { expect } from 'chai';
+import { runCli } from '../../src/cli/index.js';
 import { insertNewReadings, type NewReading } from '../../src/readings/reading-store.js';
 import type { Unit } from '../../src/readings/sample.js';
+import { parseTrace } from '../../src/replay/trace.js';
 import { addHome, HOUR, type Home, MINUTE, SECOND } from '../ingest/household.js';
 import { type CommandLine, openCommandLine } from './command-line.js';
 
@@ -133,6 +136,79 @@ describe('the history of a device', () => {
       const { deviceId } = await addHome(cli.dataSource);
       const asked = ['reading', 'completeness', '--device', deviceId, ...range(DAY0 - 400 * DAY, DAY0)];
       expect(await fail(asked)).to.include('the range has 400 days: ask for 366 at most');
+    });
+  });
+
+  describe('reading export', () => {
+    let home: Home;
+    let command: string[];
+    before(async () => {
+      const probes = [{ label: '=Pit' }, { label: 'Point' }, { kind: 'humidity' as const }];
+      home = await addHome(cli.dataSource, { probes });
+      command = ['reading', 'export', '--device', home.deviceId];
+      const [pit = 0, food = 0, humid = 0] = home.probes;
+      await store(pit, times(DAY0, 3, DAY), (ms) => (DAY0 + DAY - ms) / DAY + 0.25);
+      await store(food, [DAY0 + MINUTE], () => 3);
+      await store(humid, [DAY0 + MINUTE], () => 61.5, 'H');
+    });
+
+    it('writes the readings of the range as replay reads them', async () => {
+      const { code, stdout } = await cli.run([...command, ...range(DAY0, DAY0 + 2 * DAY), '--format', 'csv']);
+      const cells = (probe: number, ms: number) => `${home.deviceId},${probe},${iso(ms)}`;
+      expect([code, stdout.split('\n')]).to.deep.equal([
+        0,
+        [
+          'device_id,probe_id,measured_at,value,unit,role',
+          `${cells(1, DAY0)},1.25,C,pit`,
+          `${cells(2, DAY0 + MINUTE)},3,C,food`,
+          `${cells(3, DAY0 + MINUTE)},61.5,H,food`,
+          `${cells(1, DAY0 + DAY)},0.25,C,pit`,
+          '',
+        ],
+      ]);
+      expect(parseTrace(Buffer.from(stdout)).map(({ hundredths }) => hundredths)).to.deep.equal([
+        125, 300, 6150, 25,
+      ]);
+    });
+
+    it('writes no more while the reader is behind', async () => {
+      let [text, isBehind] = ['', false];
+      const stdout = {
+        write: (part: string) => {
+          text += isBehind ? 'written on top' : part;
+          isBehind = true;
+          return false;
+        },
+        once: (_: 'drain', drained: () => void) => {
+          setImmediate(() => {
+            isBehind = false;
+            drained();
+          });
+        },
+      };
+      const args = [...command, ...range(DAY0, DAY0 + 3 * DAY)];
+      const streams = { stdin: Readable.from([]), stdout, stderr: { write: () => true } };
+      expect(await runCli(args, cli.env, streams)).to.equal(0);
+      expect(text).to.equal((await cli.run(args)).stdout);
+    });
+
+    it('writes them as one JSON array, with their flags', async () => {
+      const asked = [...command, ...range(DAY0 + DAY, DAY0 + 3 * DAY)];
+      const shared = { device_id: home.deviceId, probe_id: '1', unit: 'C', role: 'pit', flags: 0 };
+      const written = [
+        { ...shared, measured_at: iso(DAY0 + DAY), value: 0.25 },
+        { ...shared, measured_at: iso(DAY0 + 2 * DAY), value: -0.75 },
+      ];
+      expect(await cli.json(asked)).to.deep.equal(written);
+      expect(JSON.parse((await cli.run([...asked, '--format', 'json'])).stdout)).to.deep.equal(written);
+      expect(await cli.json([...command, ...range(DAY0 - DAY, DAY0)])).to.deep.equal([]);
+    });
+
+    it('refuses what cannot be', async () => {
+      expect(await fail([...command, ...range(DAY0, DAY0)])).to.include('must be after --from');
+      expect(await fail([...command, ...range(DAY0 - 4000 * DAY, DAY0)])).to.include('ask for 3660 at most');
+      expect((await cli.run([...command, '--from', iso(DAY0)])).code).to.equal(2);
+      expect((await cli.run([...command, ...range(DAY0, DAY0 + DAY), '--format', 'xml'])).code).to.equal(2);
     });
   });
 });
