@@ -3,8 +3,11 @@ import type { EntityManager } from 'typeorm';
 import { UserManager } from '../accounts/user-manager.js';
 import { AlertManager } from '../alerts/alert-manager.js';
 import type { SessionMember } from '../entities/session-member.js';
+import { type ExportedProbe, exportText } from '../readings/export.js';
 import { SessionManager } from '../sessions/session-manager.js';
+import { baselineReadings, sessionReadings } from '../sessions/session-readings.js';
 import { answering, type Context, collect, publicId, type Row } from './context.js';
+import { formatOption } from './history.js';
 import { toRow } from './text.js';
 
 interface StartOptions {
@@ -52,6 +55,26 @@ export function sessionCommand(program: Command, context: Context): void {
         context.show(await view(tx, id));
       }),
     );
+  answering(session, 'export', 'the readings that count in a session, of all its probes, by time')
+    .argument('<id>', 'its id', publicId)
+    .addOption(formatOption())
+    .action(async (id: string, { format = context.json ? 'json' : 'csv' }: { format?: 'csv' | 'json' }) => {
+      const db = await context.manager();
+      const { probes } = await new SessionManager(db).get(id);
+      const names = new Map(probes.map(({ member }) => [member.probeId, exported(member)]));
+      await context.stream(exportText(rowsOf(db, id, format), names, format));
+    });
+}
+
+/** As a trace, with what detection must have seen before the start. */
+async function* rowsOf(db: EntityManager, id: string, format: 'csv' | 'json') {
+  const { session, untilMs } = await new SessionManager(db).load(id);
+  if (format === 'csv') yield await baselineReadings(db, session);
+  yield* sessionReadings(db, session, untilMs);
+}
+
+function exported({ probe, role }: SessionMember): ExportedProbe {
+  return { deviceId: probe?.deviceId ?? '', probeId: probe?.probeId ?? '', role };
 }
 
 async function view(db: EntityManager, id: string): Promise<Row> {

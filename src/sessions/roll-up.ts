@@ -10,7 +10,7 @@ export interface StatsReading {
 }
 
 /** An observation that shows a temperature. */
-type Temperature = Observation & { hundredths: number; unit: TemperatureUnit };
+export type Temperature = Observation & { hundredths: number; unit: TemperatureUnit };
 
 /** The figures of one probe with one more reading: the same in any order; the extremes keep their earliest time. */
 export function addToStats(

@@ -100,6 +100,16 @@ export class SessionManager {
     };
   }
 
+  /** As the fold knows it, and until when its time counts: its end, else now. @throws NotFoundError */
+  async load(publicId: string): Promise<{ session: Session; untilMs: number }> {
+    const { userId, deviceId, endTime } = await this.getRow(publicId);
+    const nowMs = await cloudNowMs(this.db, userId);
+    const sessions = await loadSessions(this.db, [deviceId], endTime?.getTime() ?? nowMs);
+    const session = sessions.find((one) => one.publicId === publicId);
+    if (!session) throw new Error(`session ${publicId} was not loaded`);
+    return { session, untilMs: session.endMs ?? Math.max(nowMs, session.lastReadingMs ?? nowMs) };
+  }
+
   private async getRow(publicId: string): Promise<GrillingSession> {
     const session = await this.db.findOne(GrillingSession, {
       where: { publicId, deletedAt: IsNull() },
