@@ -52,6 +52,14 @@ export function countsIn(session: Session, observation: Observation): observatio
   return (member.fromMs === null || atMs >= member.fromMs) && (member.toMs === null || atMs <= member.toMs);
 }
 
+/** As the session's figures count it. */
+export function inUnitOf(
+  { temperatureUnit }: Session,
+  { measuredAtMs, hundredths, unit }: Temperature,
+): StatsReading {
+  return { measuredAtMs, hundredths: convertHundredths(hundredths, unit, temperatureUnit) };
+}
+
 /**
  * The session with one more stored reading, live or late; unchanged where the reading does not count, and while the
  * session waits to be rebuilt. The caller sees to it that a reading comes once.

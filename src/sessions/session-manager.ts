@@ -77,6 +77,19 @@ export class SessionManager {
     await this.store(toFacts(device), { ...session, ...ended, endMs, rebuild: true });
   }
 
+  /** Takes the session's device for this transaction. @throws NotFoundError */
+  async lock(publicId: string): Promise<void> {
+    const { deviceId } = await this.getRow(publicId);
+    await new DeviceManager(this.db).hold(deviceId);
+  }
+
+  /** All figures anew from the stored readings, within a transaction. @throws NotFoundError */
+  async recompute(publicId: string): Promise<void> {
+    await this.lock(publicId);
+    const { session } = await this.load(publicId);
+    await saveSessions(this.db, await rebuildSessions(this.db, [{ ...session, rebuild: true }]));
+  }
+
   /** The user's sessions, the newest first; cancelled ones are hidden. */
   list(userId: number): Promise<GrillingSession[]> {
     return this.db.find(GrillingSession, {

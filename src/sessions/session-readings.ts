@@ -2,7 +2,8 @@ import type { EntityManager } from 'typeorm';
 import { UNTRUSTED } from '../readings/sample.js';
 import { stretches } from '../readings/stretches.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
-import { countsIn, type Temperature } from './roll-up.js';
+import { HeldValues } from './known-time.js';
+import { countsIn, inUnitOf, type Temperature } from './roll-up.js';
 import type { Session } from './types.js';
 
 const BASELINE_MS = 3 * 3_600_000;
@@ -19,6 +20,23 @@ export async function* sessionReadings(
   const span = { fromMs: session.startMs, toMs: session.endMs ?? untilMs };
   for await (const readings of stretches(db, probes, span))
     yield readings.filter((reading) => countsIn(session, reading));
+}
+
+/** The values of each member of a session that has some, by `probes.id`. */
+export async function heldValues(
+  db: EntityManager,
+  session: Session,
+  untilMs: number,
+): Promise<Map<number, HeldValues>> {
+  const values = new Map<number, HeldValues>();
+  for await (const readings of sessionReadings(db, session, untilMs)) {
+    for (const reading of readings) {
+      const held = values.get(reading.probeId) ?? new HeldValues();
+      held.add(inUnitOf(session, reading));
+      values.set(reading.probeId, held);
+    }
+  }
+  return values;
 }
 
 /**

@@ -9,6 +9,7 @@ import { at, type CommandLine, items, openCommandLine } from './command-line.js'
 /** Long ago by any clock. */
 const T0 = Date.UTC(2025, 2, 1);
 const FIGURES = ['reading_count', 'min_temperature', 'max_temperature', 'avg_temperature'];
+const TIMES = ['time_weighted_avg_temperature', 'seconds_known', 'seconds_unknown'];
 
 describe('the history of a session', () => {
   let cli: CommandLine;
@@ -47,6 +48,8 @@ describe('the history of a session', () => {
     return [home, String(at(sessions, '0.public_id'))];
   }
 
+  const undated = (row: unknown) =>
+    JSON.stringify(row, (name, value: unknown) => (name === 'updated_at' ? undefined : value));
   const figuresOf = (row: unknown) => FIGURES.map((name) => at(row, name));
 
   const fire = pit({ on: 90, off: 300 });
@@ -65,20 +68,71 @@ describe('the history of a session', () => {
       expect(stdout.split('\n')[1]).to.match(new RegExp(`^${home.deviceId},1,[^,]+,[^,]+,C,pit$`));
       const { sessions } = replay(parseTrace(Buffer.from(stdout)), { temperatureUnit: unit });
       expect(sessions.map(figuresOf)).to.deep.equal([figuresOf(shown)]);
-      expect(sessions[0]?.probes.map(figuresOf)).to.deep.equal(items(at(shown, 'probes')).map(figuresOf));
+      const ofProbe = (row: unknown) => [...FIGURES, ...TIMES].map((figure) => at(row, figure));
+      expect(sessions[0]?.probes.map(ofProbe)).to.deep.equal(items(at(shown, 'probes')).map(ofProbe));
       const rows = items(await cli.json(['session', 'export', id]));
       expect(rows).to.have.length(Number(at(shown, 'reading_count')));
       expect(at(rows, '0.measured_at')).to.equal(at(shown, 'start_time'));
     });
 
+  it('shows for how long each probe was known', async () => {
+    // From minute 60 to 160: lost between 100 and 150, of which the value at 95 covers ten minutes.
+    const hot = dropout((minute) => (minute < 60 ? 20 : 120), 100, 150);
+    const [home, id] = await cooked([hot], 5);
+    await cli.dataSource.query('UPDATE grilling_sessions SET end_time = $2 WHERE device_id = $1', [
+      home.deviceId,
+      new Date(T0 + 160 * MINUTE),
+    ]);
+    const probe = at(await cli.json(['session', 'show', id]), 'probes.0');
+    expect(probe).to.include({
+      time_weighted_avg_temperature: 120,
+      seconds_known: 3300,
+      seconds_unknown: 2700,
+    });
+    expect(at(probe, 'coverage_percent')).to.equal(55);
+    expect((await cli.run(['session', 'show', id])).stdout).to.match(/^probes\n.* coverage_percent/m);
+  });
+
+  it('recomputes from the stored readings, and tells what changed', async () => {
+    const [home, id] = await cooked([fire, brisket], 5);
+    const before = await cli.json(['session', 'show', id]);
+    const recompute = ['session', 'recompute', id];
+    const count = Number(at(before, 'reading_count'));
+    expect(await cli.json(recompute)).to.deep.equal({ id, reading_count: count, changes: [] });
+    await cli.dataSource.query(
+      `WITH s AS (UPDATE grilling_sessions SET avg_temperature = 1 WHERE public_id = $1 RETURNING id)
+       UPDATE session_probe_stats SET max_temperature = 999, max_at = now() WHERE probe_id = $2`,
+      [id, home.probes[1]],
+    );
+    const wrong = await cli.run(recompute);
+    expect(wrong.stdout).to.match(
+      new RegExp(`^${count} readings\nprobe_id +figure +before +after\n- +avg_temperature +1 `),
+    );
+    expect(wrong.stdout).to.match(/^2 +max_temperature +999 +\d/m);
+    expect((await cli.run(recompute)).stdout).to.equal(`${count} readings\nnothing changed\n`);
+    const after = await cli.json(['session', 'show', id]);
+    expect(undated(after)).to.equal(undated(before));
+  });
+
+  it('recomputes what was stored beside ingest', async () => {
+    const [home, id] = await cooked([fire], 5);
+    const startTime = at(await cli.json(['session', 'show', id]), 'start_time');
+    await cli.dataSource.query(
+      `INSERT INTO readings (probe_id, measured_at, value, unit) VALUES ($1, $2::timestamptz + interval '1 minute', 300, 'C')`,
+      [home.probes[0], startTime],
+    );
+    const changes = items(at(await cli.json(['session', 'recompute', id]), 'changes'));
+    const max = changes.find((one) => at(one, 'figure') === 'max_temperature' && at(one, 'probe_id') === '1');
+    expect(at(max, 'after')).to.equal(300);
+  });
+
   it('refuses a session that is not there', async () => {
     const none = '00000000-0000-7000-8000-000000000000';
-    const { code, stdout, stderr } = await cli.run(['session', 'export', none]);
-    expect([code, stdout, stderr]).to.deep.equal([
-      1,
-      '',
-      `grill-stats: no session ${none}: session list shows those there are\n`,
-    ]);
+    for (const command of ['export', 'recompute']) {
+      const { code, stdout, stderr } = await cli.run(['session', command, none]);
+      const why = `no session ${none}: session list shows those there are`;
+      expect([code, stdout, stderr]).to.deep.equal([1, '', `grill-stats: ${why}\n`]);
+    }
     expect((await cli.run(['session', 'export', 'x'])).code).to.equal(2);
   });
 });
