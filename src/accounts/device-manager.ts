@@ -41,8 +41,13 @@ export class DeviceManager {
 
   /** Takes the device for this transaction, as everybody does who changes its probes, sessions or alerts. */
   async lock(deviceId: string, userId: number): Promise<OwnedDevice> {
-    await this.db.query('SELECT id FROM devices WHERE device_id = $1 FOR NO KEY UPDATE', [deviceId]);
+    await this.hold(deviceId);
     return this.get(deviceId, userId);
+  }
+
+  /** {@link lock}, whoever has the device now. */
+  async hold(deviceId: string): Promise<void> {
+    await this.db.query('SELECT id FROM devices WHERE device_id = $1 FOR NO KEY UPDATE', [deviceId]);
   }
 
   /** Names the device, or names a probe and says what it is for. Within a transaction. @throws NotFoundError, InputError */

@@ -21,7 +21,11 @@ import { fields, table } from './text.js';
 /** Where a command reads and writes; `process` is one. */
 export interface Streams {
   stdin: AsyncIterable<string | Uint8Array>;
-  stdout: { write(text: string): unknown; isTTY?: boolean };
+  stdout: {
+    write(text: string): unknown;
+    once?(event: 'drain', listener: () => void): unknown;
+    isTTY?: boolean;
+  };
   stderr: { write(text: string): unknown; isTTY?: boolean };
 }
 
@@ -167,6 +171,15 @@ export class Context {
   /** The answer of a command that has nothing to show. */
   done(text: string, row: Row): void {
     this.write(this.json ? JSON.stringify(row) : text);
+  }
+
+  /** Text that is made as it is read: no further than the reader has come. */
+  async stream(parts: AsyncIterable<string>): Promise<void> {
+    const { stdout } = this.streams;
+    for await (const part of parts) {
+      if (stdout.write(part) !== false) continue;
+      await new Promise<void>((resolve) => (stdout.once ? stdout.once('drain', resolve) : resolve()));
+    }
   }
 
   fail(text: string): void {

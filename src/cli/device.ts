@@ -5,6 +5,7 @@ import { UserManager } from '../accounts/user-manager.js';
 import { listReadings } from '../readings/reading-list.js';
 import type { ProbeRole } from '../readings/sample.js';
 import { answering, type Context, instant, type Row, wholeNumber } from './context.js';
+import { completenessCommand, exportCommand } from './history.js';
 import { toRow } from './text.js';
 
 interface SetOptions {
@@ -77,6 +78,8 @@ export function readingCommand(program: Command, context: Context): void {
       }));
       context.list(rows, ['measured_at', 'probe_id', 'value', 'unit', 'flags']);
     });
+  exportCommand(reading, context);
+  completenessCommand(reading, context);
 }
 
 const PROBE_COLUMNS = [

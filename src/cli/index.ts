@@ -7,6 +7,7 @@ import { channelCommand } from './channel.js';
 import { Context, type Streams } from './context.js';
 import { deviceCommand, readingCommand } from './device.js';
 import { doctorCommand } from './doctor.js';
+import { gapCommand } from './history.js';
 import { migrateCommand } from './migrate.js';
 import { notificationCommand } from './notification.js';
 import { queueCommand } from './queue.js';
@@ -25,6 +26,7 @@ const COMMANDS = [
   accountCommand,
   deviceCommand,
   readingCommand,
+  gapCommand,
   alertCommand,
   channelCommand,
   notificationCommand,

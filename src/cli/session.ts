@@ -3,9 +3,13 @@ import type { EntityManager } from 'typeorm';
 import { UserManager } from '../accounts/user-manager.js';
 import { AlertManager } from '../alerts/alert-manager.js';
 import type { SessionMember } from '../entities/session-member.js';
+import { type ExportedProbe, exportText } from '../readings/export.js';
+import { HeldValues, timeFigures } from '../sessions/known-time.js';
 import { SessionManager } from '../sessions/session-manager.js';
+import { baselineReadings, heldValues, sessionReadings } from '../sessions/session-readings.js';
 import { answering, type Context, collect, publicId, type Row } from './context.js';
-import { toRow } from './text.js';
+import { formatOption } from './history.js';
+import { table, toRow } from './text.js';
 
 interface StartOptions {
   email: string;
@@ -14,6 +18,7 @@ interface StartOptions {
   name?: string;
 }
 
+const CHANGE_COLUMNS = ['probe_id', 'figure', 'before', 'after'];
 const COLUMNS = ['id', 'device_id', 'name', 'session_type', 'status', 'start_time', 'end_time', 'end_reason'];
 
 export function sessionCommand(program: Command, context: Context): void {
@@ -24,11 +29,11 @@ export function sessionCommand(program: Command, context: Context): void {
     .option('--probe <p>', 'one of its probes; may be given again (default: all)', collect)
     .option('--name <n>', 'what to call it')
     .action(async ({ email, device: deviceId, probe: probeIds, name }: StartOptions) =>
-      context.transaction(async (tx) => {
+      showAfter(context, async (tx) => {
         const { id } = await new UserManager(tx).getByEmail(email);
         const begun = await new SessionManager(tx).start(id, { deviceId, probeIds, name });
         await new AlertManager(tx).rearm(begun.joined);
-        context.show(await view(tx, begun.publicId));
+        return begun.publicId;
       }),
     );
   answering(session, 'list', 'show the sessions of a user, the newest first')
@@ -47,14 +52,83 @@ export function sessionCommand(program: Command, context: Context): void {
   answering(session, 'end', 'end a session now')
     .argument('<id>', 'its id', publicId)
     .action(async (id: string) =>
-      context.transaction(async (tx) => {
+      showAfter(context, async (tx) => {
         await new SessionManager(tx).end(id);
-        context.show(await view(tx, id));
+        return id;
       }),
     );
+  answering(session, 'recompute', 'compute the figures of a session anew from the stored readings')
+    .argument('<id>', 'its id', publicId)
+    .action(async (id: string) => {
+      const row = await context.transaction((tx) => recomputed(tx, id));
+      const { changes, reading_count: readings } = row;
+      const what = changes.length > 0 ? table(changes, CHANGE_COLUMNS) : 'nothing changed';
+      context.done(`${readings} readings\n${what}`, row);
+    });
+  answering(session, 'export', 'the readings that count in a session, of all its probes, by time')
+    .argument('<id>', 'its id', publicId)
+    .addOption(formatOption())
+    .action(async (id: string, { format = context.json ? 'json' : 'csv' }: { format?: 'csv' | 'json' }) => {
+      const db = await context.manager();
+      const { probes } = await new SessionManager(db).get(id);
+      const names = new Map(probes.map(({ member }) => [member.probeId, exported(member)]));
+      await context.stream(exportText(rowsOf(db, id, format), names, format));
+    });
 }
 
+/** As a trace, with what detection must have seen before the start. */
+async function* rowsOf(db: EntityManager, id: string, format: 'csv' | 'json') {
+  const { session, untilMs } = await new SessionManager(db).load(id);
+  if (format === 'csv') yield await baselineReadings(db, session);
+  yield* sessionReadings(db, session, untilMs);
+}
+
+function exported({ probe, role }: SessionMember): ExportedProbe {
+  return { deviceId: probe?.deviceId ?? '', probeId: probe?.probeId ?? '', role };
+}
+
+/** Changes a session, and shows it once nobody waits for it any more. */
+async function showAfter(context: Context, change: (tx: EntityManager) => Promise<string>): Promise<void> {
+  const id = await context.transaction(change);
+  context.show(await view(await context.manager(), id));
+}
+
+async function recomputed(tx: EntityManager, id: string) {
+  const manager = new SessionManager(tx);
+  await manager.lock(id);
+  const { probes: probesBefore, ...before } = await stored(tx, id);
+  await manager.recompute(id);
+  const { probes, ...after } = await stored(tx, id);
+  const ofProbes = probes.flatMap((probe, index) => changesOf(probesBefore[index] ?? {}, probe));
+  return { id, reading_count: after.reading_count, changes: [...changesOf(before, after), ...ofProbes] };
+}
+
+/** Each figure that is no longer the same. */
+function changesOf(before: Row, after: Row): Row[] {
+  const figures = Object.keys({ ...before, ...after }).filter((name) => !/^(crea|upda)ted_at$/.test(name));
+  return figures
+    .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
+    .map((figure) => ({ probe_id: after.probe_id, figure, before: before[figure], after: after[figure] }));
+}
+
+/** As it is stored, and for how long the values of its probes were known. */
 async function view(db: EntityManager, id: string): Promise<Row> {
+  const { probes, ...row } = await stored(db, id);
+  const manager = new SessionManager(db);
+  const { session, untilMs } = await manager.load(id);
+  const values = await heldValues(db, session, untilMs);
+  const members = session.members.toSorted((a, b) => a.probeId - b.probeId);
+  const times = members.map((member) => {
+    const held = values.get(member.probeId) ?? new HeldValues();
+    const figures = timeFigures(session, member, { held, untilMs });
+    const total = figures.seconds_known + figures.seconds_unknown;
+    const covered = Math.floor((1000 * figures.seconds_known) / total) / 10;
+    return { ...figures, coverage_percent: total > 0 ? covered : null };
+  });
+  return { ...row, probes: probes.map((probe, index) => ({ ...probe, ...times[index] })) };
+}
+
+async function stored(db: EntityManager, id: string): Promise<Row & { probes: Row[] }> {
   const { session, probes, tags } = await new SessionManager(db).get(id);
   return {
     ...toRow(db, session),

@@ -1,8 +1,8 @@
 import type { AlertTransition } from '../alerts/types.js';
 import type { ProbeRole } from '../readings/sample.js';
-import { convertHundredths, isTemperature, type TemperatureUnit } from '../readings/temperature.js';
-import { gapPercentileMs, knownTime, longestHoldMs } from '../sessions/known-time.js';
-import { countsIn, type StatsReading, sessionFigures } from '../sessions/roll-up.js';
+import type { TemperatureUnit } from '../readings/temperature.js';
+import { HeldValues, timeFigures } from '../sessions/known-time.js';
+import { countsIn, inUnitOf, sessionFigures } from '../sessions/roll-up.js';
 import type { Session, SessionMember } from '../sessions/types.js';
 import type { KeptReadings } from './kept-readings.js';
 
@@ -96,23 +96,9 @@ function probeAnswer(session: Session, member: SessionMember, around: Around): P
   };
 }
 
-function weighted(session: Session, { probeId, fromMs, toMs }: SessionMember, { readings, untilMs }: Around) {
-  const from = Math.max(session.startMs, fromMs ?? session.startMs);
-  const endMs = session.endMs ?? untilMs;
-  const to = Math.min(endMs, toMs ?? endMs);
-  const counted = readings.between(probeId, from, to).flatMap((row): StatsReading[] => {
-    if (!countsIn(session, row) || !isTemperature(row.unit)) return [];
-    const hundredths = convertHundredths(row.hundredths, row.unit, session.temperatureUnit);
-    return [{ measuredAtMs: row.measuredAtMs, hundredths }];
-  });
-  const expectedMs = gapPercentileMs(
-    counted.map(({ measuredAtMs }) => measuredAtMs),
-    0.9,
-  );
-  const known = knownTime(counted, { fromMs: from, toMs: to, holdMs: longestHoldMs(expectedMs) });
-  return {
-    time_weighted_avg_temperature: known.knownMs > 0 ? known.weightedSum / (known.knownMs * 100) : null,
-    seconds_known: known.knownMs / 1000,
-    seconds_unknown: known.unknownMs / 1000,
-  };
+function weighted(session: Session, member: SessionMember, { readings, untilMs }: Around) {
+  const held = new HeldValues();
+  for (const row of readings.between(member.probeId, session.startMs, session.endMs ?? untilMs))
+    if (countsIn(session, row)) held.add(inUnitOf(session, row));
+  return timeFigures(session, member, { held, untilMs });
 }

@@ -1,4 +1,5 @@
 import type { StatsReading } from './roll-up.js';
+import type { Session, SessionMember } from './types.js';
 
 const LONGEST_HOLD_MS = 15 * 60_000;
 
@@ -11,7 +12,7 @@ export interface KnownTime {
 }
 
 /** The longest time that a value stands for its probe: two expected intervals, never more than 15 min. */
-export function longestHoldMs(expectedIntervalMs: number | null): number {
+function longestHoldMs(expectedIntervalMs: number | null): number {
   return expectedIntervalMs === null ? LONGEST_HOLD_MS : Math.min(2 * expectedIntervalMs, LONGEST_HOLD_MS);
 }
 
@@ -26,20 +27,61 @@ export function gapPercentileMs(timesMs: readonly number[], share: number): numb
 }
 
 /**
- * Each value holds until the next one, for `holdMs` at most; all other time between the bounds is unknown
- * (domain-rules.md, Statistics 2). It depends on nothing but the stored readings, so it can always be computed anew.
- * @param readings by time, all between the bounds
+ * The values of one probe, in order of time, and for how long each stood (domain-rules.md, Statistics 2): until the
+ * next one, for two usual intervals at most; all other time between the bounds is unknown. It depends on nothing but the
+ * stored readings, so it can always be computed anew. Values are kept by the gap after them, so memory is bounded.
  */
-export function knownTime(
-  readings: readonly StatsReading[],
-  { fromMs, toMs, holdMs }: { fromMs: number; toMs: number; holdMs: number },
-): KnownTime {
-  let [knownMs, weightedSum] = [0, 0];
-  for (const [index, { measuredAtMs, hundredths }] of readings.entries()) {
-    const nextMs = readings[index + 1]?.measuredAtMs ?? toMs;
-    const heldMs = Math.min(nextMs - measuredAtMs, holdMs);
-    knownMs += heldMs;
-    weightedSum += hundredths * heldMs;
+export class HeldValues {
+  private readonly byGap = new Map<number, { count: number; sum: number }>();
+  private last: StatsReading | undefined;
+
+  /** The next one. */
+  add(reading: StatsReading): void {
+    if (this.last) {
+      const gapMs = Math.min(reading.measuredAtMs - this.last.measuredAtMs, LONGEST_HOLD_MS);
+      const { count, sum } = this.byGap.get(gapMs) ?? { count: 0, sum: 0 };
+      this.byGap.set(gapMs, { count: count + 1, sum: sum + this.last.hundredths });
+    }
+    this.last = reading;
   }
-  return { knownMs, unknownMs: toMs - fromMs - knownMs, weightedSum };
+
+  /** Between these bounds, which lie around all of them. */
+  known({ fromMs, toMs }: { fromMs: number; toMs: number }): KnownTime {
+    const holdMs = longestHoldMs(this.usualGapMs());
+    let [knownMs, weightedSum] = [0, 0];
+    const hold = (gapMs: number, count: number, sum: number) => {
+      knownMs += count * Math.min(gapMs, holdMs);
+      weightedSum += sum * Math.min(gapMs, holdMs);
+    };
+    for (const [gapMs, { count, sum }] of this.byGap) hold(gapMs, count, sum);
+    if (this.last) hold(toMs - this.last.measuredAtMs, 1, this.last.hundredths);
+    return { knownMs, unknownMs: toMs - fromMs - knownMs, weightedSum };
+  }
+
+  /** The 90th percentile of all gaps, as {@link gapPercentileMs}, but never more than a value can stand. */
+  private usualGapMs(): number | null {
+    const gaps = [...this.byGap].sort(([a], [b]) => a - b);
+    let rank = Math.ceil(0.9 * gaps.reduce((total, [, { count }]) => total + count, 0));
+    for (const [gapMs, { count }] of gaps) {
+      rank -= count;
+      if (rank <= 0) return gapMs;
+    }
+    return null;
+  }
+}
+
+/** What is shown of a member's time in its session. @param untilMs where the session has no end yet */
+export function timeFigures(
+  { startMs, endMs }: Session,
+  { fromMs, toMs }: SessionMember,
+  { held, untilMs }: { held: HeldValues; untilMs: number },
+) {
+  const lastMs = endMs ?? untilMs;
+  const bounds = { fromMs: Math.max(startMs, fromMs ?? startMs), toMs: Math.min(lastMs, toMs ?? lastMs) };
+  const { knownMs, unknownMs, weightedSum } = held.known(bounds);
+  return {
+    time_weighted_avg_temperature: knownMs > 0 ? weightedSum / (knownMs * 100) : null,
+    seconds_known: knownMs / 1000,
+    seconds_unknown: unknownMs / 1000,
+  };
 }

@@ -10,7 +10,7 @@ export interface StatsReading {
 }
 
 /** An observation that shows a temperature. */
-type Temperature = Observation & { hundredths: number; unit: TemperatureUnit };
+export type Temperature = Observation & { hundredths: number; unit: TemperatureUnit };
 
 /** The figures of one probe with one more reading: the same in any order; the extremes keep their earliest time. */
 export function addToStats(
@@ -50,6 +50,14 @@ export function countsIn(session: Session, observation: Observation): observatio
   const member = session.members.find((candidate) => candidate.probeId === probeId);
   if (!member) return false;
   return (member.fromMs === null || atMs >= member.fromMs) && (member.toMs === null || atMs <= member.toMs);
+}
+
+/** As the session's figures count it. */
+export function inUnitOf(
+  { temperatureUnit }: Session,
+  { measuredAtMs, hundredths, unit }: Temperature,
+): StatsReading {
+  return { measuredAtMs, hundredths: convertHundredths(hundredths, unit, temperatureUnit) };
 }
 
 /**

@@ -77,6 +77,19 @@ export class SessionManager {
     await this.store(toFacts(device), { ...session, ...ended, endMs, rebuild: true });
   }
 
+  /** Takes the session's device for this transaction. @throws NotFoundError */
+  async lock(publicId: string): Promise<void> {
+    const { deviceId } = await this.getRow(publicId);
+    await new DeviceManager(this.db).hold(deviceId);
+  }
+
+  /** All figures anew from the stored readings, within a transaction. @throws NotFoundError */
+  async recompute(publicId: string): Promise<void> {
+    await this.lock(publicId);
+    const { session } = await this.load(publicId);
+    await saveSessions(this.db, await rebuildSessions(this.db, [{ ...session, rebuild: true }]));
+  }
+
   /** The user's sessions, the newest first; cancelled ones are hidden. */
   list(userId: number): Promise<GrillingSession[]> {
     return this.db.find(GrillingSession, {
@@ -98,6 +111,16 @@ export class SessionManager {
         stats: stats.find(({ probeId }) => probeId === member.probeId),
       })),
     };
+  }
+
+  /** As the fold knows it, and until when its time counts: its end, else now. @throws NotFoundError */
+  async load(publicId: string): Promise<{ session: Session; untilMs: number }> {
+    const { userId, deviceId, endTime } = await this.getRow(publicId);
+    const nowMs = await cloudNowMs(this.db, userId);
+    const sessions = await loadSessions(this.db, [deviceId], endTime?.getTime() ?? nowMs);
+    const session = sessions.find((one) => one.publicId === publicId);
+    if (!session) throw new Error(`session ${publicId} was not loaded`);
+    return { session, untilMs: session.endMs ?? Math.max(nowMs, session.lastReadingMs ?? nowMs) };
   }
 
   private async getRow(publicId: string): Promise<GrillingSession> {

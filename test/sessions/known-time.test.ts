@@ -1,46 +1,46 @@
 import { expect } from 'chai';
-import { gapPercentileMs, knownTime, longestHoldMs } from '../../src/sessions/known-time.js';
+import { gapPercentileMs, HeldValues } from '../../src/sessions/known-time.js';
 
 const MINUTE = 60_000;
 const reading = (minute: number, hundredths: number) => ({ measuredAtMs: minute * MINUTE, hundredths });
-const bounds = (fromMinute: number, toMinute: number, holdMinutes: number) => ({
-  fromMs: fromMinute * MINUTE,
-  toMs: toMinute * MINUTE,
-  holdMs: holdMinutes * MINUTE,
-});
+const known = (readings: ReturnType<typeof reading>[], fromMinute: number, toMinute: number) => {
+  const held = new HeldValues();
+  for (const one of readings) held.add(one);
+  const times = held.known({ fromMs: fromMinute * MINUTE, toMs: toMinute * MINUTE });
+  return [times.knownMs / MINUTE, times.unknownMs / MINUTE, times.weightedSum / MINUTE];
+};
 
-describe('knownTime', () => {
+describe('HeldValues', () => {
   it('weights each value by the time until the next one, and the last by the time until the end', () => {
-    const { weightedSum, ...times } = knownTime(
-      [reading(0, 100), reading(1, 300), reading(4, 500)],
-      bounds(0, 5, 9),
-    );
-    expect(times).to.deep.equal({ knownMs: 5 * MINUTE, unknownMs: 0 });
-    expect(weightedSum).to.equal((100 * 1 + 300 * 3 + 500 * 1) * MINUTE);
+    expect(known([reading(0, 100), reading(1, 300), reading(4, 500)], 0, 5)).to.deep.equal([5, 0, 1500]);
   });
 
   it('leaves what a value cannot stand for unknown: in a gap, before the first and after the last', () => {
-    const known = knownTime([reading(3, 100), reading(13, 300)], bounds(0, 20, 4));
-    expect(known).to.deep.equal({ knownMs: 8 * MINUTE, unknownMs: 12 * MINUTE, weightedSum: 1600 * MINUTE });
-    const held = knownTime([reading(0, 100), reading(4, 300)], bounds(0, 8, 4));
-    expect(held).to.include({ knownMs: 8 * MINUTE, unknownMs: 0 });
+    const everyMinute = Array.from({ length: 19 }, (_, index) => reading(3 + index, 100));
+    const readings = [...everyMinute, reading(51, 300), reading(52, 500)];
+    // Two intervals of a minute each: 18 + 2 of the first ones, 1 and 2 of the last.
+    expect(known(readings, 0, 60)).to.deep.equal([23, 37, 20 * 100 + 300 + 2 * 500]);
+  });
+
+  it('holds a value for 15 min at most, and where no interval is known', () => {
+    expect(known([reading(0, 100), reading(9, 300)], 0, 60)).to.deep.equal([24, 36, 900 + 4500]);
+    expect(known([reading(0, 100), reading(40, 300)], 0, 60)).to.deep.equal([30, 30, 1500 + 4500]);
+    expect(known([reading(0, 100)], 0, 60)).to.deep.equal([15, 45, 1500]);
+  });
+
+  it('takes nine of ten gaps for usual, as gapPercentileMs does', () => {
+    for (const long of [1, 2]) {
+      const minutes = Array.from({ length: 11 }, (_, index) => index + Math.max(0, index - 10 + long) * 5);
+      const expected = gapPercentileMs(minutes, 0.9) ?? 0;
+      const held = minutes.map((minute) => reading(minute, 0));
+      const end = minutes[10] ?? 0;
+      const lastMinutes = (known(held, 0, end + 60)[0] ?? 0) - (known(held, 0, end)[0] ?? 0);
+      expect(lastMinutes, `${long}`).to.equal(2 * expected);
+    }
   });
 
   it('knows nothing without readings', () => {
-    expect(knownTime([], bounds(2, 5, 4))).to.deep.equal({
-      knownMs: 0,
-      unknownMs: 3 * MINUTE,
-      weightedSum: 0,
-    });
-  });
-});
-
-describe('longestHoldMs', () => {
-  it('is two intervals, 15 min at most and where none is expected', () => {
-    const minutes = [null, 1, 7.5, 8].map(
-      (expected) => longestHoldMs(expected && expected * MINUTE) / MINUTE,
-    );
-    expect(minutes).to.deep.equal([15, 2, 15, 15]);
+    expect(known([], 2, 5)).to.deep.equal([0, 3, 0]);
   });
 });
 
