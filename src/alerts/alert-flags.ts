@@ -6,7 +6,7 @@ import { Probe } from '../entities/probe.js';
 import { InputError } from '../errors.js';
 import { AlertManager } from './alert-manager.js';
 import { insertEvents, loadAlerts, saveStates } from './alert-store.js';
-import { isFiring } from './evaluate.js';
+import { isFiring } from './announce.js';
 import type { AlertState } from './types.js';
 
 const MOST_MINUTES = 7 * 24 * 60;

@@ -1,5 +1,6 @@
 import { toHundredths } from '../readings/sample.js';
-import { advance, announce } from './evaluate.js';
+import { announce } from './announce.js';
+import { advance } from './evaluate.js';
 import { excessOf, limitsOf } from './limits.js';
 import type { LastShown } from './reminders.js';
 import type { AlertRule, AlertState, AlertTransition } from './types.js';

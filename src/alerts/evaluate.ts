@@ -1,9 +1,10 @@
 import type { Severity } from '../entities/temperature-alert.js';
 import type { Observation } from '../readings/observation.js';
-import { toHundredths, type Unit } from '../readings/sample.js';
+import { toHundredths } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
 import { LID_MS } from '../sessions/lid.js';
-import { excessOf, hundredthsOf, isPreAlert, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
+import { announce, isFiring } from './announce.js';
+import { excessOf, hundredthsOf, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
 import { follow, handled, type PitDrop } from './slope.js';
 import {
   type AlertRule,
@@ -165,19 +166,7 @@ export function advance(state: AlertState, step: Step): AlertState {
 }
 
 /** The worse, the more. */
-export const RANK = { info: 0, warning: 1, critical: 2 };
-
-/** Whether `a` is a worse tier of the side of `b`. */
-export function isWorse(a: AlertState, b: AlertState): boolean {
-  return a.side === b.side && RANK[a.tier] > RANK[b.tier];
-}
-
-/** Firing, or not yet surely over. */
-export function isFiring({ phase }: AlertState): boolean {
-  return phase === 'firing' || phase === 'recovering';
-}
-
-/** Changes `state` in place, as {@link recover} and {@link waitForRearming} do. */
+export /** Changes `state` in place, as {@link recover} and {@link waitForRearming} do. */
 function hold(state: AlertState, step: Step): void {
   const { rule, measuredAtMs } = step;
   if (!step.isMet || !state.isArmed) {
@@ -258,60 +247,4 @@ function waitForRearming(
   const since = state.rearmMs < 0 ? 0 : state.rearmMs + step.knownMs;
   state.rearmMs = isAway ? since : -1;
   if (isAway) state.isArmed = state.phase === 'inactive' && state.rearmMs >= ms;
-}
-
-/** A worse tier of the side of `state` was told, and ends here. */
-const takesOver = (state: AlertState, steps: readonly { was: AlertState; is: AlertState }[]): boolean =>
-  steps.some(({ was, is }) => isWorse(is, state) && isFiring(was) && !isFiring(is) && isHeard(was));
-
-/** A message went out for its present firing. */
-export const isHeard = ({ isAnnounced, isMuted }: AlertState): boolean => isAnnounced && !isMuted;
-
-/**
- * Numbers the transitions and tells those that are news: under a firing worse tier of its side one is silent, and of
- * the end of what told that a target is near nobody needs to hear. The end of a side of which two tiers were told is
- * told to people once, by the last one.
- * @param shown what the probe shows now
- */
-export function announce(
-  rule: AlertRule,
-  steps: { was: AlertState; is: AlertState; change: number | null }[],
-  { hundredths, unit }: { hundredths: number | null; unit: Unit | null },
-): { states: AlertState[]; transitions: AlertTransition[] } {
-  const transitions: AlertTransition[] = [];
-  const states = steps.map(({ was, is, change: hundredthsChanged }) => {
-    const fires = isFiring(is);
-    if (isFiring(was) === fires)
-      return is.isMuted && is.isAnnounced && takesOver(is, steps)
-        ? { ...is, isMuted: false, isInhibited: false }
-        : is;
-    const { alertId, side, tier } = is;
-    const isSuperseded = steps.some(
-      (step) => isWorse(step.is, is) && (isFiring(step.was) || isFiring(step.is)),
-    );
-    if (fires ? isSuperseded : !was.isAnnounced) return is;
-    const version = is.version + 1;
-    const measuredAtMs = (fires ? is.firedAtMs : is.resolvedAtMs) ?? 0;
-    const value = hundredths === null ? null : hundredths / 100;
-    const ended =
-      fires || was.firedAtMs === null
-        ? { durationSeconds: null, extreme: null }
-        : { durationSeconds: Math.round((measuredAtMs - was.firedAtMs) / 1000), extreme: was.extreme };
-    const kind = fires ? 'fired' : 'resolved';
-    const change = fires && hundredthsChanged !== null ? hundredthsChanged / 100 : null;
-    // Of what began while it was snoozed nobody needs to hear that it is over.
-    const isMuted = fires
-      ? is.snoozedUntilMs !== null && measuredAtMs < is.snoozedUntilMs
-      : (was.isMuted && !takesOver(is, steps)) || isPreAlert(rule, tier);
-    const isGoingOn = (step: { was: AlertState }) =>
-      isWorse(is, step.was) && step.was.isAnnounced && !isPreAlert(rule, step.was.tier);
-    const flags = {
-      ...(isMuted && was.isInhibited && { isInhibited: true as const }),
-      ...(!fires && steps.some(isGoingOn) && { isSuperseded: true as const }),
-    };
-    const news = { value, unit, measuredAtMs, ...ended, change, isMuted, ...flags };
-    transitions.push({ alertId, kind, side, tier, version, ...news });
-    return { ...is, isAnnounced: fires, version, isMuted: fires && isMuted };
-  });
-  return { states, transitions };
 }

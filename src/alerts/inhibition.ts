@@ -1,4 +1,4 @@
-import { isFiring, isHeard, RANK } from './evaluate.js';
+import { isFiring, isHeard, RANK } from './announce.js';
 import { limitsOf, SILENCE_UNIT_MS } from './limits.js';
 import { type AlertRule, type AlertState, type AlertTransition, copyOf } from './types.js';
 

@@ -3,7 +3,8 @@ import { UNTRUSTED } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
 import type { LidTrack } from '../sessions/detection-state.js';
 import { followLid, LID_MS } from '../sessions/lid.js';
-import { type EvaluationContext, evaluate, initialStates, isFiring, recoveryMs } from './evaluate.js';
+import { isFiring } from './announce.js';
+import { type EvaluationContext, evaluate, initialStates, recoveryMs } from './evaluate.js';
 import {
   changeOf,
   type Found,

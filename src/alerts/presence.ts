@@ -1,4 +1,4 @@
-import { announce, isFiring } from './evaluate.js';
+import { announce, isFiring } from './announce.js';
 import { isPresence, type Limit, limitsOf, SILENCE_UNIT_MS } from './limits.js';
 import { type AlertRule, type AlertState, type AlertTransition, copyOf, INACTIVE } from './types.js';
 

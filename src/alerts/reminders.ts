@@ -1,5 +1,5 @@
 import type { Unit } from '../readings/sample.js';
-import { isFiring, isWorse } from './evaluate.js';
+import { isFiring, isWorse } from './announce.js';
 import { isPreAlert } from './limits.js';
 import { type AlertRule, type AlertState, type AlertTransition, copyOf } from './types.js';
 

@@ -1,4 +1,4 @@
-import { RANK } from '../alerts/evaluate.js';
+import { RANK } from '../alerts/announce.js';
 import type { AlertEventKind } from '../entities/alert-event.js';
 import type { AlertSide } from '../entities/alert-state.js';
 import type { Severity } from '../entities/temperature-alert.js';

@@ -1,4 +1,4 @@
-import { RANK } from '../alerts/evaluate.js';
+import { RANK } from '../alerts/announce.js';
 import { inert, type Message } from './message.js';
 
 /** What fits into a message of each service. */

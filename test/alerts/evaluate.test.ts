@@ -568,12 +568,23 @@ describe('evaluate: the end', () => {
 describe('evaluate: the critical tier', () => {
   const rule = high({ criticalMaxTemperature: 120, hysteresis: 0 });
 
-  it('silences a warning of the same reading, from its start to its end', () => {
+  it('silences a warning of the same reading until it ends; what is left of it is told then', () => {
     expect(
       told(rule, [
         [0, 121],
         [1, 110],
         [2, 90],
+      ]),
+    ).to.deep.equal([
+      '0 fired high critical',
+      '1 fired high warning',
+      '1 resolved high critical',
+      '2 resolved high warning',
+    ]);
+    expect(
+      told(rule, [
+        [0, 121],
+        [1, 90],
       ]),
     ).to.deep.equal(['0 fired high critical', '1 resolved high critical']);
   });
@@ -594,7 +605,7 @@ describe('evaluate: the critical tier', () => {
     ]);
   });
 
-  it('silences a warning that fires under it or as it ends; a later one is told again', () => {
+  it('silences a warning that fires under it while it lasts; a later one is told again', () => {
     const slow = high({ criticalMaxTemperature: 120, hysteresis: 0, cooldownSeconds: 300 });
     // The warning's cooldown ends under the critical tier, which was never quiet before.
     expect(
@@ -610,7 +621,9 @@ describe('evaluate: the critical tier', () => {
       '0 fired high warning',
       '1 resolved high warning',
       '5 fired high critical',
+      '7 fired high warning',
       '7 resolved high critical',
+      '8 resolved high warning',
       '20 fired high warning',
     ]);
   });

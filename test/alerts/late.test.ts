@@ -190,11 +190,11 @@ describe('replayLate', () => {
     ).to.deep.equal(['high warning 8-9: 101 to 90, 101 at worst']);
   });
 
-  it('knows that a tier was silent under a worse one, hours before', () => {
+  it('knows what was told when a worse tier ended, hours before', () => {
     const tiers = rule({ criticalMaxTemperature: 120 });
     const hours = Array.from({ length: 100 }, (_, i): Shown => [10 + i * 10, 110]);
     const stored = new Stored(tiers, [[0, 90], [1, 130], [2, 110], ...hours, [1100, 90]]);
-    expect(stored.firings.of(1)).to.have.lengthOf(1);
+    expect(stored.firings.of(1)).to.have.lengthOf(2);
     expect(stored.add([[1005, 111]]).late()).to.deep.equal([]);
   });
 
