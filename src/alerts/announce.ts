@@ -9,6 +9,7 @@ interface Change {
   change: number | null;
 }
 
+/** The worse, the more. */
 export const RANK = { info: 0, warning: 1, critical: 2 };
 
 /** Whether `a` is a worse tier of the side of `b`. */

@@ -165,8 +165,7 @@ export function advance(state: AlertState, step: Step): AlertState {
   return next;
 }
 
-/** The worse, the more. */
-export /** Changes `state` in place, as {@link recover} and {@link waitForRearming} do. */
+/** Changes `state` in place, as {@link recover} and {@link waitForRearming} do. */
 function hold(state: AlertState, step: Step): void {
   const { rule, measuredAtMs } = step;
   if (!step.isMet || !state.isArmed) {
