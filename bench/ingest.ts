@@ -14,7 +14,7 @@ import { openServers, type Servers, startRoles } from './servers.js';
 import { median, type Options, type Row } from './table.js';
 
 const PROBES = 4_000;
-const ROUNDS = 100;
+const ROUNDS = { small: 60, full: 100 };
 /** Before anything is measured every table has been written and every path compiled: a worker runs for weeks. */
 const WARM_UP_ROUNDS = 50;
 const TURNS = { small: 3, full: 5 };
@@ -36,7 +36,8 @@ interface Turn {
 export async function benchIngest({ isSmall, profileTo, say }: Options): Promise<Row[]> {
   const servers = await openServers();
   try {
-    const bench = await prepare(servers, { profileTo });
+    const rounds = ROUNDS[isSmall ? 'small' : 'full'];
+    const bench = await prepare(servers, { profileTo, rounds });
     const turns: Record<8 | 40, Turn[]> = { 8: [], 40: [] };
     for (let turn = 0; turn < TURNS[isSmall ? 'small' : 'full']; turn++)
       for (const perJob of SIZES) {
@@ -44,19 +45,19 @@ export async function benchIngest({ isSmall, profileTo, say }: Options): Promise
         turns[perJob].push(figures);
         say(`ingest, ${perJob} a job: ${JSON.stringify(figures)}`);
       }
-    return SIZES.flatMap((perJob) => toRows(perJob, turns[perJob]));
+    return SIZES.flatMap((perJob) => toRows(perJob, turns[perJob], rounds));
   } finally {
     await servers.close();
   }
 }
 
-function toRows(perJob: 8 | 40, turns: readonly Turn[]): Row[] {
+function toRows(perJob: 8 | 40, turns: readonly Turn[], rounds: number): Row[] {
   const middle = (pick: (turn: Turn) => number) => median(turns.map(pick));
   const unit = 'readings/s';
   const value = middle((turn) => turn.ours);
   const ours = { figure: 'ingest', what: `${perJob} readings a job`, value, unit };
   const ratios = turns.map((turn) => (turn.ours / turn.copy).toFixed(3)).join(' ');
-  const note = `${PROBES * ROUNDS} readings of ${PROBES} probes a turn, medians of the turns; ÷ COPY in each: ${ratios}; ${middle(({ cpu }) => cpu).toFixed(1)} µs of the worker's processor for each`;
+  const note = `${PROBES * rounds} readings of ${PROBES} probes a turn, medians of the turns; ÷ COPY in each: ${ratios}; ${middle(({ cpu }) => cpu).toFixed(1)} µs of the worker's processor for each`;
   return [
     {
       ...ours,
@@ -93,7 +94,7 @@ export async function openDrain(servers: Servers) {
   return (jobs: readonly ReadingsJob[]) => drainBacklog(queues, jobs);
 }
 
-async function prepare(servers: Servers, { profileTo }: { profileTo?: string }) {
+async function prepare(servers: Servers, { profileTo, rounds }: { profileTo?: string; rounds: number }) {
   const { db } = servers;
   const homes = await createHomes(db, PROBES / PROBES_PER_DEVICE);
   const drain = await openDrain(servers);
@@ -103,7 +104,7 @@ async function prepare(servers: Servers, { profileTo }: { profileTo?: string }) 
   await drain(nextJobs(homes, { rounds: WARM_UP_ROUNDS, perJob: 40 }));
 
   async function takeTurn(perJob: 8 | 40): Promise<Turn> {
-    const jobs = nextJobs(homes, { rounds: ROUNDS, perJob });
+    const jobs = nextJobs(homes, { rounds, perJob });
     await tidy(servers);
     const copyBefore = await copy(servers, jobs);
     const cpuBefore = cpuSeconds(worker);
