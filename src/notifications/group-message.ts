@@ -4,6 +4,7 @@ import { inert, type Message } from './message.js';
 /** What fits into a message of each service. */
 const MOST_LINES = 10;
 const LINE_LENGTH = 250;
+const ADVICE_LENGTH = 100;
 const MOST_NAMES = 3;
 /** Of all lines, by {@link weightOf}: Slack takes 3,000 characters, ntfy 4,096 bytes, Discord and Telegram 4,096 characters. */
 const MOST_WEIGHT = 2_800;
@@ -33,8 +34,10 @@ export function toOneMessage(messages: readonly Message[]): Message {
   };
 }
 
-const toLine = ({ type, title, text }: Message): string =>
-  inert(`${type === 'alert.resolved' ? 'Over – ' : ''}${title}: ${text}`, LINE_LENGTH);
+function toLine({ type, title, text, advice }: Message): string {
+  const line = inert(`${type === 'alert.resolved' ? 'Over – ' : ''}${title}: ${text}`, LINE_LENGTH);
+  return advice ? `${line} – ${inert(advice, ADVICE_LENGTH)}` : line;
+}
 
 function thatFit(lines: readonly string[]): string[] {
   let weight = 0;
@@ -49,5 +52,11 @@ const weightOf = (line: string): number =>
   Buffer.byteLength(line.replace(/[&<>]/g, '&amp;').replace(/[\\`*_~|[\]()#@]/g, '$&$&'));
 
 /** What it says, line by line. */
-export const linesOf = ({ text, lines }: Pick<Message, 'text' | 'lines'>): readonly string[] =>
-  lines ?? [text];
+export const linesOf = ({
+  text,
+  lines,
+  advice,
+}: Pick<Message, 'text' | 'lines' | 'advice'>): readonly string[] => [
+  ...(lines ?? [text]),
+  ...(advice ? [advice] : []),
+];

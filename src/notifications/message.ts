@@ -8,6 +8,11 @@ import { type Around, asidesOf } from './asides.js';
 import type { Claimed } from './notification-manager.js';
 import { duration, quantity, timeText } from './words.js';
 
+/** As long as it may be stored. */
+const MOST_DESCRIPTION = 2_000;
+/** What fits into a message of each service beside the rest, whatever it is made of. */
+const MOST_ADVICE = 300;
+
 /** A stored notification in words and as data, before a channel gives it its form. All text is {@link inert}. */
 export interface Message {
   type: `alert.${AlertEvent['kind']}` | NotificationSubject;
@@ -17,6 +22,8 @@ export interface Message {
   text: string;
   /** The same, in several lines; left out: it is one. */
   lines?: string[];
+  /** What the alert's owner wrote for whoever gets it, a line of its own at the end; left out: nothing, or it is over. */
+  advice?: string;
   /** The same for machines: the same on every attempt. Left out: `text` is. */
   summary?: string;
   /** What contract.md, Webhook says, but for `summary`. */
@@ -90,7 +97,14 @@ function aboutAlert(
     id: event.publicId,
     timestamp: event.createdAt,
     sequence,
-    alert: { id: alert.publicId, name, type: alert.alertType, severity: event.tier, ...limitsOf(alert) },
+    alert: {
+      id: alert.publicId,
+      name,
+      description: alert.description && inert(alert.description, MOST_DESCRIPTION),
+      type: alert.alertType,
+      severity: event.tier,
+      ...limitsOf(alert),
+    },
     device: {
       device_id: deviceId,
       nickname,
@@ -122,6 +136,7 @@ function aboutAlert(
     severity: event.tier,
     title: (!isOfDevice(event) && name) || deviceName,
     text: said + aside.text,
+    ...(event.kind !== 'resolved' && alert.description && { advice: inert(alert.description, MOST_ADVICE) }),
     summary: said + aside.summary,
     body,
   };

@@ -43,6 +43,25 @@ describe('toOneMessage', () => {
     });
   });
 
+  it('says what the owner wrote at the end: of the one message, or of its line', () => {
+    const one = message('Pit', { advice: 'turn the @fire <down>' });
+    expect(calmLines(toOneMessage([one]), 500)).to.equal('it is hot\nturn the @\u200bfire <down>');
+    expect(toOneMessage([one, message('Point')]).lines?.[0]).to.equal(
+      'Pit: it is hot – turn the @fire <down>',
+    );
+    const urls = {
+      slack: 'https://hooks.slack.com/services/T/B',
+      discord: 'https://discord.com/api/webhooks/1',
+      telegram: 'https://api.telegram.org/1',
+      ntfy: 'https://ntfy.sh/cook',
+    };
+    for (const kind of ['slack', 'discord', 'telegram', 'ntfy'] as const)
+      expect(CHANNELS[kind]?.render(one, { url: urls[kind], secret: 's' })).to.match(/it is hot\\nturn the /);
+    const hard = message('Pit', { text: `${'&'.repeat(200)}${'x'.repeat(200)}`, advice: '&'.repeat(300) });
+    const rendered = CHANNELS.slack?.render(hard, { url: urls.slack, secret: 's' }) ?? '';
+    expect(JSON.parse(rendered).attachments[0].blocks[0].text.text).to.have.length.below(3_000);
+  });
+
   it('fits into a message of each service, however many and however long', () => {
     const many = Array.from({ length: 50 }, (_, index) => message(`${index} ${'x'.repeat(300)}`));
     const { lines, title } = toOneMessage(many);

@@ -19,6 +19,7 @@ const ALERT = {
   deviceId: 'M100000001',
   probeId: '1',
   name: 'Brisket done',
+  description: null,
   alertType: 'target' as const,
   targetTemperature: 203,
   preAlertDifference: null,
@@ -104,6 +105,7 @@ describe('createMessage', () => {
       alert: {
         id: ALERT.publicId,
         name: 'Brisket done',
+        description: null,
         type: 'target',
         severity: 'warning',
         target_temperature: 203,
@@ -117,6 +119,19 @@ describe('createMessage', () => {
     expect(`${title}: ${text}`).to.equal(
       'Brisket done: Point is 203.2 °F, at or above 203 °F since 2026-11-21 20:59 UTC',
     );
+  });
+
+  it('carries what the owner wrote: as a line of its own while it fires, in the body always', () => {
+    const description = `turn the fire\r\ndown\u202e ${'x'.repeat(1_900)}`;
+    const { text, advice, summary, body } = createMessage(about({ alert: { description } }));
+    expect(advice).to.match(/^turn the fire down {2}x+…$/);
+    expect(advice).to.have.lengthOf(300);
+    for (const said of [text, summary]) expect(said).to.not.include('fire');
+    expect(body.alert).to.include({ description: `turn the fire down  ${'x'.repeat(1_900)}` });
+    const over = createMessage(about({ alert: { description }, event: { kind: 'resolved' } }));
+    expect(over).to.not.have.property('advice');
+    expect(over.body.alert).to.have.property('description');
+    expect(createMessage(about())).to.not.have.property('advice');
   });
 
   it('adds duration and extreme when it is over', () => {
