@@ -314,8 +314,8 @@ describe('createMessage', () => {
     it('tells how old the reading is, the trend and the session; to machines what never changes', () => {
       const message = createMessage(about(), { now, trend, firedAt: null });
       const cook = '11 h into session Saturday';
-      expect(message.text).to.equal(`${text} (read 25 s ago, rising 12.3 °F an hour, ${cook})`);
-      expect(message.summary).to.equal(`${text} (rising 12.3 °F an hour, ${cook})`);
+      expect(message.text).to.equal(`${text} (read 25 s ago, rising 12 °F an hour, ${cook})`);
+      expect(message.summary).to.equal(`${text} (rising 12 °F an hour, ${cook})`);
       expect(message.body).to.deep.include({ trend: { direction: 'rising', per_hour: 12.3, unit: 'F' } });
       const later = createMessage(about(), {
         now: new Date(now.getTime() + 3_600_000),
@@ -332,6 +332,17 @@ describe('createMessage', () => {
       expect(alone.summary).to.equal(text);
       expect(alone.body).to.not.have.any.keys('trend', 'since');
       expect(createMessage(about()).text).to.equal(text);
+    });
+
+    it('tells a trend to the tenth only below 10 degrees an hour, and none of what is over', () => {
+      const told = (perHour: number, kind: AlertEvent['kind'] = 'fired') =>
+        createMessage(about({ event: { kind } }), { now, trend: { ...trend, perHour } });
+      expect(told(1433.5).text).to.include('rising 1434 °F an hour');
+      expect(told(10.4).text).to.include('rising 10 °F an hour');
+      expect(told(9.9).text).to.include('rising 9.9 °F an hour');
+      const { text, summary = '', body } = told(1433.5, 'resolved');
+      for (const said of [text, summary]) expect(said).to.not.include('an hour');
+      expect(body.trend).to.include({ per_hour: 1433.5 });
     });
 
     it('says steady without a number, and a fall without its sign', () => {
