@@ -15,6 +15,8 @@ const MOST_ADVICE = 300;
 export interface Message {
   type: `alert.${AlertEvent['kind']}` | NotificationSubject;
   severity: Severity;
+  /** The alert and the side of it; left out: it is about no alert. */
+  about?: string;
   title: string;
   /** Without the title, by the clock of who gets it: `Point is 203.2 °F, at or above 203 °F since … (read 25 s ago, rising 12 °F an hour, …)`. */
   text: string;
@@ -131,6 +133,7 @@ function aboutAlert(
   return {
     type,
     severity: event.tier,
+    about: `${alert.publicId} ${event.side}`,
     title,
     text: said(event, alert, { subject, since, timeZone }) + aside.text,
     ...(event.kind !== 'resolved' && alert.description && { advice: inert(alert.description, MOST_ADVICE) }),
