@@ -17,13 +17,13 @@ export function asidesOf(
   { alertType, device }: TemperatureAlert,
   { now, trend, sessionName }: Around & { sessionName: string | null | undefined },
 ): { summary: string; text: string } {
-  const { measuredAt, session } = event;
+  const { kind, measuredAt, session } = event;
   const secondsSince = (from: Date, to: Date) =>
     Math.max(0, Math.round((to.getTime() - from.getTime()) / 1000));
   const cook = session ? secondsSince(session.startTime, measuredAt) : 0;
   const interval = device?.transmitIntervalSeconds ?? 0;
   const known = [
-    trend && trendText(trend),
+    kind !== 'resolved' && trend && trendText(trend),
     cook > 0 && `${duration(cook)} into ${sessionName ? `session ${sessionName}` : 'the session'}`,
     interval >= LONG_INTERVAL_SECONDS && `this device transmits every ${duration(interval)}`,
   ].filter(Boolean);
@@ -38,6 +38,9 @@ function isReading({ value }: AlertEvent, type: TemperatureAlert['alertType']): 
   return value !== null && type !== 'no_data' && type !== 'probe_removed';
 }
 
+/** A slope over a quarter of an hour is not known to the tenth, but where it is small. */
 function trendText({ direction, perHour, unit }: Trend): string {
-  return direction === 'steady' ? direction : `${direction} ${quantity(Math.abs(perHour), unit)} an hour`;
+  const size = Math.abs(perHour);
+  const told = size < 10 ? size : Math.round(size);
+  return direction === 'steady' ? direction : `${direction} ${quantity(told, unit)} an hour`;
 }

@@ -1,23 +1,30 @@
-import { isPreAlert } from '../alerts/limits.js';
 import type { AlertEvent } from '../entities/alert-event.js';
 import type { NotificationSubject } from '../entities/notification.js';
 import type { Severity, TemperatureAlert } from '../entities/temperature-alert.js';
 import { PermanentError } from '../errors.js';
-import type { Unit } from '../readings/sample.js';
 import { type Around, asidesOf } from './asides.js';
 import type { Claimed } from './notification-manager.js';
-import { duration, quantity, timeText } from './words.js';
+import { isBattery, isOfDevice, said, unitOf } from './sentence.js';
+
+/** As long as it may be stored. */
+const MOST_DESCRIPTION = 2_000;
+/** What fits into a message of each service beside the rest, whatever it is made of. */
+const MOST_ADVICE = 300;
 
 /** A stored notification in words and as data, before a channel gives it its form. All text is {@link inert}. */
 export interface Message {
   type: `alert.${AlertEvent['kind']}` | NotificationSubject;
   severity: Severity;
+  /** The alert and the side of it; left out: it is about no alert. */
+  about?: string;
   title: string;
-  /** Without the title: `Point is 203.2 °F, at or above 203 °F since … (read 25 s ago, rising 12 °F an hour, …)`. */
+  /** Without the title, by the clock of who gets it: `Point is 203.2 °F, at or above 203 °F since … (read 25 s ago, rising 12 °F an hour, …)`. */
   text: string;
   /** The same, in several lines; left out: it is one. */
   lines?: string[];
-  /** The same for machines: the same on every attempt. Left out: `text` is. */
+  /** What the alert's owner wrote for whoever gets it, a line of its own at the end; left out: nothing, or it is over. */
+  advice?: string;
+  /** The same for machines, in UTC: the same on every attempt. Left out: `text` is. */
   summary?: string;
   /** What contract.md, Webhook says, but for `summary`. */
   body: Record<string, unknown>;
@@ -41,8 +48,8 @@ export function actionsOf({ links }: Pick<Message, 'links'>): { label: string; u
  * @throws PermanentError if what it is about is gone
  */
 export function createMessage(notification: Claimed, around?: Around): Message {
-  const { id, subject, createdAt: timestamp, channel, alertEvent, sequence } = notification;
-  if (alertEvent?.alert) return aboutAlert(alertEvent, alertEvent.alert, sequence, around);
+  const { id, subject, createdAt: timestamp, channel, alertEvent } = notification;
+  if (alertEvent?.alert) return aboutAlert(alertEvent, alertEvent.alert, notification, around);
   const about = { type: subject, id, timestamp };
   if (subject === 'channel.test' && channel) {
     const body = { ...about, channel: { id: channel.publicId, kind: channel.kind } };
@@ -72,9 +79,10 @@ export function createMessage(notification: Claimed, around?: Around): Message {
 function aboutAlert(
   event: AlertEvent,
   alert: TemperatureAlert,
-  sequence: number | null,
+  { sequence, channel }: Claimed,
   around: Around | undefined,
 ): Message {
+  const timeZone = channel?.user?.timeZone ?? null;
   const { device, deviceId, probeId } = alert;
   const probe = device?.probes?.find((one) => one.userId === alert.userId && one.probeId === probeId);
   const [nickname, label, name] = [device?.nickname ?? device?.label, probe?.label, alert.name].map(
@@ -90,7 +98,14 @@ function aboutAlert(
     id: event.publicId,
     timestamp: event.createdAt,
     sequence,
-    alert: { id: alert.publicId, name, type: alert.alertType, severity: event.tier, ...limitsOf(alert) },
+    alert: {
+      id: alert.publicId,
+      name,
+      description: alert.description && inert(alert.description, MOST_DESCRIPTION),
+      type: alert.alertType,
+      severity: event.tier,
+      ...limitsOf(alert),
+    },
     device: {
       device_id: deviceId,
       nickname,
@@ -112,19 +127,32 @@ function aboutAlert(
     ...(event.kind === 'resolved' && { duration_seconds: event.durationSeconds, extreme: event.extreme }),
   };
   const deviceName = nickname || inert(deviceId);
-  const whole = isBattery(alert) ? `${deviceName}'s battery` : deviceName;
-  const subject = label || (probeId === null ? whole : `Probe ${inert(probeId)}`);
-  const said = isOfDevice(event)
-    ? silenceOfAll(event, alert, deviceName)
-    : sentence(event, alert, { subject, since: around?.firedAt });
+  const title = (!isOfDevice(event) && name) || deviceName;
+  const subject = subjectOf(event, alert, { title, deviceName, label });
+  const since = around?.firedAt ?? null;
   return {
     type,
     severity: event.tier,
-    title: (!isOfDevice(event) && name) || deviceName,
-    text: said + aside.text,
-    summary: said + aside.summary,
+    about: `${alert.publicId} ${event.side}`,
+    title,
+    text: said(event, alert, { subject, since, timeZone }) + aside.text,
+    ...(event.kind !== 'resolved' && alert.description && { advice: inert(alert.description, MOST_ADVICE) }),
+    summary: said(event, alert, { subject, since, timeZone: null }) + aside.summary,
     body,
   };
+}
+
+/** What a message speaks of: once is enough where the title has the name. */
+function subjectOf(
+  event: AlertEvent,
+  alert: TemperatureAlert,
+  { title, deviceName, label }: { title: string; deviceName: string; label: string | null | undefined },
+): string {
+  const isWhole = isOfDevice(event) || (!label && alert.probeId === null);
+  const name = isWhole ? deviceName : label || `Probe ${inert(alert.probeId ?? '')}`;
+  const isBatterys = isWhole && isBattery(alert);
+  if (name === title) return isBatterys ? 'its battery' : 'it';
+  return isBatterys ? `${name}'s battery` : name;
 }
 
 function limitsOf(alert: TemperatureAlert): Record<string, unknown> {
@@ -144,85 +172,6 @@ function limitsOf(alert: TemperatureAlert): Record<string, unknown> {
   };
   const given = Object.entries(numbers).filter(([, value]) => value !== null);
   return { ...Object.fromEntries(given), temperature_unit: alert.temperatureUnit };
-}
-
-function sentence(
-  event: AlertEvent,
-  alert: TemperatureAlert,
-  { subject, since }: { subject: string; since: Date | null | undefined },
-): string {
-  const { kind, durationSeconds, extreme, measuredAt, change } = event;
-  const value = event.value === null ? 'without a value' : quantity(event.value, unitOf(alert, event.unit));
-  const limit = limitOf(event, alert);
-  const at = timeText(measuredAt);
-  if (change !== null) {
-    const verb = alert.alertType === 'rising' ? 'rose' : 'fell';
-    const moved = `${verb} ${quantity(change, alert.temperatureUnit)} in ${duration(alert.windowSeconds ?? 0)}`;
-    return `${subject} ${moved}, to ${value} at ${at}; the limit is ${quantity(alert.thresholdValue ?? 0, alert.temperatureUnit)}`;
-  }
-  if (alert.alertType === 'no_data' || alert.alertType === 'probe_removed') {
-    const since = `${at}${durationSeconds === null ? '' : `, after ${duration(durationSeconds)}`}`;
-    if (kind === 'resolved') return `${subject} is there again since ${since}`;
-    // The time of what is told again is that of the last reading.
-    if (kind === 'repeated' && alert.alertType === 'no_data')
-      return `still nothing was heard of ${subject} since ${at}`;
-    return alert.alertType === 'no_data'
-      ? `nothing was heard of ${subject} for ${duration(60 * silenceOf(event, alert))}, at ${at}`
-      : `${subject} is no longer plugged in since ${at}`;
-  }
-  const is = isBattery(alert) ? 'is at' : 'is';
-  if (kind !== 'resolved') {
-    if (kind !== 'repeated') return `${subject} ${is} ${value}, ${limit} since ${at}`;
-    const both = since ? ` at ${at}, ${limit} since ${timeText(since)}` : `, ${limit} at ${at}`;
-    return `${subject} ${is.replace('is', 'is still')} ${value}${both}`;
-  }
-  const lasted = durationSeconds === null ? '' : `, which lasted ${duration(durationSeconds)}`;
-  const worst =
-    extreme === null ? '' : ` with an extreme of ${quantity(extreme, unitOf(alert, alert.temperatureUnit))}`;
-  return `${subject} ${is} ${value} at ${at}, no longer ${limit}${lasted}${worst}`;
-}
-
-/** It speaks for its whole device. */
-const isOfDevice = ({ silentProbes }: AlertEvent): boolean => typeof silentProbes === 'number';
-
-function silenceOfAll(event: AlertEvent, alert: TemperatureAlert, device: string): string {
-  const seconds = 60 * silenceOf(event, alert);
-  const since = new Date(event.measuredAt.getTime() - seconds * 1000);
-  return `nothing was heard of ${device} for ${duration(seconds)}, since ${timeText(since)}: all ${event.silentProbes} watched probes are silent`;
-}
-
-function silenceOf({ tier }: AlertEvent, alert: TemperatureAlert): number {
-  const critical = tier === 'critical' ? alert.criticalSilenceMinutes : null;
-  return critical ?? alert.silenceMinutes ?? 0;
-}
-
-function limitOf({ side, tier }: AlertEvent, alert: TemperatureAlert): string {
-  const { alertType, thresholdValue, windowSeconds, temperatureUnit } = alert;
-  if (thresholdValue !== null && windowSeconds !== null)
-    return `${alertType} by ${quantity(thresholdValue, temperatureUnit)} or more in ${duration(windowSeconds)}`;
-  const near = isPreAlert({ type: alertType, severity: alert.severity }, tier)
-    ? alert.preAlertDifference
-    : null;
-  if (near !== null)
-    return `within ${quantity(near, temperatureUnit)} of ${quantity(alert.targetTemperature ?? 0, temperatureUnit)}`;
-  const critical = tier === 'critical';
-  if (isBattery(alert)) {
-    const percent = (critical ? alert.criticalBatteryPercent : null) ?? alert.batteryPercent;
-    return `at or below ${percent} %`;
-  }
-  const low = (critical ? alert.criticalMinTemperature : null) ?? alert.minTemperature;
-  const high = (critical ? alert.criticalMaxTemperature : null) ?? alert.maxTemperature;
-  const limit = alert.targetTemperature ?? (side === 'low' ? low : high);
-  if (limit === null) return alertType.replaceAll('_', ' ');
-  const words = { up: 'at or above', down: 'at or below', high: 'above', low: 'below' };
-  return `${words[side]} ${quantity(limit, temperatureUnit)}`;
-}
-
-const isBattery = ({ alertType }: TemperatureAlert): boolean => alertType === 'battery';
-
-/** A battery's percent have no unit where they are stored. */
-function unitOf(alert: TemperatureAlert, unit: Unit | null): Unit | '%' | null {
-  return isBattery(alert) ? '%' : unit;
 }
 
 /** Text of others on one short line: nothing that controls a terminal, a header or the direction of writing. */

@@ -17,12 +17,12 @@ export const ntfy: Channel = {
   },
 
   // Published as JSON to the server's root: headers hold neither line breaks nor anything beyond ASCII.
-  render({ title, text, lines, severity, type, links }: Message, { url }, publicUrl) {
+  render({ title, text, lines, advice, severity, type, links }: Message, { url }, publicUrl) {
     const resolved = type === 'alert.resolved';
     return JSON.stringify({
       topic: topicOf(url).topic,
       title,
-      message: linesOf({ text, lines }).join('\n'),
+      message: linesOf({ text, lines, advice }).join('\n'),
       priority: resolved ? PRIORITY.info : PRIORITY[severity],
       tags: [resolved ? 'white_check_mark' : severity === 'critical' ? 'rotating_light' : 'thermometer'],
       ...(publicUrl && { click: publicUrl }),

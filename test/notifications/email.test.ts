@@ -107,6 +107,13 @@ describe('email', () => {
       expect(mail.html).to.include(message.text).and.include('<a href="https://grill.example.com">');
     });
 
+    it('ends with what the owner wrote, as text alone', async () => {
+      await send(server.port, { ...message, advice: 'turn <b>it</b> down' });
+      const { mail } = only();
+      expect(mail.text).to.include(`${message.text}\nturn <b>it</b> down\n`);
+      expect(mail.html).to.include('>turn &lt;b&gt;it&lt;/b&gt; down</p>');
+    });
+
     it('shows what one can do about it', async () => {
       const links = {
         acknowledge: 'https://grill.example.com/actions/a',

@@ -18,7 +18,7 @@ describe('toOneMessage', () => {
     expect(() => toOneMessage([])).to.throw();
   });
 
-  it('lists many, as bad as the worst that goes on, with the links of the only one that does', () => {
+  it('lists what still fires, the worst first, then what is over, with the links of the only one that fires', () => {
     const one = toOneMessage([
       message('Pit', { ...over, severity: 'critical' }),
       message('Point', { severity: 'info' }),
@@ -27,20 +27,52 @@ describe('toOneMessage', () => {
     expect(one).to.deep.equal({
       type: 'alert.fired',
       severity: 'info',
-      title: '3 alerts: Pit, Point',
-      text: 'Over – Pit: it is hot; Point: it is hot; Over – Pit: it is hot',
-      lines: ['Over – Pit: it is hot', 'Point: it is hot', 'Over – Pit: it is hot'],
+      title: '1 alert, 2 over: Point',
+      text: 'Point: it is hot; Over – Pit: it is hot; Over – Pit: it is hot',
+      lines: ['Point: it is hot', 'Over – Pit: it is hot', 'Over – Pit: it is hot'],
       body: { events: [{ id: 'Pit' }, { id: 'Point' }, { id: 'Pit' }] },
       links,
     });
     expect(calmLines(one, 500).split('\n')).to.have.lengthOf(3);
-    const both = toOneMessage([message('Pit'), message('Point', { severity: 'critical' })]);
+    const both = toOneMessage([message('Pit'), message('Fan'), message('Point', { severity: 'critical' })]);
     expect(both).to.not.have.property('links');
-    expect(both.severity).to.equal('critical');
-    expect(toOneMessage([message('Pit', over), message('Point', over)])).to.include({
-      type: 'alert.resolved',
-      severity: 'info',
-    });
+    expect(both).to.include({ severity: 'critical', title: '3 alerts: Point, Pit, Fan' });
+    expect(both.lines?.[0]).to.equal('Point: it is hot');
+    const none = toOneMessage([message('Pit', over), message('Point', { ...over, severity: 'critical' })]);
+    expect(none).to.include({ type: 'alert.resolved', severity: 'info', title: '2 over: Pit, Point' });
+  });
+
+  it('takes a firing for over whose end is listed too, and counts each alert once', () => {
+    const pit = { about: 'pit high' };
+    const fired = message('Pit', { ...pit, severity: 'critical' });
+    const end = message('Pit', { ...pit, ...over, severity: 'critical' });
+    const low = message('Low', { about: 'pit low' });
+    const one = toOneMessage([fired, end, low]);
+    expect(one).to.include({ severity: 'warning', title: '1 alert, 1 over: Low' });
+    expect(one).to.deep.include({ links });
+    expect(one.lines).to.deep.equal(['Low: it is hot', 'Pit: it is hot', 'Over – Pit: it is hot']);
+    const again = toOneMessage([end, low, fired, message('Pit', { ...pit, type: 'alert.repeated' })]);
+    expect(again).to.include({ severity: 'critical', title: '2 alerts, 1 over: Pit, Low' });
+    expect(toOneMessage([fired, end])).to.include({ type: 'alert.resolved', title: '1 over: Pit' });
+  });
+
+  it('says what the owner wrote at the end: of the one message, or of its line', () => {
+    const one = message('Pit', { advice: 'turn the @fire <down>' });
+    expect(calmLines(toOneMessage([one]), 500)).to.equal('it is hot\nturn the @\u200bfire <down>');
+    expect(toOneMessage([one, message('Point')]).lines?.[0]).to.equal(
+      'Pit: it is hot – turn the @fire <down>',
+    );
+    const urls = {
+      slack: 'https://hooks.slack.com/services/T/B',
+      discord: 'https://discord.com/api/webhooks/1',
+      telegram: 'https://api.telegram.org/1',
+      ntfy: 'https://ntfy.sh/cook',
+    };
+    for (const kind of ['slack', 'discord', 'telegram', 'ntfy'] as const)
+      expect(CHANNELS[kind]?.render(one, { url: urls[kind], secret: 's' })).to.match(/it is hot\\nturn the /);
+    const hard = message('Pit', { text: `${'&'.repeat(200)}${'x'.repeat(200)}`, advice: '&'.repeat(300) });
+    const rendered = CHANNELS.slack?.render(hard, { url: urls.slack, secret: 's' }) ?? '';
+    expect(JSON.parse(rendered).attachments[0].blocks[0].text.text).to.have.length.below(3_000);
   });
 
   it('fits into a message of each service, however many and however long', () => {

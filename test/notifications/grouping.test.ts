@@ -118,7 +118,7 @@ describe('grouping', () => {
     await relay();
     expect(said()).to.have.lengthOf(2);
     const { title, message, priority } = said()[1];
-    expect([title, priority]).to.deep.equal(['3 alerts: Pit, Point, Third', 4]);
+    expect([title, priority]).to.deep.equal(['2 alerts, 1 over: Pit, Point', 4]);
     expect(message.split('\n')).to.deep.equal([
       'Pit: Point is 280 °F, above 275 °F since 2026-11-21 20:59 UTC (read 0 s ago, 11 h into session Saturday)',
       'Point: Pit is 280 °F, above 275 °F since 2026-11-21 20:59 UTC (read 0 s ago, 11 h into session Saturday)',
@@ -197,8 +197,8 @@ describe('grouping', () => {
     await relay();
     expect(said()).to.have.lengthOf(2);
     expect(said()[1].message.split('\n')).to.deep.equal([
-      'Over – First: Point is 260 °F at 2026-11-21 20:59 UTC, no longer above 275 °F, which lasted 60 s with an extreme of 281 °F (read 0 s ago, 11 h into session Saturday)',
       'First: Point is 310 °F, above 275 °F since 2026-11-21 20:59 UTC (read 0 s ago, 11 h into session Saturday)',
+      'Over – First: Point is 260 °F at 2026-11-21 20:59 UTC, no longer above 275 °F, which lasted 60 s with an extreme of 281 °F (read 0 s ago, 11 h into session Saturday)',
     ]);
     expect(said()[1].priority).to.equal(5);
     expect((await states()).slice(1)).to.deep.equal([
@@ -249,7 +249,7 @@ describe('grouping', () => {
     await relay();
     const [failed, again, last] = said().slice(1);
     expect(again).to.deep.equal(failed);
-    expect([again.title, last.title]).to.deep.equal(['2 alerts: Pit, Point', '2 alerts: Pit, Third']);
+    expect([again.title, last.title]).to.deep.equal(['2 alerts: Pit, Point', '1 alert, 1 over: Third']);
     expect((await states()).slice(1)).to.deep.equal([
       'delivered 2',
       'delivered 2',
@@ -346,7 +346,7 @@ describe('grouping', () => {
     await query('UPDATE temperature_alerts SET deleted_at = now() WHERE id = $1', [gone.id]);
     await pass(HELD_MS);
     await relay();
-    expect(said().map(({ title }) => title)).to.deep.equal(['First', '2 alerts: Going']);
+    expect(said().map(({ title }) => title)).to.deep.equal(['First', '1 alert: Going']);
     expect((await states()).slice(1, 3)).to.deep.equal(
       Array(2).fill('expired 0 it was over before it was sent'),
     );

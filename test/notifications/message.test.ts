@@ -19,6 +19,7 @@ const ALERT = {
   deviceId: 'M100000001',
   probeId: '1',
   name: 'Brisket done',
+  description: null,
   alertType: 'target' as const,
   targetTemperature: 203,
   preAlertDifference: null,
@@ -104,6 +105,7 @@ describe('createMessage', () => {
       alert: {
         id: ALERT.publicId,
         name: 'Brisket done',
+        description: null,
         type: 'target',
         severity: 'warning',
         target_temperature: 203,
@@ -117,6 +119,44 @@ describe('createMessage', () => {
     expect(`${title}: ${text}`).to.equal(
       'Brisket done: Point is 203.2 °F, at or above 203 °F since 2026-11-21 20:59 UTC',
     );
+  });
+
+  it('carries what the owner wrote: as a line of its own while it fires, in the body always', () => {
+    const description = `turn the fire\r\ndown\u202e ${'x'.repeat(1_900)}`;
+    const { text, advice, summary, body } = createMessage(about({ alert: { description } }));
+    expect(advice).to.match(/^turn the fire down {2}x+…$/);
+    expect(advice).to.have.lengthOf(300);
+    for (const said of [text, summary]) expect(said).to.not.include('fire');
+    expect(body.alert).to.include({ description: `turn the fire down  ${'x'.repeat(1_900)}` });
+    const over = createMessage(about({ alert: { description }, event: { kind: 'resolved' } }));
+    expect(over).to.not.have.property('advice');
+    expect(over.body.alert).to.have.property('description');
+    expect(createMessage(about())).to.not.have.property('advice');
+  });
+
+  it('tells people the time by the clock of the owner, programs in UTC', () => {
+    const told = (timeZone: string | null, at = EVENT.measuredAt) => {
+      const user = Object.assign(new User(), { timeZone });
+      const channel = Object.assign(new NotificationChannel(), { user });
+      return createMessage(Object.assign(about({ event: { measuredAt: at } }), { channel }));
+    };
+    const said = 'Point is 203.2 °F, at or above 203 °F since';
+    const { text, summary, body } = told('America/New_York');
+    expect(text).to.equal(`${said} 2026-11-21 15:59 EST`);
+    expect(summary).to.equal(`${said} 2026-11-21 20:59 UTC`);
+    expect(body.reading).to.deep.include({ measured_at: EVENT.measuredAt });
+    const clock = (iso: string, timeZone: string) =>
+      told(timeZone, new Date(iso)).text.slice(said.length + 1);
+    // The hour that comes twice.
+    expect(clock('2026-11-01T05:30:00Z', 'America/New_York')).to.equal('2026-11-01 01:30 EDT');
+    expect(clock('2026-11-01T06:30:00Z', 'America/New_York')).to.equal('2026-11-01 01:30 EST');
+    expect(clock('2026-06-30T22:05:00Z', 'Europe/Berlin')).to.equal('2026-07-01 00:05 GMT+2');
+    for (const unknown of [null, 'Mars/Olympus']) expect(told(unknown).text).to.equal(summary);
+  });
+
+  it('says a name once, where the title has it', () => {
+    const { title, text } = createMessage(about({ alert: { name: null }, label: 'Brisket' }));
+    expect(`${title}: ${text}`).to.match(/^Brisket: it is 203\.2 °F, /);
   });
 
   it('adds duration and extreme when it is over', () => {
@@ -209,14 +249,14 @@ describe('createMessage', () => {
     const silent = { alert: { ...limits, alertType: 'no_data' as const } };
     const nothing = { value: null, unit: null, side: 'high' as const };
     const { text, body } = createMessage(about({ ...silent, event: nothing }));
-    expect(text).to.equal('nothing was heard of Point for 15 min, at 2026-11-21 20:59 UTC');
+    expect(text).to.equal('nothing was heard of Point for 15 min, since 2026-11-21 20:44 UTC');
     expect(body.alert).to.deep.include({
       type: 'no_data',
       silence_minutes: 15,
       critical_silence_minutes: 180,
     });
     const worse = createMessage(about({ ...silent, event: { ...nothing, tier: 'critical' } }));
-    expect(worse.text).to.include('nothing was heard of Point for 3 h, at');
+    expect(worse.text).to.include('nothing was heard of Point for 3 h, since 2026-11-21 17:59 UTC');
     const again = createMessage(about({ ...silent, event: { ...nothing, kind: 'repeated', value: 203.2 } }));
     expect(again.text).to.equal('still nothing was heard of Point since 2026-11-21 20:59 UTC');
     const pulled = { alert: { ...limits, silenceMinutes: null, alertType: 'probe_removed' as const } };
@@ -224,10 +264,14 @@ describe('createMessage', () => {
       'Point is no longer plugged in since 2026-11-21 20:59 UTC',
     );
     const back = { ...nothing, kind: 'resolved' as const, durationSeconds: 660 };
-    for (const about_ of [silent, pulled])
-      expect(createMessage(about({ ...about_, event: back })).text).to.equal(
-        'Point is there again since 2026-11-21 20:59 UTC, after 11 min',
-      );
+    const told = (event: Partial<AlertEvent>, of: { alert: Partial<TemperatureAlert> } = silent) =>
+      createMessage(about({ ...of, event })).text;
+    const again = 'Point is there again since 2026-11-21 20:59 UTC';
+    expect(told(back, pulled)).to.equal(`${again}, after 11 min`);
+    // Silence began with the last reading, not with the firing.
+    expect(told(back)).to.equal(`${again}, after 26 min`);
+    expect(told({ ...back, tier: 'critical' })).to.equal(`${again}, after 3 h 11 min`);
+    expect(told({ ...back, durationSeconds: null })).to.equal(again);
   });
 
   it('says of a device as a whole how many probes are silent, and since when', () => {
@@ -236,7 +280,7 @@ describe('createMessage', () => {
     const { title, text, body } = createMessage(about({ alert: limits, event: nothing }));
     expect([title, text]).to.deep.equal([
       'Brisket',
-      'nothing was heard of Brisket for 15 min, since 2026-11-21 20:44 UTC: all 4 watched probes are silent',
+      'nothing was heard of it for 15 min, since 2026-11-21 20:44 UTC: all 4 watched probes are silent',
     ]);
     expect(body).to.include({ silent_probes: 4 });
   });
@@ -247,7 +291,7 @@ describe('createMessage', () => {
     const low = { side: 'low' as const, value: 18, unit: null };
     const { title, text, body } = createMessage(about({ alert: limits, nickname: 'Smoker', event: low }));
     expect(`${title}: ${text}`).to.equal(
-      "Smoker: Smoker's battery is at 18 %, at or below 20 % since 2026-11-21 20:59 UTC",
+      'Smoker: its battery is at 18 %, at or below 20 % since 2026-11-21 20:59 UTC',
     );
     expect(body).to.deep.include({ probe: null });
     expect(body.reading).to.include({ value: 18, unit: '%' });
@@ -258,8 +302,10 @@ describe('createMessage', () => {
     );
     const over = { ...low, kind: 'resolved' as const, value: 80, durationSeconds: 7_200, extreme: 13 };
     expect(createMessage(about({ alert: limits, event: over })).text).to.equal(
-      "Brisket's battery is at 80 % at 2026-11-21 20:59 UTC, no longer at or below 20 %, which lasted 2 h with an extreme of 13 %",
+      'its battery is at 80 % at 2026-11-21 20:59 UTC, no longer at or below 20 %, which lasted 2 h with an extreme of 13 %',
     );
+    const named = { ...limits, name: 'Charge me' };
+    expect(createMessage(about({ alert: named, event: low })).text).to.match(/^Brisket's battery is at 18 %/);
   });
 
   describe('around the event', () => {
@@ -270,8 +316,8 @@ describe('createMessage', () => {
     it('tells how old the reading is, the trend and the session; to machines what never changes', () => {
       const message = createMessage(about(), { now, trend, firedAt: null });
       const cook = '11 h into session Saturday';
-      expect(message.text).to.equal(`${text} (read 25 s ago, rising 12.3 °F an hour, ${cook})`);
-      expect(message.summary).to.equal(`${text} (rising 12.3 °F an hour, ${cook})`);
+      expect(message.text).to.equal(`${text} (read 25 s ago, rising 12 °F an hour, ${cook})`);
+      expect(message.summary).to.equal(`${text} (rising 12 °F an hour, ${cook})`);
       expect(message.body).to.deep.include({ trend: { direction: 'rising', per_hour: 12.3, unit: 'F' } });
       const later = createMessage(about(), {
         now: new Date(now.getTime() + 3_600_000),
@@ -288,6 +334,17 @@ describe('createMessage', () => {
       expect(alone.summary).to.equal(text);
       expect(alone.body).to.not.have.any.keys('trend', 'since');
       expect(createMessage(about()).text).to.equal(text);
+    });
+
+    it('tells a trend to the tenth only below 10 degrees an hour, and none of what is over', () => {
+      const told = (perHour: number, kind: AlertEvent['kind'] = 'fired') =>
+        createMessage(about({ event: { kind } }), { now, trend: { ...trend, perHour } });
+      expect(told(1433.5).text).to.include('rising 1434 °F an hour');
+      expect(told(10.4).text).to.include('rising 10 °F an hour');
+      expect(told(9.9).text).to.include('rising 9.9 °F an hour');
+      const { text, summary = '', body } = told(1433.5, 'resolved');
+      for (const said of [text, summary]) expect(said).to.not.include('an hour');
+      expect(body.trend).to.include({ per_hour: 1433.5 });
     });
 
     it('says steady without a number, and a fall without its sign', () => {
@@ -317,7 +374,13 @@ describe('createMessage', () => {
       const nothing = { value: null, unit: null, side: 'high' as const };
       const silent = { alertType: 'no_data' as const, targetTemperature: null, silenceMinutes: 15 };
       const missed = createMessage(about({ alert: silent, event: nothing, session: null }), { now });
-      expect(missed.text).to.equal('nothing was heard of Point for 15 min, at 2026-11-21 20:59 UTC');
+      expect(missed.text).to.equal('nothing was heard of Point for 15 min, since 2026-11-21 20:44 UTC');
+      const still = { ...nothing, kind: 'repeated' as const };
+      const told = (firedAt: Date | null) =>
+        createMessage(about({ alert: silent, event: still, session: null }), { now, firedAt }).text;
+      expect(told(firedAt)).to.equal('still nothing was heard of Point since 2026-11-21 17:45 UTC');
+      // By the probe's last reading, which is that of a repetition.
+      expect(told(null)).to.equal('still nothing was heard of Point since 2026-11-21 20:59 UTC');
     });
 
     it('holds nothing of a name that is more than text', () => {

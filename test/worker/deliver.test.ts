@@ -98,6 +98,7 @@ describe('deliver', () => {
     receiver.answer = (response) => response.writeHead(200).end('{"id":"hwQ2YpKdmg","event":"message"}');
     const { id: channelId } = await addChannel(world, 'ntfy', `${receiver.url}/cook`, 'tk_1');
     const id = await addNotification(world, channelId);
+    await world.dataSource.query("UPDATE users SET time_zone = 'America/Chicago'");
     await world.dataSource.query(
       `INSERT INTO readings (probe_id, measured_at, value, unit, flags)
        SELECT p.id, $1::timestamptz - minute * interval '1 minute', 203.2 - minute / 2, 'F', 0
@@ -110,7 +111,7 @@ describe('deliver', () => {
       topic: 'cook',
       title: 'Brisket done',
       message:
-        'Point is 203.2 °F, at or above 203 °F since 2026-11-21 20:59 UTC (read 45 s ago, rising 30 °F an hour, 11 h into session Saturday)',
+        'Point is 203.2 °F, at or above 203 °F since 2026-11-21 14:59 CST (read 45 s ago, rising 30 °F an hour, 11 h into session Saturday)',
       click: 'https://grill.example.com',
     });
     expect((await attempts(id))[0]).to.include({ receipt: 'hwQ2YpKdmg' });
