@@ -8,7 +8,7 @@ import { User } from '../entities/user.js';
 import { InputError, NotFoundError } from '../errors.js';
 import { toHundredths } from '../readings/sample.js';
 import { emptyDetection } from '../sessions/detection-state.js';
-import { OPTIONS, withoutNone } from './alert-input.js';
+import { inUnit, OPTIONS, withoutNone } from './alert-input.js';
 import { findPlace } from './alert-place.js';
 import { loadAlerts, saveStates } from './alert-store.js';
 import { type AlertSettings, checkNeeds, defaultRecoverySeconds, withDefaults } from './defaults.js';
@@ -57,8 +57,9 @@ export class AlertManager {
   }
 
   /**
-   * Changes what is given and leaves the rest; `none` takes it away, if the type can do without. Under another name, or with other repeats, it goes on as it stands; a
-   * changed condition closes what fires without a message, and is judged from the next reading on.
+   * Changes what is given and leaves the rest, converted if the unit changes; `none` takes it away, if the type can do
+   * without. Under another name, or with other repeats, it goes on as it stands; a changed condition closes what fires
+   * without a message, and is judged from the next reading on.
    * @throws NotFoundError, InputError
    */
   async set(publicId: string, options: Record<string, unknown>): Promise<TemperatureAlert> {
@@ -74,7 +75,7 @@ export class AlertManager {
       probeId: probeId ?? undefined,
     });
     const stored = Object.fromEntries(OPTIONS.map((key) => [key, key === 'type' ? type : alert[key]]));
-    const known = Object.fromEntries(Object.entries(stored).filter(([, value]) => value !== null));
+    const known = inUnit(alert, stored, given.temperatureUnit);
     // What calm means is half of the change, unless it is said.
     if (given.thresholdValue !== undefined) delete known.hysteresis;
     checkNeeds(type, { ...known, ...given });
