@@ -11,7 +11,13 @@ import { emptyDetection } from '../sessions/detection-state.js';
 import { inUnit, OPTIONS, withoutNone } from './alert-input.js';
 import { findPlace } from './alert-place.js';
 import { loadAlerts, saveStates } from './alert-store.js';
-import { type AlertSettings, checkNeeds, defaultRecoverySeconds, withDefaults } from './defaults.js';
+import {
+  type AlertSettings,
+  checkNeeds,
+  checkRoom,
+  defaultRecoverySeconds,
+  withDefaults,
+} from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import { isPresence } from './limits.js';
 import type { AlertRule } from './types.js';
@@ -86,6 +92,7 @@ export class AlertManager {
       { ...known, ...given },
       { ...place, temperatureUnit: null },
     );
+    if (!isNamed) checkRoom({ ...settings, type, id: alert.id });
     await this.db.update(TemperatureAlert, { id: alert.id }, settings);
     const isSame = Object.entries(settings).every(
       ([key, value]) => DESCRIBING.has(key) || stored[key] === value,
@@ -116,6 +123,7 @@ export class AlertManager {
     const { probe, ...facts } = await this.getPlace({ type: options.type, userId, deviceId, probeId });
     const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
     const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
+    checkRoom({ ...given, type, id: 0 });
     const recoverySeconds = given.recoverySeconds ?? defaultRecoverySeconds(facts.intervalSeconds);
     return { probe, type, settings: { ...given, recoverySeconds } };
   }

@@ -93,6 +93,13 @@ function rearmingOf(rule: AlertRule, limit: number): Limit['rearming'] {
   return { difference: toHundredths(limit) / 2, ms: (rule.windowSeconds ?? 0) * 1000 };
 }
 
+/** How far apart the two sides of a range are, in hundredths: what is back on one by so much is beyond the other. */
+export function roomOf(rule: AlertRule): number {
+  const of = (side: AlertSide) =>
+    limitsOf(rule).flatMap((one) => (one.side === side ? [one.hundredths] : []));
+  return Math.min(...of('high')) - Math.max(...of('low'));
+}
+
 export function excessOf({ side, hundredths }: Limit, value: number): number {
   return isUpward(side) ? value - hundredths : hundredths - value;
 }

@@ -159,6 +159,28 @@ describe('alerts in PostgreSQL', () => {
         expect(await set({ temperatureUnit: 'C' })).to.include(expected);
       });
 
+    it('refuses a hysteresis that leaves no room between the sides of a range', async () => {
+      const place = await home({ user: { temperatureUnit: 'C' } });
+      const range = { type: 'range', minTemperature: 0, maxTemperature: 5, criticalMinTemperature: -300 };
+      const refused = (work: Promise<unknown>) =>
+        failure(work).then((error) =>
+          expect(error)
+            .to.be.instanceOf(InputError)
+            .and.match(/--hysteresis .* 5,/),
+        );
+      for (const hysteresis of [5, 500]) await refused(createAlert(place, { ...range, hysteresis }));
+      const { alert } = await createAlert(place, { ...range, hysteresis: 4.99 });
+      const set = (options: Record<string, unknown>) =>
+        within((alerts) => alerts.set(alert.publicId, options));
+      await refused(set({ hysteresis: 5 }));
+      await set({ hysteresis: 5, maxTemperature: 5.01 });
+      await refused(set({ maxTemperature: 5 }));
+      // One side alone leaves room for any; one that was stored before may be renamed.
+      await set({ hysteresis: 500, maxTemperature: 'none' });
+      await db.manager.update(TemperatureAlert, { id: alert.id }, { maxTemperature: 5 });
+      expect(await set({ name: 'Fridge' })).to.include({ name: 'Fridge', hysteresis: 500 });
+    });
+
     it('shows states by side and tier, and nothing that is only ours', async () => {
       const { alert } = await createAlert(await home());
       const shown: Record<string, unknown> = JSON.parse(
