@@ -69,17 +69,23 @@ export class AlertManager {
    * @throws NotFoundError, InputError
    */
   async set(publicId: string, options: Record<string, unknown>): Promise<TemperatureAlert> {
+    const { probe, rule, settings, isSame } = await this.planSet(publicId, options);
+    const { deviceId } = await this.getByPublicId(publicId);
+    await this.db.update(TemperatureAlert, { id: rule.id }, settings);
+    if (!isSame) await this.beginAnew(rule, probe);
+    await this.lookSoon(deviceId);
+    return this.getByPublicId(publicId);
+  }
+
+  /** What {@link set} would make of an alert; `isSame`: its condition stays. @throws NotFoundError, InputError */
+  async planSet(publicId: string, options: Record<string, unknown>) {
     const given = withoutNone(options);
     if (given.type !== undefined) throw new InputError('--type cannot be changed: create another alert');
     await this.lockDevice((await this.getByPublicId(publicId)).deviceId);
     const alert = await this.getByPublicId(publicId);
     const { userId, deviceId, probeId, alertType: type } = alert;
-    const { probe, ...facts } = await this.getPlace({
-      type,
-      userId,
-      deviceId,
-      probeId: probeId ?? undefined,
-    });
+    const asked = { type, userId, deviceId, probeId: probeId ?? undefined };
+    const { probe, ...facts } = await this.getPlace(asked);
     const stored = Object.fromEntries(OPTIONS.map((key) => [key, key === 'type' ? type : alert[key]]));
     const known = inUnit(alert, stored, given.temperatureUnit);
     // What calm means is half of the change, unless it is said.
@@ -92,14 +98,12 @@ export class AlertManager {
       { ...known, ...given },
       { ...place, temperatureUnit: null },
     );
-    if (!isNamed) checkRoom({ ...settings, type, id: alert.id });
-    await this.db.update(TemperatureAlert, { id: alert.id }, settings);
+    const rule: AlertRule = { ...settings, type, id: alert.id };
+    if (!isNamed) checkRoom(rule);
     const isSame = Object.entries(settings).every(
       ([key, value]) => DESCRIBING.has(key) || stored[key] === value,
     );
-    if (!isSame) await this.beginAnew({ ...settings, type, id: alert.id }, probe);
-    await this.lookSoon(deviceId);
-    return this.getByPublicId(publicId);
+    return { probe, rule, settings, isSame };
   }
 
   /** Its events go on in number. */
