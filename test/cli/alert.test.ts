@@ -39,16 +39,27 @@ describe('grill-stats alert', () => {
   });
 
   it('says that a target is met already', async () => {
-    const met = await cli.json([
+    const target = (...options: string[]) => [
       ...create,
       '--type',
       'target',
       '--target-temperature',
-      '-50',
-      '--temperature-unit',
-      'C',
-    ]);
+      ...options,
+    ];
+    const met = await cli.json(target('-50', '--temperature-unit', 'C'));
     expect(at(met, 'already_met')).to.equal(true);
+    for (const [options, away] of [
+      [['-50', '--temperature-unit', 'C'], '5 °C below'],
+      [['900', '--temperature-unit', 'F', '--direction', 'down'], '9 °F above'],
+    ] as const) {
+      const { stdout } = await cli.run(target(...options));
+      const sentence = `already there: it fires when the probe was more than ${away} it for 10 min and reaches`;
+      expect(stdout.trimEnd().split('\n').at(-1)).to.include(sentence);
+    }
+    const { stdout } = await cli.run(target('900', '--temperature-unit', 'F'));
+    expect(stdout)
+      .to.match(/already_met +no\n/)
+      .and.not.include('already there');
   });
 
   it('takes a range with all its numbers', async () => {
