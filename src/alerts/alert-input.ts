@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import type { TemperatureAlert } from '../entities/temperature-alert.js';
 import { InputError } from '../errors.js';
+import { roundToHundredth, toHundredths } from '../readings/sample.js';
+import { convertDifference, convertHundredths } from '../readings/temperature.js';
 
 const TYPES = 'target, range, rising, falling, no_data, battery or probe_removed';
 export const MAX_SECONDS = 86_400;
@@ -74,6 +77,26 @@ export function withoutNone(given: Record<string, unknown>): Record<string, unkn
   const entryOf = ([key, value]: [string, unknown]): [string, unknown] =>
     value === 'none' ? [key, AMOUNTS.includes(key) ? 0 : null] : [key, value];
   return Object.fromEntries(Object.entries(given).map(entryOf));
+}
+
+const DIFFERENCES = ['preAlertDifference', 'thresholdValue', 'hysteresis'];
+
+/** What is set of an alert, in another unit (nothing but F or C is one), to the hundredth; what is null is left out. */
+export function inUnit(
+  { alertType, temperatureUnit: from }: Pick<TemperatureAlert, 'alertType' | 'temperatureUnit'>,
+  stored: Record<string, unknown>,
+  to: unknown,
+): Record<string, unknown> {
+  const known = Object.entries(stored).filter(([, value]) => value !== null);
+  // A battery's hysteresis is in percent.
+  if ((to !== 'F' && to !== 'C') || to === from || alertType === 'battery') return Object.fromEntries(known);
+  const converted = known.map(([key, value]) => {
+    if (typeof value !== 'number') return [key, value];
+    if (DIFFERENCES.includes(key)) return [key, roundToHundredth(convertDifference(value, from, to))];
+    const isLimit = key.endsWith('Temperature');
+    return [key, isLimit ? convertHundredths(toHundredths(value), from, to) / 100 : value];
+  });
+  return Object.fromEntries(converted);
 }
 
 /** @throws InputError that names the option */

@@ -8,10 +8,16 @@ import { User } from '../entities/user.js';
 import { InputError, NotFoundError } from '../errors.js';
 import { toHundredths } from '../readings/sample.js';
 import { emptyDetection } from '../sessions/detection-state.js';
-import { OPTIONS, withoutNone } from './alert-input.js';
+import { inUnit, OPTIONS, withoutNone } from './alert-input.js';
 import { findPlace } from './alert-place.js';
 import { loadAlerts, saveStates } from './alert-store.js';
-import { type AlertSettings, checkNeeds, defaultRecoverySeconds, withDefaults } from './defaults.js';
+import {
+  type AlertSettings,
+  checkNeeds,
+  checkRoom,
+  defaultRecoverySeconds,
+  withDefaults,
+} from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import { isPresence } from './limits.js';
 import type { AlertRule } from './types.js';
@@ -57,24 +63,31 @@ export class AlertManager {
   }
 
   /**
-   * Changes what is given and leaves the rest; `none` takes it away, if the type can do without. Under another name, or with other repeats, it goes on as it stands; a
-   * changed condition closes what fires without a message, and is judged from the next reading on.
+   * Changes what is given and leaves the rest, converted if the unit changes; `none` takes it away, if the type can do
+   * without. Under another name, or with other repeats, it goes on as it stands; a changed condition closes what fires
+   * without a message, and is judged from the next reading on.
    * @throws NotFoundError, InputError
    */
   async set(publicId: string, options: Record<string, unknown>): Promise<TemperatureAlert> {
+    const { probe, rule, settings, isSame } = await this.planSet(publicId, options);
+    const { deviceId } = await this.getByPublicId(publicId);
+    await this.db.update(TemperatureAlert, { id: rule.id }, settings);
+    if (!isSame) await this.beginAnew(rule, probe);
+    await this.lookSoon(deviceId);
+    return this.getByPublicId(publicId);
+  }
+
+  /** What {@link set} would make of an alert; `isSame`: its condition stays. @throws NotFoundError, InputError */
+  async planSet(publicId: string, options: Record<string, unknown>) {
     const given = withoutNone(options);
     if (given.type !== undefined) throw new InputError('--type cannot be changed: create another alert');
     await this.lockDevice((await this.getByPublicId(publicId)).deviceId);
     const alert = await this.getByPublicId(publicId);
     const { userId, deviceId, probeId, alertType: type } = alert;
-    const { probe, ...facts } = await this.getPlace({
-      type,
-      userId,
-      deviceId,
-      probeId: probeId ?? undefined,
-    });
+    const asked = { type, userId, deviceId, probeId: probeId ?? undefined };
+    const { probe, ...facts } = await this.getPlace(asked);
     const stored = Object.fromEntries(OPTIONS.map((key) => [key, key === 'type' ? type : alert[key]]));
-    const known = Object.fromEntries(Object.entries(stored).filter(([, value]) => value !== null));
+    const known = inUnit(alert, stored, given.temperatureUnit);
     // What calm means is half of the change, unless it is said.
     if (given.thresholdValue !== undefined) delete known.hysteresis;
     checkNeeds(type, { ...known, ...given });
@@ -85,13 +98,12 @@ export class AlertManager {
       { ...known, ...given },
       { ...place, temperatureUnit: null },
     );
-    await this.db.update(TemperatureAlert, { id: alert.id }, settings);
+    const rule: AlertRule = { ...settings, type, id: alert.id };
+    if (!isNamed) checkRoom(rule);
     const isSame = Object.entries(settings).every(
       ([key, value]) => DESCRIBING.has(key) || stored[key] === value,
     );
-    if (!isSame) await this.beginAnew({ ...settings, type, id: alert.id }, probe);
-    await this.lookSoon(deviceId);
-    return this.getByPublicId(publicId);
+    return { probe, rule, settings, isSame };
   }
 
   /** Its events go on in number. */
@@ -115,6 +127,7 @@ export class AlertManager {
     const { probe, ...facts } = await this.getPlace({ type: options.type, userId, deviceId, probeId });
     const { temperatureUnit } = await this.db.findOneByOrFail(User, { id: userId });
     const { type, ...given } = withDefaults(options, { ...facts, temperatureUnit });
+    checkRoom({ ...given, type, id: 0 });
     const recoverySeconds = given.recoverySeconds ?? defaultRecoverySeconds(facts.intervalSeconds);
     return { probe, type, settings: { ...given, recoverySeconds } };
   }

@@ -3,7 +3,7 @@ import { type ProbeRole, toHundredths } from '../readings/sample.js';
 import { convertDifference, type TemperatureUnit, toCelsius } from '../readings/temperature.js';
 import { type Given, MAX_SECONDS, option, parseGiven } from './alert-input.js';
 import { DEFAULT_TARGET_HOLD_SECONDS } from './evaluate.js';
-import { isPresence, isSlope } from './limits.js';
+import { isPresence, isSlope, roomOf } from './limits.js';
 import type { AlertRule } from './types.js';
 
 /** What a user sets, complete: the rule and what it is called. */
@@ -189,6 +189,15 @@ const NEEDS = {
 export function checkNeeds(type: AlertRule['type'], settings: Record<string, unknown>): void {
   const missing = NEEDS[type].find((keys) => keys.every((key) => (settings[key] ?? null) === null));
   if (missing) throw new InputError(`${NAMES[type]} needs ${missing.map(option).join(' or ')}`);
+}
+
+/** What comes back into a range can be back without leaving it on the other side. @throws InputError */
+export function checkRoom(rule: AlertRule): void {
+  const room = roomOf(rule);
+  if (rule.type !== 'range' || toHundredths(rule.hysteresis) < room) return;
+  throw new InputError(
+    `--hysteresis must be below ${room / 100}, the distance of the limits: ${rule.hysteresis} is not`,
+  );
 }
 
 function foreignOf(given: Given): string | undefined {

@@ -6,8 +6,9 @@ import type { AlertRule } from './types.js';
 
 /** Milliseconds in a hundredth of a minute. */
 export const SILENCE_UNIT_MS = 600;
-const REARM_MS = 10 * 60_000;
-const REARM_DIFFERENCE_C = 5;
+/** What a target has been away for so long, by more than so much, before it fires again. */
+export const REARM_MS = 10 * 60_000;
+export const REARM_DIFFERENCE_C = 5;
 
 /** Whether it watches a change within a window, not a level. */
 export function isSlope(type: AlertType): type is 'rising' | 'falling' {
@@ -93,6 +94,13 @@ function rearmingOf(rule: AlertRule, limit: number): Limit['rearming'] {
   return { difference: toHundredths(limit) / 2, ms: (rule.windowSeconds ?? 0) * 1000 };
 }
 
+/** How far apart the two sides of a range are, in hundredths: what is back on one by so much is beyond the other. */
+export function roomOf(rule: AlertRule): number {
+  const of = (side: AlertSide) =>
+    limitsOf(rule).flatMap((one) => (one.side === side ? [one.hundredths] : []));
+  return Math.min(...of('high')) - Math.max(...of('low'));
+}
+
 export function excessOf({ side, hundredths }: Limit, value: number): number {
   return isUpward(side) ? value - hundredths : hundredths - value;
 }
@@ -102,6 +110,9 @@ export function isUpward(side: AlertSide): boolean {
 }
 
 /** A difference given in Celsius, in hundredths of the rule's unit. */
-export function hundredthsOf(differenceC: number, { temperatureUnit }: AlertRule): number {
+export function hundredthsOf(
+  differenceC: number,
+  { temperatureUnit }: Pick<AlertRule, 'temperatureUnit'>,
+): number {
   return toHundredths(convertDifference(differenceC, 'C', temperatureUnit));
 }

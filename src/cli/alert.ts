@@ -2,11 +2,15 @@ import type { Command } from 'commander';
 import { UserManager } from '../accounts/user-manager.js';
 import { AlertFlags } from '../alerts/alert-flags.js';
 import { AlertManager } from '../alerts/alert-manager.js';
+import { hundredthsOf, REARM_DIFFERENCE_C, REARM_MS } from '../alerts/limits.js';
 import { listEvents } from '../alerts/list-events.js';
+import { durationOf } from '../console/format.js';
+import type { TemperatureAlert } from '../entities/temperature-alert.js';
 import { InputError } from '../errors.js';
 import { ALERT_TYPES, withNumbers, withRule } from './alert-options.js';
 import { answering, type Context, publicId } from './context.js';
 import { rehearseCommand } from './rehearse.js';
+import { fields } from './text.js';
 
 interface CreateOptions {
   email: string;
@@ -53,7 +57,8 @@ export function alertCommand(program: Command, context: Context): void {
         const { id } = await new UserManager(tx).getByEmail(email);
         const alerts = new AlertManager(tx);
         const { alert: created, alreadyMet } = await alerts.create(id, { deviceId, probeId, ...options });
-        context.show({ ...(await alerts.toJson(created)), already_met: alreadyMet });
+        const row = { ...(await alerts.toJson(created)), already_met: alreadyMet };
+        context.done([fields(row), ...(alreadyMet ? ['', whenMet(created)] : [])].join('\n'), row);
       }),
   );
   rehearseCommand(alert, context);
@@ -80,6 +85,13 @@ export function alertCommand(program: Command, context: Context): void {
       context.done(`deleted ${id}`, { id, deleted: true });
     });
   changeCommands(alert, context);
+}
+
+/** What a target that is met already waits for. */
+function whenMet({ direction, temperatureUnit }: TemperatureAlert): string {
+  const away = `${hundredthsOf(REARM_DIFFERENCE_C, { temperatureUnit }) / 100} °${temperatureUnit}`;
+  const side = direction === 'down' ? 'above' : 'below';
+  return `already there: it fires when the probe was more than ${away} ${side} it for ${durationOf(REARM_MS)} and reaches it again, or is there in a new session`;
 }
 
 function changeCommands(alert: Command, context: Context): void {

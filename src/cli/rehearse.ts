@@ -38,11 +38,11 @@ interface Rehearsed {
   rule: AlertRule;
 }
 
-type Answer = Row & Awaited<ReturnType<typeof rehearse>> & { to: Date };
+type Answer = Row & Awaited<ReturnType<typeof rehearse>> & { from: Date; to: Date };
 
 const DAY_MS = 24 * 3_600_000;
 const NEITHER =
-  'error: give the id of an alert, or --email, --device and --type of one that is not created yet';
+  'error: give the id of an alert and what to vary of it, or --email, --device and --type of one that is not created yet';
 
 export function rehearseCommand(alert: Command, context: Context): void {
   const command = answering(
@@ -50,23 +50,30 @@ export function rehearseCommand(alert: Command, context: Context): void {
     'rehearse',
     'when an alert would have fired on the readings that are stored',
   )
-    .argument('[id]', 'of an alert; without it, the options of one that is not created', publicId)
+    .argument(
+      '[id]',
+      'of an alert, with what to vary of it; without it, the options of one that is not created',
+      publicId,
+    )
     .option('--days <n>', 'how far back from the newest reading', wholeNumber(1, 3650), 30)
     .option('--email <e>', 'of the user')
     .option('--device <d>', 'serial of the device')
     .option('--type <type>', ALERT_TYPES);
   withRule(command).action(async (id: string | undefined, { days, json, ...given }: RehearseOptions) => {
-    const { email, device, type } = given;
-    const isNew = email !== undefined && device !== undefined && type !== undefined;
-    if (id === undefined ? !isNew : Object.keys(given).length > 0) command.error(NEITHER);
-    const what = await context.transaction((tx) => (id === undefined ? planned(tx, given) : created(tx, id)));
+    const isGiven = ['email', 'device', 'type'].map((key) => given[key] !== undefined);
+    const isWrong = id === undefined ? isGiven.includes(false) : isGiven.includes(true) || given.probe;
+    if (isWrong) command.error(NEITHER);
+    const what = await context.transaction((tx) =>
+      id === undefined ? planned(tx, given) : created(tx, id, given),
+    );
     const { row, chart } = await answerOf(await context.manager(), what, days);
     context.done(textOf(row, chart, context.isTerminal), { ...row });
   });
 }
 
-function created(tx: EntityManager, id: string): Promise<Rehearsed> {
-  return new AlertManager(tx).getRule(id);
+function created(tx: EntityManager, id: string, varied: Asked): Promise<Rehearsed> {
+  const alerts = new AlertManager(tx);
+  return Object.keys(varied).length > 0 ? alerts.planSet(id, varied) : alerts.getRule(id);
 }
 
 async function planned(
@@ -85,7 +92,7 @@ async function answerOf(
 ): Promise<{ row: Answer; chart: Chart }> {
   if (!probe) throw new InputError(`readings alone do not tell when a ${rule.type} alert would have fired`);
   const { id, deviceId, probeId, lastMeasuredAt } = probe;
-  const toMs = lastMeasuredAt?.getTime() ?? 0;
+  const toMs = lastMeasuredAt?.getTime() ?? Date.now();
   const fromMs = Math.max(0, toMs - days * DAY_MS);
   const device = await new DeviceManager(db).get(deviceId);
   const loaded = (await loadWorlds(db, [device.id], toMs)).get(device.id);
@@ -118,6 +125,9 @@ async function answerOf(
 /** The answer, and the firings as a chart, in 80 columns. */
 function textOf(row: Answer, chart: Chart, isColoured: boolean): string {
   const { firings, variations, ...facts } = row;
+  const [from, to] = [row.from, row.to].map(timeOf);
+  if (chart.readingCount === 0)
+    return `no readings of probe ${row.probe_id} of ${row.device_id} are stored from ${from} to ${to}: nothing to rehearse on`;
   const told = firings.map(({ fired_at, resolved_at, side, tier, value, unit, seconds }) => ({
     fired_at: timeOf(fired_at),
     resolved_at: resolved_at && timeOf(resolved_at),
@@ -134,8 +144,8 @@ function textOf(row: Answer, chart: Chart, isColoured: boolean): string {
     fromMs: fired_at.getTime(),
     untilMs: (resolved_at ?? row.to).getTime(),
   }));
-  const chartText = chart.readingCount > 0 ? ['', chart.toText(stretches, { isColoured })] : [];
-  return [fields({ ...facts, firings: told, variations: varied }), ...chartText].join('\n');
+  const shown = fields({ ...facts, firings: told, variations: varied });
+  return [shown, '', chart.toText(stretches, { isColoured })].join('\n');
 }
 
 const timeOf = (instant: Date): string => instant.toISOString().slice(0, 19).replace('T', ' ');

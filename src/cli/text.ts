@@ -64,6 +64,7 @@ export function fields(row: Row): string {
 
 function cell(value: unknown): string {
   if (value === null || value === undefined || value === '') return '-';
+  if (Array.isArray(value) && value.length === 0) return 'none';
   if (value instanceof Date) return value.toISOString();
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);

@@ -5,13 +5,18 @@ import type { NotificationStatus } from '../entities/notification.js';
 import { NotificationAttempt } from '../entities/notification-attempt.js';
 import { InputError, NotFoundError } from '../errors.js';
 
-/** A notification as people see it: the contract's column names, public ids, and what it is about in one word. */
+/** A notification as people see it: the contract's column names, public ids, and what it is about. */
 const views = z.array(
   z.object({
     id: z.string(),
     email: z.string(),
     subject: z.string(),
     subject_id: z.string(),
+    /** The name of the alert, or else its type with the limit; null: it is about no alert. */
+    alert: z.string().nullable(),
+    device_id: z.string().nullable(),
+    /** Null also of what watches a whole device. */
+    probe_id: z.string().nullable(),
     channel_id: z.string(),
     kind: z.string(),
     status: z.enum(['pending', 'delivered', 'failed', 'expired']),
@@ -28,11 +33,25 @@ const views = z.array(
 const ids = z.array(z.object({ id: z.string() }));
 type NotificationView = z.infer<typeof views>[number];
 
+/** Of the side and tier that the event is of, as in `range above 275 °F`. */
+const LIMIT = `CASE a.alert_type
+    WHEN 'target' THEN a.target_temperature || ' °' || a.temperature_unit
+    WHEN 'range' THEN CASE e.side WHEN 'low'
+      THEN 'below ' || coalesce(CASE e.tier WHEN 'critical' THEN a.critical_min_temperature END, a.min_temperature)
+      ELSE 'above ' || coalesce(CASE e.tier WHEN 'critical' THEN a.critical_max_temperature END, a.max_temperature)
+    END || ' °' || a.temperature_unit
+    WHEN 'no_data' THEN coalesce(CASE e.tier WHEN 'critical' THEN a.critical_silence_minutes END, a.silence_minutes) || ' min'
+    WHEN 'battery' THEN coalesce(CASE e.tier WHEN 'critical' THEN a.critical_battery_percent END, a.battery_percent) || ' %'
+    ELSE a.threshold_value || ' °' || a.temperature_unit || ' in ' || a.window_seconds || ' s'
+  END`;
+
 const VIEW = `SELECT n.id, u.email, coalesce(n.subject, 'alert.' || e.kind) AS subject,
-    coalesce(n.subject_id, e.public_id) AS subject_id, c.public_id AS channel_id, c.kind, n.status, n.attempts, n.last_error,
+    coalesce(n.subject_id, e.public_id) AS subject_id,
+    coalesce(nullif(a.name, ''), nullif(concat_ws(' ', replace(a.alert_type, '_', ' '), ${LIMIT}), '')) AS alert, a.device_id, a.probe_id,
+    c.public_id AS channel_id, c.kind, n.status, n.attempts, n.last_error,
     n.held_until, n.group_id, n.created_at, CASE n.status WHEN 'pending' THEN n.next_attempt_at END AS next_attempt_at, n.expires_at, n.delivered_at
   FROM notifications n JOIN notification_channels c ON c.id = n.channel_id JOIN users u ON u.id = c.user_id
-  LEFT JOIN alert_events e ON e.id = n.alert_event_id`;
+  LEFT JOIN alert_events e ON e.id = n.alert_event_id LEFT JOIN temperature_alerts a ON a.id = e.alert_id`;
 
 /** What was sent and is being sent, for people to look through, and to send again. */
 export class NotificationHistory {

@@ -1,5 +1,5 @@
 import { initialStates } from '../alerts/evaluate.js';
-import { isPresence, isSlope } from '../alerts/limits.js';
+import { isPresence, isSlope, roomOf } from '../alerts/limits.js';
 import type { AlertRule, AlertTransition } from '../alerts/types.js';
 import { fold } from '../ingest/fold.js';
 import { NO_POLL } from '../ingest/gather.js';
@@ -95,7 +95,7 @@ function variationsOf(rule: AlertRule): AlertRule[] {
   if (isPresence(type)) return type === 'no_data' ? silencesOf(rule) : [];
   const holds = hold < 2 ? [0, 1, 60, 180] : [Math.round(hold / 2), 2 * hold];
   const widths = hysteresis === 0 ? [1, 2] : [hysteresis / 2, 2 * hysteresis].map(roundToHundredth);
-  const most = isSlope(type) ? (rule.thresholdValue ?? 0) : Number.POSITIVE_INFINITY;
+  const most = isSlope(type) ? (rule.thresholdValue ?? 0) : roomOf(rule) / 100;
   return [
     ...holds.filter((one) => one !== hold).map((holdSeconds) => ({ ...rule, holdSeconds })),
     ...widths.filter((one) => one < most).map((width) => ({ ...rule, hysteresis: width })),

@@ -120,6 +120,67 @@ describe('alerts in PostgreSQL', () => {
       ]).to.deep.equal([1800, 180, 60]);
     });
 
+    const cooked = { type: 'target', targetTemperature: 203, preAlertDifference: 9, hysteresis: 1.8 };
+    const units: [string, Record<string, unknown>, Record<string, unknown>, Record<string, unknown>][] = [
+      ['a target', cooked, {}, { targetTemperature: 95, preAlertDifference: 5, hysteresis: 1 }],
+      [
+        'a target but for what is given with it',
+        cooked,
+        { targetTemperature: 96, hysteresis: 2 },
+        { targetTemperature: 96, preAlertDifference: 5, hysteresis: 2 },
+      ],
+      [
+        'a range with both tiers',
+        {
+          ...{ type: 'range', criticalMinTemperature: 200, minTemperature: 225, maxTemperature: 275 },
+          ...{ criticalMaxTemperature: 300, hysteresis: 5 },
+        },
+        {},
+        {
+          ...{ criticalMinTemperature: 93.33, minTemperature: 107.22, maxTemperature: 135 },
+          ...{ criticalMaxTemperature: 148.89, hysteresis: 2.78, holdSeconds: 60 },
+        },
+      ],
+      [
+        'a change',
+        { type: 'rising', thresholdValue: 27, windowSeconds: 600, hysteresis: 9 },
+        {},
+        { thresholdValue: 15, windowSeconds: 600, hysteresis: 5 },
+      ],
+      ['no percent', { type: 'battery', probeId: undefined }, {}, { batteryPercent: 20, hysteresis: 5 }],
+    ];
+    for (const [what, options, given, expected] of units)
+      it(`converts to another unit ${what}`, async () => {
+        const { alert } = await createAlert(await home(), { ...options, temperatureUnit: 'F' });
+        const set = (change: Record<string, unknown>) =>
+          within((alerts) => alerts.set(alert.publicId, change));
+        const inCelsius = await set({ ...given, temperatureUnit: 'C' });
+        expect(inCelsius).to.include({ ...expected, temperatureUnit: 'C' });
+        expect(await set({ temperatureUnit: 'C' })).to.include(expected);
+      });
+
+    it('refuses a hysteresis that leaves no room between the sides of a range', async () => {
+      const place = await home({ user: { temperatureUnit: 'C' } });
+      const range = { type: 'range', minTemperature: 0, maxTemperature: 5, criticalMinTemperature: -300 };
+      const refused = (work: Promise<unknown>) =>
+        failure(work).then((error) =>
+          expect(error)
+            .to.be.instanceOf(InputError)
+            .and.match(/--hysteresis .* 5,/),
+        );
+      for (const hysteresis of [5, 500]) await refused(createAlert(place, { ...range, hysteresis }));
+      const { alert } = await createAlert(place, { ...range, hysteresis: 4.99 });
+      const set = (options: Record<string, unknown>) =>
+        within((alerts) => alerts.set(alert.publicId, options));
+      await refused(set({ hysteresis: 5 }));
+      await set({ hysteresis: 5, maxTemperature: 5.01 });
+      await refused(set({ maxTemperature: 5 }));
+      // One side alone leaves room for any; one that was stored before may be renamed.
+      await set({ hysteresis: 500, maxTemperature: 'none' });
+      await db.manager.update(TemperatureAlert, { id: alert.id }, { maxTemperature: 5 });
+      expect(await set({ name: 'Fridge' })).to.include({ name: 'Fridge', hysteresis: 500 });
+    });
+
     it('shows states by side and tier, and nothing that is only ours', async () => {
       const { alert } = await createAlert(await home());
       const shown: Record<string, unknown> = JSON.parse(

@@ -39,16 +39,27 @@ describe('grill-stats alert', () => {
   });
 
   it('says that a target is met already', async () => {
-    const met = await cli.json([
+    const target = (...options: string[]) => [
       ...create,
       '--type',
       'target',
       '--target-temperature',
-      '-50',
-      '--temperature-unit',
-      'C',
-    ]);
+      ...options,
+    ];
+    const met = await cli.json(target('-50', '--temperature-unit', 'C'));
     expect(at(met, 'already_met')).to.equal(true);
+    for (const [options, away] of [
+      [['-50', '--temperature-unit', 'C'], '5 °C below'],
+      [['900', '--temperature-unit', 'F', '--direction', 'down'], '9 °F above'],
+    ] as const) {
+      const { stdout } = await cli.run(target(...options));
+      const sentence = `already there: it fires when the probe was more than ${away} it for 10 min and reaches`;
+      expect(stdout.trimEnd().split('\n').at(-1)).to.include(sentence);
+    }
+    const { stdout } = await cli.run(target('900', '--temperature-unit', 'F'));
+    expect(stdout)
+      .to.match(/already_met +no\n/)
+      .and.not.include('already there');
   });
 
   it('takes a range with all its numbers', async () => {
@@ -240,11 +251,35 @@ describe('grill-stats alert', () => {
     expect(stdout).to.match(/\nfirings\n.*\n.* 10 min +high +critical +900 F\n\nvariations\n/);
     expect(stdout).to.match(/ to 800 °F, █ above 800; .*\n.* 0 h .*\n(.*\n)*.*▁+█+.*10 min\n +!/);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).to.be.at.most(80);
+    const varied = await cli.json(['alert', 'rehearse', id, '--max-temperature', '950']);
+    expect([at(varied, 'reading_count'), at(varied, 'firings')]).to.deep.equal([61, []]);
+    const calm = await cli.run(['alert', 'rehearse', id, '--max-temperature', '950']);
+    expect(calm.stdout).to.match(/\nfirings +none\n/);
+    const kept = await cli.run(['alert', 'show', id]);
+    expect(kept.stdout)
+      .to.match(/\nmax_temperature +800\n/)
+      .and.match(/\nevents +none\n/);
     await cli.json(['alert', 'delete', id]);
     expect((await cli.run(['alert', 'rehearse', id])).code).to.equal(1);
     const missed = await cli.json(['alert', 'rehearse', ...create.slice(2), '--type', 'no_data']);
     expect(items(at(missed, 'variations'))).to.have.length(3);
     expect((await cli.run(['alert', 'rehearse'])).code).to.equal(2);
-    expect((await cli.run(['alert', 'rehearse', id, '--hold-seconds', '5'])).code).to.equal(2);
+    for (const option of ['--email', '--device', '--probe', '--type'])
+      expect((await cli.run(['alert', 'rehearse', id, option, 'x'])).code, option).to.equal(2);
+  });
+
+  it('says that nothing is stored to rehearse on', async () => {
+    await cli.dataSource.query('DELETE FROM readings');
+    const asked = ['alert', 'rehearse', ...create.slice(2), '--type', 'range', '--max-temperature', '800'];
+    const { code, stdout } = await cli.run(asked);
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^no readings of probe 1 of \S+ are stored from 20.* to 20.*: nothing .*\n$/);
+    await cli.dataSource.query('UPDATE probes SET last_measured_at = NULL');
+    const never = await cli.run(asked);
+    expect([never.code, never.stdout.startsWith('no readings of probe 1')]).to.deep.equal([0, true]);
+    expect(never.stdout).to.not.include('1970');
+    const answer = await cli.json(asked);
+    expect(answer).to.deep.include({ reading_count: 0, firings: [] });
+    expect(String(at(answer, 'from'))).to.match(/^20/);
   });
 });

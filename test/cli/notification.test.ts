@@ -46,9 +46,9 @@ describe('grill-stats notification', () => {
     expect(await idsOf('--status', 'failed')).to.deep.equal([]);
     const { stdout } = await cli.run(['notification', 'list', '--email', 'b@example.com']);
     expect(stdout).to.match(
-      /^id +created_at +subject +kind +status +attempts +delivered_at +held_until +last_error\n/,
+      /^id +created_at +subject +alert +device_id +probe_id +kind +status +attempts +delivered_at +held_until +last_error\n/,
     );
-    expect(stdout).to.match(new RegExp(`\\n${second} .* channel\\.test +webhook +delivered +1 +20`));
+    expect(stdout).to.match(new RegExp(`\\n${second} .* channel\\.test +- +- +- +webhook +delivered +1 +20`));
     expect((await cli.run(['notification', 'list', '--email', 'nobody@example.com'])).code).to.equal(1);
     for (const wrong of [
       ['--status', 'lost'],
@@ -70,6 +70,11 @@ describe('grill-stats notification', () => {
     await ingest([job(home, [[T0, 90]])]);
     const { notificationIds } = await ingest([job(home, [[T0 + MINUTE, 120]])]);
     await cli.dataSource.query("UPDATE notifications SET status = 'expired'");
+    const about = { alert: 'range above 100 °F', device_id: home.deviceId, probe_id: '1' };
+    expect(items(await cli.json(['notification', 'list']))[0]).to.include(about);
+    const { stdout } = await cli.run(['notification', 'list']);
+    expect(stdout).to.match(new RegExp(` alert\\.fired +range above 100 °F +${home.deviceId} +1 +ntfy `));
+    expect(await cli.json(['notification', 'show', ...notificationIds])).to.include(about);
     const linked = { env: { ...allowed.env, PUBLIC_URL: 'https://grill.example.com' } };
     await cli.json(['notification', 'replay', ...notificationIds], linked);
     const { actions } = JSON.parse(receiver.received[0]?.body ?? '{}');

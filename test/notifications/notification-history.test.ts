@@ -1,6 +1,10 @@
 import { expect } from 'chai';
 import { v7 } from 'uuid';
+import { AlertEvent } from '../../src/entities/alert-event.js';
+import type { AlertSide } from '../../src/entities/alert-state.js';
+import { Notification } from '../../src/entities/notification.js';
 import { NotificationChannel } from '../../src/entities/notification-channel.js';
+import { type Severity, TemperatureAlert } from '../../src/entities/temperature-alert.js';
 import { InputError, NotFoundError } from '../../src/errors.js';
 import { CHANNELS } from '../../src/notifications/channels.js';
 import { NotificationHistory } from '../../src/notifications/notification-history.js';
@@ -72,6 +76,39 @@ describe('NotificationHistory', () => {
     expect(await ids({ limit: 10, status: 'failed' })).to.deep.equal([event]);
     expect(await ids({ limit: 10, userId: world.user.id })).to.deep.equal([test, event]);
     expect(await ids({ limit: 10, userId: world.user.id + 1 })).to.deep.equal([]);
+  });
+
+  it('says which alert it is about, by its name or its type and limit', async () => {
+    const alert = await addAlert(world);
+    const shown = async (
+      change: Partial<TemperatureAlert>,
+      tier: Severity = 'warning',
+      side: AlertSide = 'up',
+    ) => {
+      await world.dataSource.manager.update(TemperatureAlert, { id: alert.id }, change);
+      const id = await addNotification(world, channelId, { alert, tier });
+      const event = await world.dataSource.manager.findOneByOrFail(Notification, { id });
+      await world.dataSource.manager.update(AlertEvent, { id: event.alertEventId ?? 0 }, { side });
+      const { alert: name, device_id, probe_id } = await history.get(id);
+      return [name, device_id, probe_id];
+    };
+    const there = [world.deviceId, '1'];
+    expect(await shown({})).to.deep.equal(['Brisket done', ...there]);
+    expect(await shown({ name: null })).to.deep.equal(['target 203 °F', ...there]);
+    const range = { alertType: 'range', minTemperature: 225, criticalMaxTemperature: 300.5 } as const;
+    expect(await shown({ ...range }, 'critical', 'high')).to.deep.equal(['range above 300.5 °F', ...there]);
+    expect(await shown({}, 'critical', 'low')).to.deep.equal(['range below 225 °F', ...there]);
+    const rising = { alertType: 'rising', thresholdValue: 27, windowSeconds: 600 } as const;
+    expect(await shown({ ...rising })).to.deep.equal(['rising 27 °F in 600 s', ...there]);
+    const silent = { alertType: 'no_data', silenceMinutes: 20, criticalSilenceMinutes: 60 } as const;
+    expect(await shown({ ...silent })).to.deep.equal(['no data 20 min', ...there]);
+    expect(await shown({}, 'critical')).to.deep.equal(['no data 60 min', ...there]);
+    const pulled = { alertType: 'probe_removed', thresholdValue: null } as const;
+    expect(await shown({ ...pulled })).to.deep.equal(['probe removed', ...there]);
+    const battery = { alertType: 'battery', batteryPercent: 20, probeId: null } as const;
+    expect(await shown({ ...battery })).to.deep.equal(['battery 20 %', world.deviceId, null]);
+    const test = await manager.createChannelTest(channelId);
+    expect(await history.get(test)).to.include({ alert: null, device_id: null, probe_id: null });
   });
 
   it('keeps every attempt', async () => {

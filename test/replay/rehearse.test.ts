@@ -75,6 +75,8 @@ describe('rehearse', () => {
     expect((await run({ hysteresis: 0 })).variations.map(({ hysteresis }) => hysteresis)).to.include.members([
       0, 1, 2,
     ]);
+    const narrow = await run({ minTemperature: 92 });
+    expect(new Set(narrow.variations.map(({ hysteresis }) => hysteresis))).to.deep.equal(new Set([2, 4]));
   });
 
   it('leaves out what came too late to tell anybody, and what is not believed', async () => {
