@@ -69,7 +69,10 @@ export function withDefaults(input: Record<string, unknown>, place: Place): Aler
   };
   if (given.type === 'target' || given.type === 'range') checkLimits(given.type, settings);
   if (isTarget) checkNear(settings);
-  return settings;
+  if (given.type !== 'range' || given.hysteresis !== undefined) return settings;
+  // A narrow range has to be left by less than its own width.
+  const half = Math.floor(roomOf({ ...settings, id: 0 }) / 2) / 100;
+  return { ...settings, hysteresis: Math.min(settings.hysteresis, half) };
 }
 
 /** Two intervals of the device as it is when the alert is created, at least two minutes. */

@@ -63,6 +63,14 @@ describe('withDefaults', () => {
     });
   });
 
+  it('gives a narrow range half of its width as hysteresis at most', () => {
+    const of = (given: object) => defaults({ type: 'range', ...given }, 'pit').hysteresis;
+    expect(of({ minTemperature: 200, maxTemperature: 203 })).to.equal(1.5);
+    expect(of({ minTemperature: 200, maxTemperature: 275 })).to.equal(5);
+    expect(of({ maxTemperature: 203 })).to.equal(5);
+    expect(of({ minTemperature: 200, maxTemperature: 203, hysteresis: 2.5 })).to.equal(2.5);
+  });
+
   it('takes the unit given, else the one its owner prefers, else F', () => {
     const unit = (temperatureUnit: string | undefined, preferred: TemperatureUnit | null) =>
       defaults({ type: 'target', targetTemperature: 5, temperatureUnit }, 'food', preferred).temperatureUnit;

@@ -257,8 +257,8 @@ describe('createMessage', () => {
     });
     const worse = createMessage(about({ ...silent, event: { ...nothing, tier: 'critical' } }));
     expect(worse.text).to.include('nothing was heard of Point for 3 h, since 2026-11-21 17:59 UTC');
-    const again = createMessage(about({ ...silent, event: { ...nothing, kind: 'repeated', value: 203.2 } }));
-    expect(again.text).to.equal('still nothing was heard of Point since 2026-11-21 20:59 UTC');
+    const still = createMessage(about({ ...silent, event: { ...nothing, kind: 'repeated', value: 203.2 } }));
+    expect(still.text).to.equal('still nothing was heard of Point since 2026-11-21 20:59 UTC');
     const pulled = { alert: { ...limits, silenceMinutes: null, alertType: 'probe_removed' as const } };
     expect(createMessage(about({ ...pulled, event: nothing })).text).to.equal(
       'Point is no longer plugged in since 2026-11-21 20:59 UTC',
