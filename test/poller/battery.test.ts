@@ -95,7 +95,7 @@ describe('poll: batteries', () => {
     await receiver.close();
     expect(receiver.received).to.have.lengthOf(2);
     for (const { body } of receiver.received)
-      expect(body).to.match(/Smoker's battery is at 18 %, at or below 20 % since [^"]* UTC/);
+      expect(body).to.match(/Smoker.*its battery is at 18 %, at or below 20 % since [^"]* UTC/s);
     expect(JSON.parse(receiver.received[0]?.body ?? '')).to.deep.include({ probe: null, session: null });
   });
 
