@@ -3,7 +3,7 @@ import { announce } from './announce.js';
 import { advance } from './evaluate.js';
 import { excessOf, limitsOf } from './limits.js';
 import type { LastShown } from './reminders.js';
-import type { AlertRule, AlertState, AlertTransition } from './types.js';
+import { type AlertRule, type AlertState, type AlertTransition, copyOf } from './types.js';
 
 /** What a device says of its battery at one time. */
 export interface BatterySight {
@@ -37,11 +37,9 @@ export function evaluateBattery(
     const limit = limits.find(({ side, tier }) => side === was.side && tier === was.tier);
     if (!limit || !isBatteryNews(was.recent, sight)) return { was, is: was, change: null };
     const isArmed = drains(was, value, sight.isCharging);
-    const seen = {
-      ...was,
-      isArmed,
-      recent: [[measuredAtMs, value, codeOf(sight)]] satisfies AlertState['recent'],
-    };
+    const seen = copyOf(was);
+    seen.isArmed = isArmed;
+    seen.recent = [[measuredAtMs, value, codeOf(sight)]];
     const excess = excessOf(limit, value);
     const step = { rule, rearming: null, measuredAtMs, value, knownMs: 0, expectedIntervalMs: null };
     return { was, is: advance(seen, { ...step, drop: undefined, excess, isMet: excess >= 0 }), change: null };

@@ -120,19 +120,32 @@ export function evaluate(
     if (!limit || !isNews(was)) return { was, is: was, change: null };
     if (isResting(was) && !isMetBy(value, limit, rule)) return { was, is: was, change: null };
     const knownMs = knownTimeMs(was, measuredAtMs, expectedIntervalMs);
+    const { rearming } = limit;
     const waited = limit.side === 'low' || rule.type === 'falling' ? drop : undefined;
-    const common = { rule, rearming: limit.rearming, measuredAtMs, value, knownMs, expectedIntervalMs };
-    if (!isSlope(rule.type)) {
-      const excess = excessOf(limit, value);
-      const isMet = isMetBy(value, limit, rule);
-      return { was, is: advance(was, { ...common, drop: waited, excess, isMet }), change: null };
-    }
+    const step: Step = {
+      rule,
+      rearming,
+      measuredAtMs,
+      value,
+      knownMs,
+      expectedIntervalMs,
+      drop: waited,
+      excess: excessOf(limit, value),
+      isMet: isMetBy(value, limit, rule),
+    };
+    if (!isSlope(rule.type)) return { was, is: advance(was, step), change: null };
     const { state, change } = follow(rule, was, { measuredAtMs, value, knownMs, isFood, drop });
     // A change that is not known neither begins nor ends anything.
-    if (change === null)
-      return { was, is: { ...state, isUnknown: false, evaluatedAtMs: measuredAtMs }, change };
-    const excess = change - limit.hundredths;
-    return { was, is: advance(state, { ...common, drop: waited, excess, isMet: excess >= 0 }), change };
+    if (change === null) {
+      const next = copyOf(state);
+      next.isUnknown = false;
+      next.evaluatedAtMs = measuredAtMs;
+      return { was, is: next, change };
+    }
+    // In place: a spread takes twenty times as long, and this is done for every reading.
+    step.excess = change - limit.hundredths;
+    step.isMet = step.excess >= 0;
+    return { was, is: advance(state, step), change };
   });
   if (steps.every(({ was, is }) => was === is)) return { states, transitions: [] };
   return announce(rule, steps, observation);
