@@ -97,8 +97,8 @@ describe('cooled end', () => {
         { minutes: hotUntil, everySeconds: 300 },
       );
     const low = (from: number) =>
-      trace({ 1: (m) => (m < from ? undefined : m < 120 ? 120 : 70) }, { minutes: 160, everySeconds: 5 });
-    expect(outcome([...mostly(30), ...low(30)]).steps).to.include('ended 150');
+      trace({ 1: (m) => (m < from ? undefined : m < 80 ? 120 : 70) }, { minutes: 120, everySeconds: 5 });
+    expect(outcome([...mostly(30), ...low(30)]).steps).to.include('ended 110');
     expect(outcome([...mostly(10), ...low(10)]).steps).to.deep.equal(['started 10']);
   });
 
