@@ -15,7 +15,7 @@ const probeTrack = z.object({
   /** Minima of idle quarters of an hour, newest first; `bucket` numbers the newest. Kept as they are in a session. */
   bucket: z.int(),
   minima: z.array(hundredthsC.nullable()),
-  /** Last reading that was not above baseline + 5 °C. */
+  /** When it was last not above baseline + 5 °C. */
   calmMs: instantMs.optional(),
   /** It fell below its baseline by more than 5 °C since `calmMs`: what warms up from there has left it then. */
   isCold: z.literal(true).optional(),

@@ -113,11 +113,12 @@ function observe(draft: Draft, observation: Observation, newId: () => string): v
   reopen(draft, probeId, atMs, value);
   const running = runningIn(draft);
   const gapMs = running ? atMs - latestMs(running, draft.probes, 'lastMs') : 0;
-  const track = withValue(before, atMs, value, !running && !mayReopen(draft, probeId));
+  const isIdle = !running && !mayReopen(draft, probeId);
+  const track = withValue(before, atMs, value, isIdle);
   setTrack(draft, probeId, track);
   const sight: Sight = { probe, atMs, value, before, track };
   if (!running) {
-    watchRise(draft, sight);
+    if (isIdle) watchRise(draft, sight);
     const beganMs = cookBegan(draft, sight);
     if (beganMs === null) return;
     start(draft, sight, beganMs, newId());
