@@ -173,13 +173,14 @@ function follow(draft: Draft, sight: Sight, gapMs: number): void {
   if (!session || !member || !isMember(member) || !draft.cook) return;
   const cook = openCook(draft, draft.cook);
   cook.peak = Math.max(cook.peak, value);
-  if (value >= FOOD_END && member.role === 'food' && !isPitShown(cook, draft.probes)) cook.warmMs = atMs;
+  if (value >= FOOD_END && member.role === 'food' && !isPitShown(cook, draft.probes, session.members))
+    cook.warmMs = atMs;
   if (member.role === 'pit') {
     const lid = followLid(cook.pits[probe.id]?.lid, { atMs, value, baseline: baselineOf(track) });
     cook.pits[probe.id] = { ...addHeat(cook.pits[probe.id], before, track), lid };
     noteLid(draft, session, { probeId: probe.id, atMs, lid });
   }
-  draft.cook = cool(cook, draft.probes, member, { atMs, value, gapMs, members: session.members });
+  draft.cook = cool(cook, draft.probes, session, { member, atMs, value, gapMs });
   if (session.sessionType === 'auto' && isCooled(draft.cook, atMs)) finish(draft, session, 'cooled', atMs);
 }
 
