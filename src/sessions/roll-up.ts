@@ -111,7 +111,7 @@ export function rebuildRollUps(session: Session, rows: Iterable<Observation>): S
 
 /** When the session began, to the reading, from those stored readings that count in it. */
 export function exactStartMs(session: Session, counted: readonly Observation[]): number {
-  if (session.sessionType !== 'auto') return session.startMs;
+  if (session.sessionType !== 'auto' || session.isEdited) return session.startMs;
   const pits = new Set(session.members.filter(({ role }) => role === 'pit').map(({ probeId }) => probeId));
   const ofPits = counted.filter(({ probeId }) => pits.has(probeId));
   const from = ofPits.length > 0 ? ofPits : counted;

@@ -18,6 +18,7 @@ interface MemberRow {
   phase: Session['phase'];
   end_reason: Session['endReason'];
   temperature_unit: Session['temperatureUnit'];
+  is_edited: boolean;
   probe_id: number | null;
   role: ProbeRole | null;
   times: [
@@ -70,7 +71,7 @@ export async function loadSessions(
 ): Promise<Session[]> {
   const rows = await tx.query<MemberRow[]>(
     `SELECT s.id, s.public_id, s.user_id, s.device_id, s.session_type, s.status, s.phase, s.end_reason,
-       s.temperature_unit, m.probe_id, m.role, ${TIMES} AS times,
+       s.temperature_unit, s.edited_at IS NOT NULL AS is_edited, m.probe_id, m.role, ${TIMES} AS times,
        CASE WHEN p.probe_id IS NOT NULL THEN ${STATS} END AS stats
      FROM grilling_sessions s
      LEFT JOIN session_members m ON m.session_id = s.id
@@ -100,6 +101,7 @@ function toSession(rows: MemberRow[]): Session {
     endMs,
     lastReadingMs,
     temperatureUnit: row.temperature_unit,
+    isEdited: row.is_edited,
     members: rows.flatMap(({ probe_id: probeId, role, times: [, , , fromMs, toMs] }) =>
       probeId === null || role === null ? [] : [{ probeId, role, fromMs, toMs }],
     ),

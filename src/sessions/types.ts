@@ -61,6 +61,8 @@ export interface Session {
   endMs: number | null;
   lastReadingMs: number | null;
   temperatureUnit: TemperatureUnit;
+  /** A person set bounds or members: detection moves no bound that is set, and reopens or hides nothing. */
+  isEdited?: boolean;
   members: SessionMember[];
   /** By `probes.id`. */
   stats: ReadonlyMap<number, ProbeStats>;

@@ -83,6 +83,10 @@ export const SEEDS: Record<string, string> = {
       FROM temperature_alerts, (VALUES ('fired', -1), ('resolved', -2)) AS late (kind, version);`,
   canaries: `
     INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
+  'session-edits': `
+    UPDATE grilling_sessions SET edited_at = now() WHERE status = 'completed';
+    INSERT INTO session_log (session_id, actor, action, before, after)
+      SELECT id, 'operator', 'edited', '{"name":null}', '{"name":"Brisket"}' FROM grilling_sessions;`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
