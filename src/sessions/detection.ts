@@ -66,7 +66,7 @@ export function step(draft: Draft, input: Observation | Moment, newId: () => str
 export function closeDraft({ device, probes, cook, sessions }: Draft, world: DeviceWorld): DeviceWorld {
   const { detection } = world;
   const isSame = probes === detection.probes && cook === detection.cook && sessions === world.sessions;
-  return isSame ? world : { device, detection: { probes, cook, stills: detection.stills }, sessions };
+  return isSame ? world : { device, detection: { ...detection, probes, cook }, sessions };
 }
 
 /** The earliest time by the cloud's clock at which a {@link Moment} changes something; null: it cannot. */

@@ -102,7 +102,7 @@ export function finish(draft: Draft, session: Session, reason: EndReason, atMs: 
   const endMs = cookedMs ?? latestMs(session, draft.probes, 'validMs');
   const isTooLittle =
     endMs - session.startMs < SHORTEST_MS || (cook !== undefined && cook.peak < LOWEST_PEAK);
-  const isNoCook = session.sessionType === 'auto' && isTooLittle;
+  const isNoCook = session.sessionType === 'auto' && !session.isEdited && isTooLittle;
   if (cook) {
     draft.cook = reason === 'lost_contact' ? cook : undefined; // it may reopen
     mapProbes(draft, disarmed);

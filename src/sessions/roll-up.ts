@@ -140,10 +140,10 @@ export function rebuildRollUps(session: Session, rows: Iterable<Observation>): S
 
 /** When the session began, to the reading, from those stored readings that count in it. */
 export function exactStartMs(
-  { sessionType, startMs, startedBy }: Session,
+  { sessionType, isEdited, startMs, startedBy }: Session,
   counted: readonly Observation[],
 ): number {
-  if (sessionType !== 'auto') return startMs;
+  if (sessionType !== 'auto' || isEdited) return startMs;
   const ofStarter = counted.filter(({ probeId }) => probeId === startedBy);
   const from = ofStarter.length > 0 ? ofStarter : counted;
   if (from.length === 0) return startMs;
