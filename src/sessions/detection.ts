@@ -214,7 +214,7 @@ function follow(draft: Draft, sight: Sight, gapMs: number): void {
   resume(draft, probe.id, atMs);
   const session = runningIn(draft);
   const member = session?.members.find(({ probeId }) => probeId === probe.id);
-  if (!session || !member || !draft.cook) return;
+  if (!session || !member || member.toMs !== null || !draft.cook) return;
   const cook = openCook(draft, draft.cook);
   cook.peak = Math.max(cook.peak, value);
   if (member.role === 'pit') {
@@ -232,7 +232,7 @@ function join(draft: Draft, { probe, before, track, value, atMs }: Sight): void 
   if (!session) return;
   const present = session.members.find(({ probeId }) => probeId === probe.id);
   if (!present) {
-    const isAsked = session.sessionType === 'auto' && mayJoin(device, probe);
+    const isAsked = session.sessionType === 'auto' && !session.isEdited && mayJoin(device, probe);
     if (!isAsked || (before && !showsCook(before, value))) return;
     const members = [...session.members, asMember(device, probe, track)];
     put(draft, { ...session, members, rebuild: true }, 'joined', atMs);

@@ -23,8 +23,9 @@ export interface Draft {
 
 export const isOpen = ({ status }: Session): boolean => status === 'active';
 
+/** Now: one that was handed over is not in it any more. */
 export const hasMember = ({ members }: Session, id: number): boolean =>
-  members.some(({ probeId }) => probeId === id);
+  members.some(({ probeId, toMs }) => probeId === id && toMs === null);
 
 /** The session that detection follows: the open one. */
 export function runningIn({ sessions, cook }: Draft): Session | undefined {

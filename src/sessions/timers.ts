@@ -14,16 +14,17 @@ export interface Timer {
 /** When a member last showed a value (`validMs`) or was heard of at all (`lastMs`); at least the session's start. */
 export function latestMs(session: Session, probes: ProbeTracks, which: 'validMs' | 'lastMs'): number {
   let latest = session.startMs;
-  for (const { probeId } of session.members) latest = Math.max(latest, probes[probeId]?.[which] ?? latest);
+  for (const { probeId, toMs } of session.members)
+    if (toMs === null) latest = Math.max(latest, probes[probeId]?.[which] ?? latest);
   return latest;
 }
 
 /** Since when no member has shown a value (members that were never seen aside); null while one does. */
 function absentSinceMs({ members, startMs }: Session, probes: ProbeTracks): number | null {
   let sinceMs: number | null = null;
-  for (const { probeId } of members) {
+  for (const { probeId, toMs } of members) {
     const track = probes[probeId];
-    if (!track) continue;
+    if (!track || toMs !== null) continue;
     if (track.absentMs === undefined) return null;
     sinceMs = Math.max(sinceMs ?? startMs, track.absentMs);
   }

@@ -61,7 +61,7 @@ export interface Session {
   endMs: number | null;
   lastReadingMs: number | null;
   temperatureUnit: TemperatureUnit;
-  /** A person set bounds or members: detection moves no bound that is set, and reopens or hides nothing. */
+  /** A person set bounds or members: detection moves no bound that is set, lets nobody join and does not cancel it. */
   isEdited?: boolean;
   members: SessionMember[];
   /** By `probes.id`. */
