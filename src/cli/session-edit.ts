@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { EntityManager } from 'typeorm';
+import { UserManager } from '../accounts/user-manager.js';
 import { AlertManager } from '../alerts/alert-manager.js';
 import { InputError } from '../errors.js';
+import { importHistory } from '../sessions/import-history.js';
 import { type AskedEdit, SessionEditor } from '../sessions/session-editor.js';
 import { answering, type Context, collect, instant, publicId } from './context.js';
 
@@ -39,6 +41,14 @@ export function sessionEditCommands(session: Command, context: Context, showAfte
         return begun.publicId;
       }),
     );
+  answering(session, 'import', 'readings, and their session, from a file of session export or reading export')
+    .requiredOption('--email <e>', 'of the user whose they become')
+    .requiredOption('--file <f>', 'JSON, or CSV as replay reads it')
+    .action(async ({ email, file }: { email: string; file: string }) => {
+      const user = await new UserManager(await context.manager()).getByEmail(email);
+      const { sessionId, deviceId, ...counts } = await importHistory(await context.database(), user, file);
+      context.show({ id: sessionId, device_id: deviceId, ...counts });
+    });
   answering(session, 'restore', 'show a cancelled session again, within 7 days')
     .argument('<id>', 'its id', publicId)
     .action(async (id: string) =>

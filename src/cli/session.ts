@@ -4,6 +4,7 @@ import { UserManager } from '../accounts/user-manager.js';
 import { AlertManager } from '../alerts/alert-manager.js';
 import type { SessionMember } from '../entities/session-member.js';
 import { type ExportedProbe, exportText } from '../readings/export.js';
+import { toExported } from '../sessions/import-file.js';
 import { HeldValues, timeFigures } from '../sessions/known-time.js';
 import { SessionManager } from '../sessions/session-manager.js';
 import { baselineReadings, heldValues, sessionReadings } from '../sessions/session-readings.js';
@@ -73,9 +74,9 @@ export function sessionCommand(program: Command, context: Context): void {
     .addOption(formatOption())
     .action(async (id: string, { format = context.json ? 'json' : 'csv' }: { format?: 'csv' | 'json' }) => {
       const db = await context.manager();
-      const { probes } = await new SessionManager(db).get(id);
-      const names = new Map(probes.map(({ member }) => [member.probeId, exported(member)]));
-      await context.stream(exportText(rowsOf(db, id, format), names, format));
+      const shown = await new SessionManager(db).get(id);
+      const names = new Map(shown.probes.map(({ member }) => [member.probeId, exported(member)]));
+      await context.stream(exportText(rowsOf(db, id, format), names, format, toExported(shown)));
     });
 }
 
