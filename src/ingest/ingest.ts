@@ -25,6 +25,7 @@ import {
   toReadings,
 } from './gather.js';
 import { recordLate } from './late.js';
+import { redetectLate } from './late-sessions.js';
 import { alertsDueMs } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
@@ -88,9 +89,10 @@ async function work(
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
+  const current = await redetectLate(tx, worlds, inputs, newId);
   const folded = [...worlds].map(([device, before]) => ({
     before,
-    ...fold(before, inputs.get(device) ?? [], newId),
+    ...fold(current.get(device) ?? before, inputs.get(device) ?? [], newId),
   }));
   const notificationIds = await store(tx, folded, batch.moments);
   await recordLate(
@@ -204,6 +206,7 @@ function changedProbes({ before, world }: Folded) {
 function changedStates({ before, world }: Folded) {
   return [...world.alerts].flatMap(([probeId, instances]) => {
     const known = before.alerts.get(probeId) ?? [];
+    if (instances === known) return [];
     return instances.flatMap(({ states }, index) => {
       const same = known[index]?.states ?? [];
       return states === same ? [] : states.filter((state) => !same.includes(state));

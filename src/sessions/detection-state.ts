@@ -63,7 +63,11 @@ const cookTrack = z.object({
   foodLows: z.record(z.string(), hundredthsC),
 });
 
-const detectionState = z.object({ probes: z.record(z.string(), probeTrack), cook: cookTrack.optional() });
+const detectionState = z.object({
+  probes: z.record(z.string(), probeTrack),
+  cook: cookTrack.optional(),
+  absences: z.record(z.string(), z.array(instantMs)).optional(),
+});
 
 export type ProbeTrack = z.infer<typeof probeTrack>;
 export type LidTrack = z.infer<typeof lidTrack>;
@@ -76,6 +80,26 @@ export type ProbeTracks = { readonly [probeId: string]: ProbeTrack };
 export interface DetectionState {
   readonly probes: ProbeTracks;
   readonly cook?: CookTrack | undefined;
+  readonly absences?: Absences | undefined;
+}
+
+/**
+ * By probe id, when the probe was seen to show no value, ascending: no stored reading tells it, and what late readings
+ * make of the past depends on it. Bounded.
+ */
+export type Absences = { readonly [probeId: string]: readonly number[] };
+
+const ABSENCES_KEPT = 50;
+const ABSENCES_KEPT_MS = 16 * 24 * 3_600_000;
+
+/** The state that knows of one more absence; the same if it knew. */
+export function withAbsence(state: DetectionState, probeId: number, atMs: number): DetectionState {
+  const known = state.absences?.[probeId] ?? [];
+  if (known.includes(atMs)) return state;
+  const all = [...known, atMs].sort((a, b) => a - b);
+  const newestMs = all.at(-1) ?? atMs;
+  const kept = all.filter((ms) => newestMs - ms <= ABSENCES_KEPT_MS).slice(-ABSENCES_KEPT);
+  return { ...state, absences: { ...state.absences, [probeId]: kept } };
 }
 
 export function emptyDetection(): DetectionState {

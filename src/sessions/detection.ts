@@ -82,7 +82,7 @@ export function step(draft: Draft, input: Observation | Moment, newId: () => str
 export function closeDraft({ device, probes, cook, sessions }: Draft, world: DeviceWorld): DeviceWorld {
   const { detection } = world;
   const isSame = probes === detection.probes && cook === detection.cook && sessions === world.sessions;
-  return isSame ? world : { device, detection: { probes, cook }, sessions };
+  return isSame ? world : { device, detection: { ...detection, probes, cook }, sessions };
 }
 
 /** The earliest time by the cloud's clock at which a {@link Moment} changes something; null: it cannot. */
@@ -222,7 +222,7 @@ function follow(draft: Draft, sight: Sight, gapMs: number): void {
     cook.pits[probe.id] = { ...addHeat(cook.pits[probe.id], before, track), lid };
     noteLid(draft, session, { probeId: probe.id, atMs, lid });
   }
-  draft.cook = cool(cook, draft.probes, member, { atMs, value, gapMs });
+  draft.cook = cool(cook, draft.probes, session, { member, atMs, value, gapMs });
   if (session.sessionType === 'auto' && isCooled(draft.cook, atMs)) finish(draft, session, 'cooled', atMs);
 }
 

@@ -1,9 +1,9 @@
 import type { ProbeTracks } from './detection-state.js';
 import type { Session } from './types.js';
 
-const PAUSED_MS = 10 * 60_000;
-const LOST_MS = 2 * 3_600_000;
-const UNPLUGGED_MS = 30 * 60_000;
+export const PAUSED_MS = 10 * 60_000;
+export const LOST_MS = 2 * 3_600_000;
+export const UNPLUGGED_MS = 30 * 60_000;
 
 /** What comes to an open session by time alone, and when. */
 export interface Timer {
