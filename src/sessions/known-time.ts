@@ -2,7 +2,7 @@ import type { Side, TemperatureRange } from '../readings/range.js';
 import type { StatsReading } from './roll-up.js';
 import type { Session, SessionMember } from './types.js';
 
-const LONGEST_HOLD_MS = 15 * 60_000;
+export const LONGEST_HOLD_MS = 15 * 60_000;
 
 /** For how long a probe's value was known, and the values weighted by that time. */
 export interface KnownTime {
