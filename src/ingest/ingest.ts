@@ -204,6 +204,7 @@ function changedProbes({ before, world }: Folded) {
 function changedStates({ before, world }: Folded) {
   return [...world.alerts].flatMap(([probeId, instances]) => {
     const known = before.alerts.get(probeId) ?? [];
+    if (instances === known) return [];
     return instances.flatMap(({ states }, index) => {
       const same = known[index]?.states ?? [];
       return states === same ? [] : states.filter((state) => !same.includes(state));
