@@ -5,7 +5,7 @@ import { AlertManager } from '../alerts/alert-manager.js';
 import type { SessionMember } from '../entities/session-member.js';
 import { type ExportedProbe, exportText } from '../readings/export.js';
 import { toExported } from '../sessions/import-file.js';
-import { HeldValues, timeFigures } from '../sessions/known-time.js';
+import { HeldValues, spreadFigures, timeFigures } from '../sessions/known-time.js';
 import { SessionManager } from '../sessions/session-manager.js';
 import { baselineReadings, heldValues, sessionReadings } from '../sessions/session-readings.js';
 import { answering, type Context, collect, publicId, type Row } from './context.js';
@@ -127,7 +127,8 @@ async function view(db: EntityManager, id: string): Promise<Row> {
     const figures = timeFigures(session, member, { held, untilMs });
     const total = figures.seconds_known + figures.seconds_unknown;
     const covered = Math.floor((1000 * figures.seconds_known) / total) / 10;
-    return { ...figures, coverage_percent: total > 0 ? covered : null };
+    const spread = spreadFigures(session, member, { held, untilMs });
+    return { ...figures, coverage_percent: total > 0 ? covered : null, ...spread };
   });
   return { ...row, probes: probes.map((probe, index) => ({ ...probe, ...times[index] })) };
 }

@@ -83,6 +83,12 @@ export const SEEDS: Record<string, string> = {
       FROM temperature_alerts, (VALUES ('fired', -1), ('resolved', -2)) AS late (kind, version);`,
   canaries: `
     INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
+  'buckets-and-retention': `
+    UPDATE probes SET min_temperature = 33, max_temperature = 41, temperature_unit = 'F' WHERE id % 2 = 0;
+    INSERT INTO reading_buckets
+      SELECT id, seconds, '2026-02-01T00:00Z', 'F', 1, 6825, 6825, 409500000, 60000, 0 FROM probes, unnest(ARRAY[900, 3600]) AS seconds;
+    INSERT INTO reading_bucket_progress SELECT id, now(), now() FROM probes;
+    INSERT INTO reading_bucket_marks (probe_id, hour_start) SELECT id, '2026-02-01T00:00Z' FROM probes;`,
   'session-edits': `
     UPDATE grilling_sessions SET edited_at = now() WHERE status = 'completed';
     INSERT INTO session_log (session_id, actor, action, before, after)
