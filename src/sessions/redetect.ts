@@ -7,7 +7,7 @@ import { type Draft, isOpen, setTrack } from './draft.js';
 import { disarmed } from './probe-track.js';
 import { mayJoin } from './roles.js';
 import { LOST_MS, latestMs, PAUSED_MS, UNPLUGGED_MS } from './timers.js';
-import type { Session, SessionEvent, SessionMember } from './types.js';
+import type { Session, SessionEvent } from './types.js';
 
 /** So long idle and cold, a device has forgotten all that was before: two turns of its baseline, and a margin. */
 export const REST_MS = 7 * 3_600_000;
@@ -61,6 +61,8 @@ export class Redetection {
   /** Of the automatic session that runs: each probe's first reading in it. */
   private firsts = new Map<number, number>();
   private firstsOf: string | undefined;
+  /** The start that was made of them. */
+  private exactMs = 0;
   private settled: readonly Session[];
   private readonly seen = new Set<number>();
   private readonly warmBefore = new Set<number>();
@@ -218,14 +220,13 @@ export class Redetection {
 
   /** As {@link exactStartMs}, without the session's readings. */
   private exact(session: Session): Session {
-    const { publicId, startMs, members } = session;
-    if (this.firstsOf !== publicId) this.noteFirsts(session);
-    const timesOf = (among: SessionMember[]) =>
-      among.flatMap(({ probeId }) => this.firsts.get(probeId) ?? []);
-    const ofPits = timesOf(members.filter(({ role }) => role === 'pit'));
-    const times = ofPits.length > 0 ? ofPits : timesOf(members);
-    const firstMs = times.length > 0 ? Math.min(...times) : startMs;
-    return { ...session, startMs: Math.max(startMs, firstMs), rebuild: false };
+    const { publicId, startMs, members, startedBy } = session;
+    if (this.firstsOf !== publicId || startMs > this.exactMs) this.noteFirsts(session);
+    const times = members.flatMap(({ probeId }) => this.firsts.get(probeId) ?? []);
+    const ofStarterMs = startedBy === undefined ? undefined : this.firsts.get(startedBy);
+    const firstMs = ofStarterMs ?? (times.length > 0 ? Math.min(...times) : startMs);
+    this.exactMs = Math.max(startMs, firstMs);
+    return { ...session, startMs: this.exactMs, rebuild: false };
   }
 }
 
