@@ -83,6 +83,8 @@ export const SEEDS: Record<string, string> = {
       FROM temperature_alerts, (VALUES ('fired', -1), ('resolved', -2)) AS late (kind, version);`,
   canaries: `
     INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
+  'plain-detection-state': `
+    UPDATE detection_states SET state = '{"phase":"idle","probes":{}}';`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
