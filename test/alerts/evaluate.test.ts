@@ -737,12 +737,12 @@ describe('evaluate: a target', () => {
     expect(isUndisturbed(target(), above, observe([30, 205]))).to.equal(true);
     expect(next(above, [30, 205]), 'met').to.equal(above);
     expect(next(above, [60, 192]), 'near').to.equal(above);
-    const away = Array.from({ length: 11 }, (_, i): Point => [90 + i, 150]).reduce<AlertState[][]>(
-      (all, point) => [...all, next(all.at(-1) ?? above, point)],
-      [],
-    );
+    let armed = above;
+    const away = Array.from({ length: 11 }, (_, i) => {
+      armed = next(armed, [90 + i, 150]);
+      return armed;
+    });
     expect(away.map(([state]) => state?.isArmed)).to.deep.equal([...Array(10).fill(false), true]);
-    const armed = away.at(-1) ?? [];
     expect(isUndisturbed(target(), armed, observe([120, 150]))).to.equal(true);
     expect(next(armed, [120, 150]), 'armed again').to.equal(armed);
     expect(isUndisturbed(target(), armed, observe([121, 205]))).to.equal(false);
