@@ -11,6 +11,7 @@ import {
   type NewReading,
 } from '../readings/reading-store.js';
 import type { Unit } from '../readings/sample.js';
+import { saveNames } from '../sessions/name-store.js';
 import { rebuildSessions } from '../sessions/rebuild.js';
 import { saveSessions, saveTags } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
@@ -25,7 +26,9 @@ import {
   toReadings,
 } from './gather.js';
 import { recordLate } from './late.js';
+import { redetectLate } from './late-sessions.js';
 import { alertsDueMs } from './missed.js';
+import { markStuck } from './stuck.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
 
@@ -81,16 +84,18 @@ async function work(
   { isCareful, newId }: { isCareful: boolean; newId: () => string },
 ): Promise<IngestOutcome> {
   await lockDevices(tx, batch.deviceRows);
-  const worlds = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  const loaded = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  const worlds = markStuck(batch, loaded);
   const { readings, unknownProbe } = toReadings(batch, worlds);
   const { fresh, stored, conflicts } =
     !isCareful && areAllNew(batch, readings)
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
+  const current = await redetectLate(tx, worlds, inputs, newId);
   const folded = [...worlds].map(([device, before]) => ({
-    before,
-    ...fold(before, inputs.get(device) ?? [], newId),
+    before: loaded.get(device) ?? before,
+    ...fold(current.get(device) ?? before, inputs.get(device) ?? [], newId),
   }));
   const notificationIds = await store(tx, folded, batch.moments);
   await recordLate(
@@ -151,6 +156,11 @@ async function store(
   const sessions = await rebuildSessions(tx, folded.flatMap(changedSessions));
   const before = folded.flatMap((device) => device.before.sessions.sessions);
   const ids = await saveSessions(tx, sessions, before);
+  await saveNames(tx, sessions, before, ({ deviceId, userId }) =>
+    folded
+      .map(({ world }) => world.sessions.device)
+      .find((device) => device.deviceId === deviceId && device.userId === userId),
+  );
   await saveProbes(
     tx,
     folded.flatMap(changedProbes),
