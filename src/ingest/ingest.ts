@@ -26,7 +26,7 @@ import {
   toReadings,
 } from './gather.js';
 import { recordLate } from './late.js';
-import { redetectLate } from './late-sessions.js';
+import { redetectLate, tagOf } from './late-sessions.js';
 import { alertsDueMs } from './missed.js';
 import { markStuck } from './stuck.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
@@ -92,12 +92,12 @@ async function work(
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
-  const current = await redetectLate(tx, worlds, inputs, newId);
+  const { worlds: current, lids } = await redetectLate(tx, worlds, inputs, newId);
   const folded = [...worlds].map(([device, before]) => ({
     before: loaded.get(device) ?? before,
     ...fold(current.get(device) ?? before, inputs.get(device) ?? [], newId),
   }));
-  const notificationIds = await store(tx, folded, batch.moments);
+  const notificationIds = await store(tx, folded, { moved: batch.moments, lids });
   await recordLate(
     tx,
     folded.map(({ world }) => world),
@@ -151,7 +151,7 @@ async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<n
 async function store(
   tx: EntityManager,
   folded: readonly Folded[],
-  moved: ReadonlyMap<number, number>,
+  { moved, lids }: { moved: ReadonlyMap<number, number>; lids: readonly SessionEvent[] },
 ): Promise<string[]> {
   const sessions = await rebuildSessions(tx, folded.flatMap(changedSessions));
   const before = folded.flatMap((device) => device.before.sessions.sessions);
@@ -182,7 +182,9 @@ async function store(
   const rowOf = (session: string) => ids.get(session) ?? known.get(session) ?? null;
   await saveTags(
     tx,
-    folded.flatMap((device) => device.sessionEvents.flatMap((event) => tagOf(event, rowOf(event.session)))),
+    [...lids, ...folded.flatMap((device) => device.sessionEvents)].flatMap((event) =>
+      tagOf(event, rowOf(event.session)),
+    ),
   );
   const notifications = await insertEvents(
     tx,
@@ -196,10 +198,6 @@ async function store(
     ),
   );
   return notifications.map(({ id }) => id);
-}
-
-function tagOf({ lid, atMs }: SessionEvent, sessionId: number | null) {
-  return lid && sessionId !== null ? [{ ...lid, sessionId, toMs: atMs }] : [];
 }
 
 function changedSessions({ before, world }: Folded): Session[] {

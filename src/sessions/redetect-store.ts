@@ -88,11 +88,15 @@ async function runFrom(tx: EntityManager, world: DeviceWorld, { startMs, toMs, s
   const run = new Redetection({
     world: { device, detection: emptyDetection(), sessions: [] },
     fromMs: startMs,
-    past: await loadLast(tx, probes, startMs),
+    past: (await loadLast(tx, probes, startMs)).map((reading) => ({
+      ...reading,
+      isOver: isOver(stored, reading.measuredAtMs, startMs),
+    })),
     fixed: stored.filter((one) => isFixed(one) && !one.isDeleted && (one.endMs ?? seenMs) >= startMs),
     absences: detection.absences ?? {},
     newId,
   });
+  if (run.isDoubtful && !isLast) return null;
   for await (const readings of stretches(tx, probes, { fromMs: startMs, toMs: seenMs })) {
     const restMs = takeAll(run, readings, (ms) => ms > toMs && isQuiet(stored, ms));
     if (run.isDoubtful && !isLast) return null;
@@ -113,6 +117,12 @@ function takeAll(
     run.take(reading);
   }
   return null;
+}
+
+/** Whether a cook that a probe was in at `atMs`, when it was heard of last, was over by `fromMs`. */
+function isOver(stored: readonly StoredSession[], atMs: number, fromMs: number): boolean {
+  const isIn = ({ startMs, endMs }: Session) => startMs <= atMs && endMs !== null && atMs <= endMs + TAIL_MS;
+  return atMs < fromMs - TAIL_MS || stored.some(isIn);
 }
 
 /** Whether what is stored agrees that no session was watched for so long. */

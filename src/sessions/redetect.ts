@@ -3,7 +3,8 @@ import { UNTRUSTED } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
 import { closeDraft, type DeviceWorld, openDraft, REOPEN_MS, step } from './detection.js';
 import type { Absences, DetectionState, ProbeTracks } from './detection-state.js';
-import { type Draft, isOpen } from './draft.js';
+import { type Draft, isOpen, setTrack } from './draft.js';
+import { disarmed } from './probe-track.js';
 import { mayJoin } from './roles.js';
 import { LOST_MS, latestMs, PAUSED_MS, UNPLUGGED_MS } from './timers.js';
 import type { Session, SessionEvent } from './types.js';
@@ -36,8 +37,11 @@ export interface RedetectionOptions {
   /** What it goes on from; of a device that nothing is known of: the device. */
   world: DeviceWorld;
   fromMs: number;
-  /** The last reading of each probe before `fromMs`, by time, where the world does not know of them. */
-  past?: readonly Observation[];
+  /**
+   * The last reading of each probe before `fromMs`, by time, where the world does not know of them; and whether what it
+   * may have been part of was over by then.
+   */
+  past?: readonly (Observation & { isOver: boolean })[];
   /** Stored readings from a time on, where those before `fromMs` count: without it the world has no open session. */
   rowsFrom?: (ms: number) => Observation[];
   /** Sessions that {@link isFixed}: they run from their start to their end, whatever the readings say. */
@@ -73,11 +77,7 @@ export class Redetection {
     this.draft = openDraft(world);
     this.settled = this.draft.sessions;
     this.busyMs = fromMs;
-    for (const observation of past) {
-      this.hasPast = true;
-      if (isWarm(observation)) this.warmBefore.add(observation.probeId);
-      if (isHeeded(observation)) step(this.draft, observation, options.newId);
-    }
+    for (const { isOver, ...observation } of past) this.begins(observation, isOver);
     this.marks = marksOf(fixed, absences, past);
   }
 
@@ -115,6 +115,18 @@ export class Redetection {
     const { detection, sessions } = closeDraft(this.draft, this.options.world);
     const found = [...this.closed, ...sessions].filter((one) => !this.isFixedHere(one));
     return { sessions: found, detection, lids: this.lidEvents };
+  }
+
+  /** What a probe showed last before. While it was warm it was in a cook: it is disarmed now. */
+  private begins(observation: Observation, isOver: boolean): void {
+    const { probeId } = observation;
+    this.hasPast = true;
+    step(this.draft, observation, this.options.newId);
+    if (!isWarm(observation) || !this.isWatched(probeId)) return;
+    this.warmBefore.add(probeId);
+    this.isDoubtful ||= !isOver;
+    const track = this.draft.probes[probeId];
+    if (track) setTrack(this.draft, probeId, disarmed(track));
   }
 
   private isWatched(probeId: number): boolean {

@@ -67,7 +67,7 @@ export interface Session {
   temperatureUnit: TemperatureUnit;
   /** Of one that detection began just now: the probe (`probes.id`) that it was. */
   startedBy?: number;
-  /** A person set bounds or members: detection moves no bound that is set, and reopens or hides nothing. */
+  /** A person set bounds or members: detection moves no bound that is set, lets nobody join and does not cancel it. */
   isEdited?: boolean;
   members: SessionMember[];
   /** By `probes.id`. */

@@ -123,6 +123,12 @@ describe('UserManager', () => {
       [probe],
     );
     await db.query(
+      `WITH bucket AS (INSERT INTO reading_buckets VALUES ($1, 900, now(), 'F', 1, 1, 1, 1, 1)),
+         mark AS (INSERT INTO reading_bucket_marks (probe_id, hour_start) VALUES ($1, now()))
+       INSERT INTO reading_bucket_progress VALUES ($1, now(), now())`,
+      [probe],
+    );
+    await db.query(
       `INSERT INTO session_tags (session_id, probe_id, tag, tag_from, tag_to)
        SELECT session_id, probe_id, 'lid_open', now(), now() FROM session_members WHERE probe_id = $1`,
       [probe],

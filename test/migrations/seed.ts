@@ -90,6 +90,12 @@ export const SEEDS: Record<string, string> = {
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
       SELECT gen_random_uuid(), 'session.long', s.public_id, c.id, now()
       FROM grilling_sessions s JOIN notification_channels c USING (user_id) WHERE s.status = 'active';`,
+  'buckets-and-retention': `
+    UPDATE probes SET min_temperature = 33, max_temperature = 41, temperature_unit = 'F' WHERE id % 2 = 0;
+    INSERT INTO reading_buckets
+      SELECT id, seconds, '2026-02-01T00:00Z', 'F', 1, 6825, 6825, 409500000, 60000, 0 FROM probes, unnest(ARRAY[900, 3600]) AS seconds;
+    INSERT INTO reading_bucket_progress SELECT id, now(), now() FROM probes;
+    INSERT INTO reading_bucket_marks (probe_id, hour_start) SELECT id, '2026-02-01T00:00Z' FROM probes;`,
   'session-edits': `
     UPDATE grilling_sessions SET edited_at = now() WHERE status = 'completed';
     INSERT INTO session_log (session_id, actor, action, before, after)
