@@ -30,7 +30,7 @@ const FAULTS =
 const WORDS: Record<string, Set<string>> = {
   reason: words('document number range unit time clock conflict owner'),
   outcome: words(`ok own_fault ${FAULTS} refreshed dead failed delivered refused sent`),
-  call: words('web_config sign_in refresh user devices channels channel_list channel'),
+  call: words('web_config sign_in refresh user devices channels channel_list channel archives archive_file'),
   status: words('timeout network too_large blocked aborted'),
   type: words('target range rising falling no_data battery probe_removed'),
   kind: words(
