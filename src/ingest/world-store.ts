@@ -157,7 +157,10 @@ function toProbeState(row: WorldRow): ProbeState {
   };
 }
 
-/** Stores the probes that changed, and the gaps that their readings ended: one statement. */
+/** So long after a gap archives are asked for: one that was made meanwhile is there already. */
+const LOOK_AFTER = "interval '5 minutes'";
+
+/** Stores the probes that changed, and the gaps that their readings ended: one statement, one more where there are gaps. */
 export async function saveProbes(
   tx: EntityManager,
   probes: readonly ProbeState[],
@@ -193,6 +196,12 @@ export async function saveProbes(
       sortedGaps.map(({ endMs }) => endMs),
       sortedGaps.map(({ cause }) => cause),
     ],
+  );
+  if (sortedGaps.length === 0) return;
+  await tx.query(
+    `UPDATE devices SET archives_due_at = now() + ${LOOK_AFTER}
+     WHERE archives_due_at IS NULL AND device_id IN (SELECT device_id FROM probes WHERE id = ANY($1))`,
+    [sortedGaps.map(({ probeId }) => probeId)],
   );
 }
 

@@ -98,7 +98,10 @@ function inShape(rows: readonly ArchivedRow[], shape: string | undefined): unkno
     return shape === 'iso' ? new Date(at).toISOString() : at;
   };
   const shown = rows.map(({ probe_id, at, value, unit }): unknown[] => [probe_id, timeOf(at), value, unit]);
-  if (shape === 'unsorted') return shown.sort((a, b) => fraction(String(a)) - fraction(String(b)));
+  if (shape === 'unsorted') {
+    const places = new Map(shown.map((row) => [row, fraction(String(row))]));
+    return shown.sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
+  }
   // Instead of each row that is left out, one that ends too soon.
   if (shape === 'short_rows')
     return shown.flatMap((row, index) => (index % 2 ? [row] : [row.slice(0, 2), row]));
