@@ -1,5 +1,5 @@
 import { type BatterySight, evaluateBattery, lastBattery } from '../alerts/battery.js';
-import { evaluate, rearm } from '../alerts/evaluate.js';
+import { evaluate, isUndisturbed, rearm } from '../alerts/evaluate.js';
 import { release, shareSilence } from '../alerts/inhibition.js';
 import { isPresence } from '../alerts/limits.js';
 import { evaluatePresence, type Presence } from '../alerts/presence.js';
@@ -185,7 +185,9 @@ function rearmProbe({ alerts }: Progress, probeId: number): void {
 function alert(progress: Progress, observation: Observation, intervalMs: number | null): void {
   const { probeId } = observation;
   const instances = progress.alerts.get(probeId);
-  if (!instances) return;
+  const isCalm = ({ rule, states }: AlertInstance) =>
+    isPresence(rule.type) || isUndisturbed(rule, states, observation);
+  if (!instances || instances.every(isCalm)) return;
   const running = runningSession(progress.draft.sessions, probeId);
   const context = {
     expectedIntervalMs: intervalMs,
@@ -193,7 +195,7 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
     drop: running && progress.draft.cook?.pits[probeId]?.lid?.drop,
   };
   const next = instances.map((instance) =>
-    isPresence(instance.rule.type)
+    isCalm(instance)
       ? instance
       : tell(progress, instance, running, evaluate(instance.rule, instance.states, observation, context)),
   );
@@ -202,8 +204,8 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
 
 /** What the alerts that miss a probe make of its being there, or not. */
 function miss(progress: Progress, probeId: number, shows: Presence['shows'], atMs: number): void {
-  const instances = progress.alerts.get(probeId) ?? [];
-  if (!instances.some(({ rule }) => isPresence(rule.type))) return;
+  const instances = progress.alerts.get(probeId);
+  if (!instances?.some(missesProbe)) return;
   const running = runningSession(progress.draft.sessions, probeId);
   const lastMs = heardMs(progress.world, progress.probes.get(probeId));
   const next = instances.map((instance) => {
@@ -219,6 +221,8 @@ function miss(progress: Progress, probeId: number, shows: Presence['shows'], atM
   progress.alerts.set(probeId, next);
   progress.isInhibited ||= next.some(isInhibited);
 }
+
+const missesProbe = ({ rule }: AlertInstance): boolean => isPresence(rule.type);
 
 const isInhibited = ({ states }: AlertInstance): boolean => states.some((state) => state.isInhibited);
 

@@ -3,11 +3,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { insertEvents, saveStates } from '../alerts/alert-store.js';
 import { sqlStateOf } from '../errors.js';
 import type { ReadingsJob } from '../queues/jobs.js';
+import { copyReadings } from '../readings/copy-readings.js';
 import {
   countConflicts,
   ensurePartitions,
   insertNewReadings,
-  insertReadings,
   type NewReading,
 } from '../readings/reading-store.js';
 import type { Unit } from '../readings/sample.js';
@@ -122,7 +122,7 @@ async function work(
 }
 
 async function insertAll(tx: EntityManager, readings: NewReading[]) {
-  await insertReadings(tx, readings);
+  await copyReadings(tx, readings);
   return { fresh: 'all' as const, stored: readings, conflicts: 0 };
 }
 
@@ -217,6 +217,7 @@ function changedProbes({ before, world }: Folded) {
 function changedStates({ before, world }: Folded) {
   return [...world.alerts].flatMap(([probeId, instances]) => {
     const known = before.alerts.get(probeId) ?? [];
+    if (instances === known) return [];
     return instances.flatMap(({ states }, index) => {
       const same = known[index]?.states ?? [];
       return states === same ? [] : states.filter((state) => !same.includes(state));

@@ -42,14 +42,6 @@ export async function insertNewReadings(
   );
 }
 
-/**
- * Stores readings of which none should be there yet: faster, since nothing is looked up or told. One statement.
- * @throws a unique violation when one is there after all; then nothing of the transaction holds
- */
-export async function insertReadings(tx: EntityManager, readings: readonly NewReading[]): Promise<void> {
-  await tx.query(INSERT, columnsOf(readings));
-}
-
 const INSERT = `INSERT INTO readings (probe_id, measured_at, value, unit, flags)
   SELECT probe_id, ${MS_TO_TIME}, value, unit, flags
   FROM unnest($1::integer[], $2::float8[], $3::real[], $4::char(1)[], $5::smallint[])

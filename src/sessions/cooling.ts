@@ -51,14 +51,18 @@ export function isBelowEndLimit({ p90 }: PitHeat, baseline: number, value: numbe
   return 10 * (value - baseline) < 4 * (p90 - baseline);
 }
 
-/** All pits that show a value, or, where none does, all as they were last seen. */
-function arePitsCold({ pits }: CookTrack, probes: ProbeTracks): boolean {
+/**
+ * All pits that show a value, or, where none does, all as they were last seen. By the members, since to list the keys of
+ * `pits` costs more than all the rest, and this is asked for every reading.
+ */
+function arePitsCold({ pits }: CookTrack, probes: ProbeTracks, members: readonly SessionMember[]): boolean {
   let [known, shown, cold] = [0, 0, 0];
-  for (const probeId in pits) {
+  for (const { probeId } of members) {
     const heat = pits[probeId];
+    if (!heat) continue;
     const track = probes[probeId];
     const value = track?.value;
-    const isCold = heat && track && value !== undefined && isBelowEndLimit(heat, baselineOf(track), value);
+    const isCold = track && value !== undefined && isBelowEndLimit(heat, baselineOf(track), value);
     const isShown = track?.absentMs === undefined;
     if (isShown && !isCold) return false;
     known += 1;
@@ -69,16 +73,17 @@ function arePitsCold({ pits }: CookTrack, probes: ProbeTracks): boolean {
 }
 
 /**
- * The cook after `member` showed `value`, `gapMs` after the members were last heard of. Food that gains 1 °C on its
+ * The cook of a session with these members after one of them, `member`, showed `value`, `gapMs` after the members were last heard of. Food that gains 1 °C on its
  * lowest begins the half hour anew.
  */
 export function cool(
   cook: CookTrack,
   probes: ProbeTracks,
-  { probeId, role }: SessionMember,
-  { atMs, value, gapMs }: { atMs: number; value: number; gapMs: number },
+  { members }: { members: readonly SessionMember[] },
+  { member, atMs, value, gapMs }: { member: SessionMember; atMs: number; value: number; gapMs: number },
 ): CookTrack {
-  if (!arePitsCold(cook, probes)) {
+  const { probeId, role } = member;
+  if (!arePitsCold(cook, probes, members)) {
     return cook.coolMs === undefined ? cook : { ...cook, coolMs: undefined, foodLows: {} };
   }
   const coolMs = (cook.coolMs ?? atMs) + (cook.coolMs === undefined ? 0 : Math.max(0, gapMs - HOLD_MS));

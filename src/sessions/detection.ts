@@ -222,7 +222,7 @@ function follow(draft: Draft, sight: Sight, gapMs: number): void {
     cook.pits[probe.id] = { ...addHeat(cook.pits[probe.id], before, track), lid };
     noteLid(draft, session, { probeId: probe.id, atMs, lid });
   }
-  draft.cook = cool(cook, draft.probes, member, { atMs, value, gapMs });
+  draft.cook = cool(cook, draft.probes, session, { member, atMs, value, gapMs });
   if (session.sessionType === 'auto' && isCooled(draft.cook, atMs)) finish(draft, session, 'cooled', atMs);
 }
 

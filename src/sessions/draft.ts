@@ -28,7 +28,13 @@ export const hasMember = ({ members }: Session, id: number): boolean =>
 
 /** The session that detection follows: the open one. */
 export function runningIn({ sessions, cook }: Draft): Session | undefined {
-  return sessions.find((s) => isOpen(s) && s.publicId === cook?.session) ?? sessions.find(isOpen);
+  let first: Session | undefined;
+  for (const session of sessions) {
+    if (!isOpen(session)) continue;
+    if (session.publicId === cook?.session) return session;
+    first ??= session;
+  }
+  return first;
 }
 
 export function replace(draft: Draft, session: Session): void {
