@@ -157,10 +157,12 @@ function toProbeState(row: WorldRow): ProbeState {
   };
 }
 
-/** So long after a gap archives are asked for: one that was made meanwhile is there already. */
-const LOOK_AFTER = "interval '5 minutes'";
+/** An archive of a gap may have been made meanwhile, or comes later. */
+const LOOK_FOR_ARCHIVES = `, due AS (
+  UPDATE devices SET archives_due_at = now() + interval '5 minutes'
+  WHERE archives_due_at IS NULL AND device_id IN (SELECT device_id FROM probes WHERE id = ANY($8)))`;
 
-/** Stores the probes that changed, and the gaps that their readings ended: one statement, one more where there are gaps. */
+/** Stores the probes that changed, and the gaps that their readings ended: one statement. */
 export async function saveProbes(
   tx: EntityManager,
   probes: readonly ProbeState[],
@@ -176,7 +178,7 @@ export async function saveProbes(
        SELECT probe_id, to_timestamp(start_ms / 1000), to_timestamp(end_ms / 1000), cause
        FROM unnest($8::integer[], $9::float8[], $10::float8[], $11::varchar[]) AS new (probe_id, start_ms, end_ms, cause)
        ON CONFLICT DO NOTHING
-     )
+     )${sortedGaps.length > 0 ? LOOK_FOR_ARCHIVES : ''}
      UPDATE probes SET last_measured_at = to_timestamp(new.ms / 1000), last_value = new.hundredths / 100,
        last_unit = new.unit, learned_interval_seconds = new.learned, state = new.state,
        state_at = to_timestamp(new.state_ms / 1000), updated_at = now()
@@ -196,12 +198,6 @@ export async function saveProbes(
       sortedGaps.map(({ endMs }) => endMs),
       sortedGaps.map(({ cause }) => cause),
     ],
-  );
-  if (sortedGaps.length === 0) return;
-  await tx.query(
-    `UPDATE devices SET archives_due_at = now() + ${LOOK_AFTER}
-     WHERE archives_due_at IS NULL AND device_id IN (SELECT device_id FROM probes WHERE id = ANY($1))`,
-    [sortedGaps.map(({ probeId }) => probeId)],
   );
 }
 

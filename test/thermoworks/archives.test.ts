@@ -175,7 +175,9 @@ describe('archives of a device', () => {
     };
     const all = { total: 60_000, bad: 0, isWhole: true, probes: ['1', '2', '3'] };
     const type = 'application/octet-stream';
-    expect(await rows({ rows: 60_000, gzip: true, content_type: type, shape: 'unsorted' })).to.deep.equal(all);
+    expect(await rows({ rows: 60_000, gzip: true, content_type: type, shape: 'unsorted' })).to.deep.equal(
+      all,
+    );
     expect(await rows({ rows: 6 })).to.deep.include({ total: 6 });
   });
 
