@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { createIngest } from '../ingest/ingest.js';
+import { redetectStored } from '../ingest/late-sessions.js';
 import { lockDevices } from '../ingest/world-store.js';
 import { ensurePartitions, loadSpans } from '../readings/reading-store.js';
 import type { Copy, Wanted } from './archive-copy.js';
@@ -50,6 +51,7 @@ export async function applyArchive(
   }
   signal?.throwIfAborted();
   await dataSource.transaction(async (tx) => {
+    if (span) await redetectStored(tx, { device, ...span });
     await lockDevices(tx, [device]);
     await finish?.(tx);
     await tx.query(
@@ -78,7 +80,7 @@ async function storeRows(
     return unknown.length > 0 ? [{ device, probe, samples: unknown }] : [];
   });
   if (probes.length === 0) return 0;
-  const ingest = createIngest({ dataSource: { manager: tx }, late: { alerts: judgesLate } });
+  const ingest = createIngest({ dataSource: { manager: tx }, late: { alerts: judgesLate, sessions: false } });
   const outcome = await ingest([
     { version: 1, account: device, previousPollMs: null, failedBetween: false, probes },
   ]);

@@ -25,6 +25,7 @@ import {
   toReadings,
 } from './gather.js';
 import { recordLate } from './late.js';
+import { redetectLate, tagOf } from './late-sessions.js';
 import { alertsDueMs } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
@@ -58,6 +59,8 @@ export type Ingest = (
 export interface LateRules {
   /** What their alerts would have fired. */
   alerts: boolean;
+  /** Where automatic sessions begin and end. */
+  sessions: boolean;
 }
 
 /**
@@ -67,7 +70,7 @@ export interface LateRules {
  */
 export function createIngest({
   dataSource,
-  late = { alerts: true },
+  late = { alerts: true, sessions: true },
 }: {
   dataSource: Pick<DataSource, 'manager'>;
   late?: LateRules;
@@ -100,11 +103,14 @@ async function work(
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
+  const { worlds: current, lids } = late.sessions
+    ? await redetectLate(tx, worlds, inputs, newId)
+    : { worlds, lids: [] };
   const folded = [...worlds].map(([device, before]) => ({
     before,
-    ...fold(before, inputs.get(device) ?? [], newId),
+    ...fold(current.get(device) ?? before, inputs.get(device) ?? [], newId),
   }));
-  const notificationIds = await store(tx, folded, batch.moments);
+  const notificationIds = await store(tx, folded, { moved: batch.moments, lids });
   if (late.alerts)
     await recordLate(
       tx,
@@ -159,7 +165,7 @@ async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<n
 async function store(
   tx: EntityManager,
   folded: readonly Folded[],
-  moved: ReadonlyMap<number, number>,
+  { moved, lids }: { moved: ReadonlyMap<number, number>; lids: readonly SessionEvent[] },
 ): Promise<string[]> {
   const sessions = await rebuildSessions(tx, folded.flatMap(changedSessions));
   const before = folded.flatMap((device) => device.before.sessions.sessions);
@@ -185,7 +191,9 @@ async function store(
   const rowOf = (session: string) => ids.get(session) ?? known.get(session) ?? null;
   await saveTags(
     tx,
-    folded.flatMap((device) => device.sessionEvents.flatMap((event) => tagOf(event, rowOf(event.session)))),
+    [...lids, ...folded.flatMap((device) => device.sessionEvents)].flatMap((event) =>
+      tagOf(event, rowOf(event.session)),
+    ),
   );
   const notifications = await insertEvents(
     tx,
@@ -199,10 +207,6 @@ async function store(
     ),
   );
   return notifications.map(({ id }) => id);
-}
-
-function tagOf({ lid, atMs }: SessionEvent, sessionId: number | null) {
-  return lid && sessionId !== null ? [{ ...lid, sessionId, toMs: atMs }] : [];
 }
 
 function changedSessions({ before, world }: Folded): Session[] {

@@ -87,6 +87,15 @@ export const SEEDS: Record<string, string> = {
       SELECT user_id, id, 'arc01', '2026-11-19T03:00:00.100000Z', 'all 1970-01-01T00:00:00.000Z' FROM devices;`,
   canaries: `
     INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
+  'intent-and-long-sessions': `
+    UPDATE probes SET high_alarm_celsius = 95;
+    INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
+      SELECT gen_random_uuid(), 'session.long', s.public_id, c.id, now()
+      FROM grilling_sessions s JOIN notification_channels c USING (user_id) WHERE s.status = 'active';`,
+  'session-edits': `
+    UPDATE grilling_sessions SET edited_at = now() WHERE status = 'completed';
+    INSERT INTO session_log (session_id, actor, action, before, after)
+      SELECT id, 'operator', 'edited', '{"name":null}', '{"name":"Brisket"}' FROM grilling_sessions;`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
