@@ -57,18 +57,32 @@ export type Ingest = (
   moments?: readonly DeviceMoment[],
 ) => Promise<IngestOutcome>;
 
+/** What late readings change beside the roll-ups of the sessions that they lie in. */
+export interface LateRules {
+  /** What their alerts would have fired. */
+  alerts: boolean;
+  /** Where automatic sessions begin and end. */
+  sessions: boolean;
+}
+
 /**
  * Stores the readings of many jobs and everything that follows from them, in one transaction, with a number of
  * statements that does not depend on how many readings there are. Running it again changes nothing.
  * @param dataSource with a transaction's manager, each run is part of that transaction
  */
-export function createIngest({ dataSource }: { dataSource: Pick<DataSource, 'manager'> }): Ingest {
+export function createIngest({
+  dataSource,
+  late = { alerts: true, sessions: true },
+}: {
+  dataSource: Pick<DataSource, 'manager'>;
+  late?: LateRules;
+}): Ingest {
   const days = new Set<number>();
   return async (jobs, moments = []) => {
     const batch = gather(jobs, moments);
     await makePartitions(dataSource.manager, batch, days);
     const commit = (isCareful: boolean) =>
-      dataSource.manager.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7 }));
+      dataSource.manager.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7, late }));
     return commit(false).catch((error: unknown) => {
       if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
       return commit(true);
@@ -81,7 +95,7 @@ const UNIQUE_VIOLATION = '23505';
 async function work(
   tx: EntityManager,
   batch: Batch,
-  { isCareful, newId }: { isCareful: boolean; newId: () => string },
+  { isCareful, newId, late }: { isCareful: boolean; newId: () => string; late: LateRules },
 ): Promise<IngestOutcome> {
   await lockDevices(tx, batch.deviceRows);
   const loaded = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
@@ -92,17 +106,20 @@ async function work(
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
-  const { worlds: current, lids } = await redetectLate(tx, worlds, inputs, newId);
+  const { worlds: current, lids } = late.sessions
+    ? await redetectLate(tx, worlds, inputs, newId)
+    : { worlds, lids: [] };
   const folded = [...worlds].map(([device, before]) => ({
     before: loaded.get(device) ?? before,
     ...fold(current.get(device) ?? before, inputs.get(device) ?? [], newId),
   }));
   const notificationIds = await store(tx, folded, { moved: batch.moments, lids });
-  await recordLate(
-    tx,
-    folded.map(({ world }) => world),
-    stored,
-  );
+  if (late.alerts)
+    await recordLate(
+      tx,
+      folded.map(({ world }) => world),
+      stored,
+    );
   return {
     stored,
     conflicts: batch.conflicts + conflicts,
