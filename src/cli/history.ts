@@ -13,7 +13,7 @@ import { stretches } from '../readings/stretches.js';
 import { effectiveRole } from '../sessions/roles.js';
 import { answering, type Context, instant } from './context.js';
 
-interface RangeOptions {
+export interface RangeOptions {
   device: string;
   from?: Date;
   to?: Date;
@@ -143,13 +143,13 @@ function intervalOf(device: OwnedDevice, learnedSeconds: number | null): number 
 }
 
 /** The cloud's clock; a simulated one may have run ahead of what is known of it. */
-async function nowOf(db: EntityManager, { userId, probes }: OwnedDevice): Promise<number> {
+export async function nowOf(db: EntityManager, { userId, probes }: OwnedDevice): Promise<number> {
   const newest = probes.map(({ lastMeasuredAt }) => (lastMeasuredAt?.getTime() ?? 0) + 1);
   return Math.max(await cloudNowMs(db, userId), ...newest);
 }
 
 /** @throws InputError that says what is wrong with the range */
-function checkRange(range: { from?: Date; to?: Date; nowMs: number; longestDays?: number }): void {
+export function checkRange(range: { from?: Date; to?: Date; nowMs: number; longestDays?: number }): void {
   const { from, to, nowMs, longestDays } = range;
   const fromMs = from?.getTime() ?? 0;
   const now = new Date(nowMs).toISOString();

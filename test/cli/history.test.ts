@@ -239,4 +239,27 @@ describe('the history of a device', () => {
     expect(await fates()).to.deep.equal([held, [...old.slice(0, 2), 'dropped', old[3]]]);
     expect((await fates('--dry-run'))[1]?.[0]).to.not.equal('readings_2024_02');
   });
+
+  it('draws what the probes of a device showed, and gives the figures as JSON', async () => {
+    const home = await addHome(cli.dataSource, { probes: [{ label: 'Pit' }, { label: 'Point' }] });
+    const [pit = 0] = home.probes;
+    const timesMs = times(DAY0, 24 * 60, MINUTE);
+    await store(pit, timesMs, (ms) => Math.floor((ms - DAY0) / HOUR) * 10);
+    await cli.dataSource.query('UPDATE probes SET last_measured_at = $2 WHERE id = $1', [
+      pit,
+      iso(DAY0 + DAY),
+    ]);
+    const command = ['reading', 'chart', '--device', home.deviceId, ...range(DAY0, DAY0 + DAY)];
+    const { stdout } = await cli.run(command);
+    expect(stdout).to.match(/^2025-03-01T00:00:00.000Z to 2025-03-02T00:00:00.000Z, 30 min a column, /);
+    expect(stdout).to.match(/^Pit +32 +446 +F +▁{6}▂{6}▃{6}▄{6}▅{6}▆{6}▇{6}█{6}$/m);
+    const points = items(await cli.json([...command, '--probe', '1']));
+    expect(points).to.have.length(1440);
+    const shared = { probe_id: '1', unit: 'F', step_seconds: null, count: 1 };
+    expect(points[60]).to.include({ ...shared, start: iso(DAY0 + HOUR), min: 50, max: 50, mean: 50 });
+    expect(await fail([...command, '--probe', '9'])).to.include('no probe 9');
+    expect(await fail(['reading', 'chart', '--device', home.deviceId, ...range(DAY0, DAY0)])).to.include(
+      'must be after --from',
+    );
+  });
 });
