@@ -1,5 +1,6 @@
 import type { CookTrack, PitHeat, ProbeTrack, ProbeTracks } from './detection-state.js';
 import { baselineOf } from './probe-track.js';
+import { isMember } from './timers.js';
 import type { SessionMember } from './types.js';
 
 const STEP = 200;
@@ -9,6 +10,8 @@ const HOLD_MS = 15 * 60_000;
 const COOLED_MS = 30 * 60_000;
 /** 2 °C an hour, in the half hour that counts. */
 const FOOD_RISE = 100;
+/** Where no pit tells, food that is colder is done with. */
+export const FOOD_END = 4500;
 
 /** The 90th percentile by time, to the middle of its step; undefined while no time has passed. */
 function percentile90(seconds: number[]): number | undefined {
@@ -68,6 +71,29 @@ function arePitsCold({ pits }: CookTrack, probes: ProbeTracks): boolean {
   return shown > 0 || (known > 0 && cold === known);
 }
 
+/** No food that shows a value is warm; false where none shows one. */
+function isFoodCold(members: readonly SessionMember[], probes: ProbeTracks): boolean {
+  let isShown = false;
+  for (const member of members) {
+    const track = member.role === 'food' && isMember(member) ? probes[member.probeId] : undefined;
+    if (track?.value === undefined || track.absentMs !== undefined) continue;
+    if (track.value >= FOOD_END) return false;
+    isShown = true;
+  }
+  return isShown;
+}
+
+/** Where no pit shows anything, not even that it was cold, the food tells. */
+function isFireOut(cook: CookTrack, probes: ProbeTracks, members: readonly SessionMember[]): boolean {
+  return arePitsCold(cook, probes) || (!isPitShown(cook, probes) && isFoodCold(members, probes));
+}
+
+/** Whether a pit of the cook shows something. */
+export function isPitShown({ pits }: CookTrack, probes: ProbeTracks): boolean {
+  for (const probeId in pits) if (probes[probeId]?.absentMs === undefined) return true;
+  return false;
+}
+
 /**
  * The cook after `member` showed `value`, `gapMs` after the members were last heard of. Food that gains 1 °C on its
  * lowest begins the half hour anew.
@@ -76,9 +102,9 @@ export function cool(
   cook: CookTrack,
   probes: ProbeTracks,
   { probeId, role }: SessionMember,
-  { atMs, value, gapMs }: { atMs: number; value: number; gapMs: number },
+  { atMs, value, gapMs, members }: { atMs: number; value: number; gapMs: number; members: SessionMember[] },
 ): CookTrack {
-  if (!arePitsCold(cook, probes)) {
+  if (!isFireOut(cook, probes, members)) {
     return cook.coolMs === undefined ? cook : { ...cook, coolMs: undefined, foodLows: {} };
   }
   const coolMs = (cook.coolMs ?? atMs) + (cook.coolMs === undefined ? 0 : Math.max(0, gapMs - HOLD_MS));
@@ -92,7 +118,9 @@ export function isCooled({ coolMs }: CookTrack, atMs: number): boolean {
   return coolMs !== undefined && atMs - coolMs >= COOLED_MS;
 }
 
-/** The last pit reading that still was cooking. */
-export function lastHighMs({ pits }: CookTrack): number {
-  return Math.max(...Object.values(pits).map(({ highMs }) => highMs));
+/** The last pit reading that still was cooking, or the last one of warm food where no pit tells; undefined: none was. */
+export function cookedUntilMs(cook: CookTrack, probes: ProbeTracks): number | undefined {
+  const times = Object.values(cook.pits).map(({ highMs }) => highMs);
+  if (cook.warmMs !== undefined && !arePitsCold(cook, probes)) times.push(cook.warmMs);
+  return times.length > 0 ? Math.max(...times) : undefined;
 }

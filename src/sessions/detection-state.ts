@@ -23,6 +23,19 @@ const probeTrack = z.object({
   hotMs: instantMs.optional(),
   /** Not armed since the last end: the lowest value since then, and its time. */
   lowest: z.tuple([hundredthsC, instantMs]).optional(),
+  /** What {@link followRise} keeps while no session runs: left out where nothing can begin by a rise. */
+  rise: z
+    .object({
+      /** Values of the last hour, each lower than all after it, and five minutes apart. */
+      lows: z.array(z.tuple([instantMs, hundredthsC])),
+      /** It rose by 15 °C within an hour. */
+      isFast: z.literal(true).optional(),
+      /** Warm enough for food that cooks: the probe is a candidate. */
+      isWarm: z.literal(true).optional(),
+      /** It was put in or pulled out: the lowest value since then. */
+      handled: hundredthsC.optional(),
+    })
+    .optional(),
 });
 
 /** What {@link followLid} keeps of a pit. */
@@ -61,11 +74,35 @@ const cookTrack = z.object({
   coolMs: instantMs.optional(),
   /** By probe id: the lowest of each food since `coolMs`. */
   foodLows: z.record(z.string(), hundredthsC),
+  /** Last reading of a food at 45 °C or more. */
+  warmMs: instantMs.optional(),
+  /** The probe (`probes.id`) that began it by itself. */
+  startedBy: z.int().optional(),
 });
 
-const detectionState = z.object({ probes: z.record(z.string(), probeTrack), cook: cookTrack.optional() });
+/** What {@link markStuck} keeps of a sub-sensor. */
+const stillTrack = z.object({
+  lastMs: instantMs,
+  /** Since when it has stayed within less than 0.1 °C, and within what. */
+  sinceMs: instantMs,
+  low: hundredthsC,
+  high: hundredthsC,
+  /** Lowest and highest of the last slots of five minutes, newest first; `slot` numbers the newest. */
+  slot: z.int(),
+  ranges: z.array(z.tuple([hundredthsC, hundredthsC]).nullable()),
+  isStuck: z.literal(true).optional(),
+});
+
+const detectionState = z.object({
+  probes: z.record(z.string(), probeTrack),
+  cook: cookTrack.optional(),
+  /** By probe id: sub-sensors of a multi-sensor probe. */
+  stills: z.record(z.string(), stillTrack).optional(),
+});
 
 export type ProbeTrack = z.infer<typeof probeTrack>;
+export type RiseTrack = NonNullable<ProbeTrack['rise']>;
+export type StillTrack = z.infer<typeof stillTrack>;
 export type LidTrack = z.infer<typeof lidTrack>;
 export type PitHeat = z.infer<typeof pitHeat>;
 export type CookTrack = z.infer<typeof cookTrack>;
@@ -76,6 +113,7 @@ export type ProbeTracks = { readonly [probeId: string]: ProbeTrack };
 export interface DetectionState {
   readonly probes: ProbeTracks;
   readonly cook?: CookTrack | undefined;
+  readonly stills?: { readonly [probeId: string]: StillTrack } | undefined;
 }
 
 export function emptyDetection(): DetectionState {

@@ -35,7 +35,7 @@ function noteMinimum(track: ProbeTrack, atMs: number, value: number): Pick<Probe
 /** The probe when a session begins: free to be a pit again, and without a baseline that is older than three hours. */
 export function inSession(track: ProbeTrack, startMs: number): ProbeTrack {
   const isStale = Math.floor(startMs / BUCKET_MS) - track.bucket >= BUCKETS;
-  return { ...track, lowest: undefined, minima: isStale ? [] : track.minima };
+  return { ...track, lowest: undefined, minima: isStale ? [] : track.minima, rise: undefined };
 }
 
 /** The probe when a session ended: while it is hot, it must cool or be fired up anew before it may start another. */
@@ -43,7 +43,8 @@ export function disarmed(track: ProbeTrack): ProbeTrack {
   const { value, validMs } = track;
   const isHot = value !== undefined && validMs !== undefined && value >= ARMED_BELOW;
   // One ms on: a reading that ended a session must not begin the next.
-  return { ...track, riseMs: undefined, hotMs: undefined, lowest: isHot ? [value, validMs + 1] : undefined };
+  const lowest: ProbeTrack['lowest'] = isHot ? [value, validMs + 1] : undefined;
+  return { ...track, riseMs: undefined, hotMs: undefined, lowest, rise: undefined };
 }
 
 /**
@@ -57,7 +58,8 @@ export function withValue(
   isIdle: boolean,
 ): ProbeTrack {
   const track = before ?? unseen(atMs);
-  const follows = (isIdle && track.hotMs === undefined) || track.minima.length === 0;
+  const isCandidate = track.hotMs !== undefined || track.rise?.isWarm === true;
+  const follows = (isIdle && !isCandidate) || track.minima.length === 0;
   const { bucket, minima } = follows ? noteMinimum(track, atMs, value) : track;
   const next: ProbeTrack = { lastMs: atMs, value, validMs: atMs, bucket, minima };
   const baseline = baselineOf(next);
