@@ -166,7 +166,7 @@ export const COOKS: Scenario[] = [
     rules: '5, 7, 10',
     ...{ begins: '2026-11-08T11:00:00+01:00', hours: 8, unit: C },
     probes: { 1: { shows: switched(() => 21, 55, pork) } },
-    sessions: [{ ...cooled([63, 74], [325, 350], '1 food'), reason: 'cooled' }],
+    sessions: [{ ...cooled([63, 76], [325, 350], '1 food'), reason: 'cooled' }],
   },
   {
     name: 'winter',

@@ -24,7 +24,8 @@ export function scenarioPicture(scenario: Scenario, rows: readonly TraceRow[]): 
   const values = rows.flatMap((row) => shownBy(row, unit) ?? []);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const pad = (high - low) * 0.06;
-  const time = scaleOf([fromMs, fromMs + hours * 3_600_000], [PLOT.left, PLOT.right]);
+  const margin = hours * 90_000;
+  const time = scaleOf([fromMs - margin, fromMs + hours * 3_600_000 + margin], [PLOT.left, PLOT.right]);
   const value = scaleOf([low - pad, high + pad], [PLOT.bottom, PLOT.top]);
   const at = (minute: number) => time(fromMs + minute * 60_000);
   const spans = scenario.sessions.flatMap(({ start, end }) => [start, end]);
