@@ -17,6 +17,8 @@ const probeTrack = z.object({
   minima: z.array(hundredthsC.nullable()),
   /** Last reading that was not above baseline + 5 °C. */
   calmMs: instantMs.optional(),
+  /** It fell below its baseline by more than 5 °C since `calmMs`: what warms up from there has left it then. */
+  isCold: z.literal(true).optional(),
   /** First reading of the present stay above baseline + 5 °C. */
   riseMs: instantMs.optional(),
   /** First reading of the present stay at pit-start temperature: the probe is a candidate. */
@@ -61,8 +63,13 @@ const pitHeat = z.object({
   p90: hundredthsC,
   /** Last reading at 80 % or more of the span from the baseline to the 90th percentile. */
   highMs: instantMs,
+  /** Of a stay below that, by half hours: since when, how many readings, their sum, and the mean of the one before. */
+  low: z.tuple([instantMs, z.int(), z.int(), hundredthsC.nullable()]).optional(),
   lid: lidTrack.optional(),
 });
+
+/** When its first reading was, and of how many readings the sums of times, values, squares of times, and products. */
+const foodLine = z.tuple([instantMs, z.int(), z.int(), z.int(), z.int(), z.int()]);
 
 const cookTrack = z.object({
   /** `publicId` of the session: the running one, or one that lost contact and may reopen. */
@@ -72,7 +79,9 @@ const cookTrack = z.object({
   pits: z.record(z.string(), pitHeat),
   /** Since when the pits have been below their end limit with no food rising; unknown time is not counted. */
   coolMs: instantMs.optional(),
-  /** By probe id: the lowest of each food since `coolMs`. */
+  /** By probe id: how each food changes since `coolMs`. */
+  foodLines: z.record(z.string(), foodLine).optional(),
+  /** Nothing: a process of the version before cannot read a state without it. */
   foodLows: z.record(z.string(), hundredthsC),
   /** Last reading of a food at 45 °C or more. */
   warmMs: instantMs.optional(),
@@ -101,6 +110,7 @@ const detectionState = z.object({
 });
 
 export type ProbeTrack = z.infer<typeof probeTrack>;
+export type FoodLine = z.infer<typeof foodLine>;
 export type RiseTrack = NonNullable<ProbeTrack['rise']>;
 export type StillTrack = z.infer<typeof stillTrack>;
 export type LidTrack = z.infer<typeof lidTrack>;

@@ -113,7 +113,7 @@ function observe(draft: Draft, observation: Observation, newId: () => string): v
   reopen(draft, probeId, atMs, value);
   const running = runningIn(draft);
   const gapMs = running ? atMs - latestMs(running, draft.probes, 'lastMs') : 0;
-  const track = withValue(before, atMs, value, !running);
+  const track = withValue(before, atMs, value, !running && !mayReopen(draft, probeId));
   setTrack(draft, probeId, track);
   const sight: Sight = { probe, atMs, value, before, track };
   if (!running) {
@@ -130,6 +130,12 @@ function resume(draft: Draft, probeId: number, atMs: number): void {
     if (session.phase !== 'paused' || !hasMember(session, probeId)) continue;
     put(draft, { ...session, phase: 'active' }, 'resumed', atMs);
   }
+}
+
+/** Its session lost contact and waits for another probe: its baseline stays as it was. */
+function mayReopen({ cook, sessions }: Draft, probeId: number): boolean {
+  const session = cook && sessions.find(({ publicId }) => publicId === cook.session);
+  return session !== undefined && hasMember(session, probeId);
 }
 
 /** Without a pit: what was begun by hand does with any value; food must be warm, or warmer, when it is back. */

@@ -71,7 +71,9 @@ export function withValue(
   } else if (lowest !== undefined && value < lowest[0]) lowest = [value, atMs];
   if (lowest !== undefined) next.lowest = lowest;
   const isSwitchedOn = isIdle && minima.length === 1 && bucket !== track.bucket;
-  if (isSwitchedOn || value <= baseline + LEFT_BASELINE) calmMs = atMs;
+  const isCold = !isIdle && (track.isCold || value < baseline - LEFT_BASELINE);
+  if (isCold) next.isCold = true;
+  if (isSwitchedOn || (!isCold && value <= baseline + LEFT_BASELINE)) calmMs = atMs;
   if (calmMs !== undefined) next.calmMs = calmMs;
   if (value > baseline + LEFT_BASELINE) next.riseMs = riseMs;
   const isHot = value >= PIT_START && value >= baseline + PIT_START_RISE;
