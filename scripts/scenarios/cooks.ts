@@ -39,7 +39,7 @@ export const COOKS: Scenario[] = [
     name: 'overnight-brisket',
     about:
       'Brisket at 250 °F through the night: a stall, pulled and wrapped after eight hours, at rest in a warm box',
-    rules: '4, 7, 8, 9, 10',
+    rules: 'pit start, back-dating, joining, steady heat is no end, cooling',
     ...{ begins: '2026-07-03T19:00:00-05:00', hours: 17, unit: F },
     probes: {
       1: { shows: night, role: 'pit' },
@@ -63,7 +63,7 @@ export const COOKS: Scenario[] = [
     name: 'two-meats-one-pit',
     about:
       'Shoulder and ribs; the ribs are done two hours earlier and their probe is put away. No role is set',
-    rules: '2, 4, 8, 10',
+    rules: 'roles, pit start, joining, cooling',
     ...{ begins: '2026-05-16T09:30:00-04:00', hours: 9, unit: F },
     probes: {
       1: { shows: shared },
@@ -75,7 +75,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'chicken-thighs',
     about: 'Thighs at 375 °F with the lid up every quarter of an hour, done within half an hour',
-    rules: '2, 4, 10',
+    rules: 'roles, pit start, cooling',
     ...{ begins: '2026-06-20T17:00:00-07:00', hours: 5, unit: F },
     probes: {
       1: { shows: hot, role: 'pit' },
@@ -86,7 +86,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'reverse-sear-steak',
     about: 'A steak at 225 °F, taken off to rest, then a minute on each side over 550 °F',
-    rules: '4, 9, 10',
+    rules: 'pit start, steady heat is no end, cooling',
     ...{ begins: '2026-08-08T18:30:00-06:00', hours: 5, unit: F },
     probes: { 1: { shows: seared }, 2: { shows: roast(seared, { into: 50, out: 97, tau: 95, rest: 60 }) } },
     sessions: [cooled([30, 34], [112, 126], '1 pit', '2 food')],
@@ -94,7 +94,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'hot-grill-35-minutes',
     about: 'A gas grill at 500 °F for 35 minutes, no probe in the food',
-    rules: '2, 4, 10, 14',
+    rules: 'roles, pit start, cooling, too short',
     ...{ begins: '2026-07-18T12:00:00-04:00', hours: 4, unit: F },
     probes: { 1: { shows: fire({ steps: held(10, 260, 45), rise: 4, cool: 25, swing: [6, 7] }) } },
     sessions: [cooled([10, 12], [45, 55], '1 pit')],
@@ -102,7 +102,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'steak-20-minutes',
     about: 'A steak over high heat for 20 minutes, fire to fire',
-    rules: '4, 10, 14',
+    rules: 'pit start, cooling, too short',
     ...{ begins: '2026-07-21T19:00:00-05:00', hours: 4, unit: F },
     probes: { 1: { shows: quick, role: 'pit' } },
     sessions: [cooled([30, 32], [50, 60], '1 pit')],
@@ -110,7 +110,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'forty-hours',
     about: 'A whole shoulder at 225 °F for 40 hours, over two midnights',
-    rules: '9, 15',
+    rules: 'steady heat is no end, long cooks',
     ...{ begins: '2026-09-04T16:00:00-05:00', hours: 43, unit: F },
     probes: {
       1: { shows: shoulder, role: 'pit' },
@@ -121,7 +121,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'daylight-saving-night',
     about: 'A brisket through the night in which the clock is set back: the hour from one to two comes twice',
-    rules: '15',
+    rules: 'long cooks',
     ...{ begins: '2026-10-31T20:00:00-05:00', hours: 15, unit: F, clock: [360, '-06:00'] },
     probes: {
       1: { shows: autumn, role: 'pit' },
@@ -132,7 +132,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'celsius',
     about: 'A kettle at 150 °C and a loin, all in Celsius',
-    rules: '4, 10; Readings 7',
+    rules: 'pit start, cooling, units',
     ...{ begins: '2026-05-01T14:00:00+02:00', hours: 7, unit: C },
     probes: {
       1: { shows: kettle },
@@ -143,7 +143,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'swinging-pit',
     about: 'A controller that lets the pit swing by 8 °C either way, four times an hour',
-    rules: '4, 9, 10',
+    rules: 'pit start, steady heat is no end, cooling',
     ...{ begins: '2026-06-06T06:00:00+00:00', hours: 9, unit: F },
     probes: { 1: { shows: swinging, noise: 1 } },
     sessions: [cooled([60, 64], [415, 435], '1 pit')],
@@ -151,7 +151,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'lid-open-hourly',
     about: 'The lid is up for five minutes every hour, and the pit falls by half',
-    rules: '9, 10',
+    rules: 'steady heat is no end, cooling',
     ...{ begins: '2026-06-13T08:00:00-05:00', hours: 9, unit: F },
     probes: {
       1: { shows: opened },
@@ -163,7 +163,7 @@ export const COOKS: Scenario[] = [
     name: 'meat-only',
     about:
       'Pork in an oven that has no probe: found by its own rise, set back to it, and over once below 45 °C',
-    rules: '5, 7, 10',
+    rules: 'food start, back-dating, cooling',
     ...{ begins: '2026-11-08T11:00:00+01:00', hours: 8, unit: C },
     probes: { 1: { shows: switched(() => 21, 55, pork) } },
     sessions: [{ ...cooled([63, 76], [325, 350], '1 food'), reason: 'cooled' }],
@@ -171,7 +171,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'winter',
     about: 'A kettle in the snow at -10 °C',
-    rules: '3, 4, 10',
+    rules: 'baseline, pit start, cooling',
     ...{ begins: '2026-01-17T09:00:00-06:00', hours: 10, unit: F },
     probes: {
       1: { shows: frost },
@@ -182,7 +182,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'desert',
     about: 'Noon at 44 °C in the shade: the baseline is as warm as it may be; one probe stays in the drawer',
-    rules: '3, 4, 8, 10',
+    rules: 'baseline, pit start, joining, cooling',
     ...{ begins: '2026-07-11T10:00:00-07:00', hours: 9, unit: F },
     probes: {
       1: { shows: noon, role: 'pit' },
@@ -194,7 +194,7 @@ export const COOKS: Scenario[] = [
   {
     name: 'pellet-start-up',
     about: 'A pellet grill that shoots up to 350 °F before it settles at 230',
-    rules: '9, 10',
+    rules: 'steady heat is no end, cooling',
     ...{ begins: '2026-04-25T10:00:00-05:00', hours: 10, unit: F },
     probes: {
       1: { shows: pellets },

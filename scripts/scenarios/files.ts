@@ -34,6 +34,9 @@ npx grill-stats replay --file test/scenarios/overnight-brisket.csv
 Times are hours and minutes since the first reading, the bounds between which start and end must lie while readings come without a break; where they come more rarely, a start may be later and an end earlier by that much. A fire
 is over at the last reading at 80 % of its height or more, so the end is later than the moment at which the heat was cut. The rules are those of detection: a pit starts a cook at 60 °C, 20 °C above its
 baseline, for five minutes, and the start is set back to the first reading of the rise; food alone at 45 °C after a fast rise, else at 50; a pit ends it when it has been below 40 % of its height for half an hour, food alone below 45 °C.
+
+What no rule can tell: smoke below 60 °C is no cook until somebody says so with \`session start\`; a probe without a role that lies in the sun at 58 °C looks like food in an oven, so set its role; wings that are at 60 °C within the hour look
+like a pit, so set theirs; and a thermometer that sends changes only, on a device that hears nothing else, has lost contact when nothing changes for two hours.
 `;
 
 function page(): string {

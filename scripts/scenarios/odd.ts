@@ -16,7 +16,7 @@ export const ODD: Scenario[] = [
   {
     name: 'dropout-45-minutes',
     about: 'The router is off for 45 minutes: paused, and the same cook afterwards',
-    rules: '12',
+    rules: 'lost contact',
     ...{ begins: '2026-06-06T06:00:00+00:00', hours: 9, unit: F, silent: [[200, 245]] },
     probes: { 1: { shows: six }, 2: { shows: roast(six, { into: 75, out: 425, tau: 280 }) } },
     sessions: [both],
@@ -24,7 +24,7 @@ export const ODD: Scenario[] = [
   {
     name: 'dropout-3-hours',
     about: 'Nothing for three hours: contact counts as lost after two, and the same cook reopens',
-    rules: '12',
+    rules: 'lost contact',
     ...{ begins: '2026-06-07T06:00:00+00:00', hours: 9, unit: F, silent: [[130, 310]] },
     probes: { 1: { shows: six }, 2: { shows: roast(six, { into: 75, out: 425, tau: 280 }) } },
     sessions: [both],
@@ -32,7 +32,7 @@ export const ODD: Scenario[] = [
   {
     name: 'probe-swapped',
     about: 'The probe leaves the wings that are done, is wiped, and goes into a cold shoulder',
-    rules: '8, 9; Readings 6',
+    rules: 'joining, steady heat is no end, handling',
     ...{ begins: '2026-09-12T10:00:00-05:00', hours: 9, unit: F },
     probes: {
       1: { shows: six, role: 'pit' },
@@ -51,7 +51,7 @@ export const ODD: Scenario[] = [
     name: 'hand-over',
     about:
       'The first cook takes his meat off; the second puts hers on the same fire. Handing over is `session split --at`: the trace alone stays one cook',
-    rules: '9, 16',
+    rules: 'steady heat is no end, shared device',
     ...{ begins: '2026-09-19T07:00:00-05:00', hours: 13, unit: F },
     probes: {
       1: { shows: ten, role: 'pit' },
@@ -63,7 +63,7 @@ export const ODD: Scenario[] = [
   {
     name: 'unit-switched',
     about: 'The unit is switched from Fahrenheit to Celsius in the middle: the figures do not notice',
-    rules: '4, 10; Readings 7',
+    rules: 'pit start, cooling, units',
     ...{ begins: '2026-06-27T09:00:00-04:00', hours: 9, unit: (minute) => (minute < 210 ? 'F' : 'C') },
     probes: { 1: { shows: six }, 2: { shows: roast(six, { into: 75, out: 425, tau: 280 }) } },
     sessions: [both],
@@ -72,7 +72,7 @@ export const ODD: Scenario[] = [
     name: 'pit-probe-joins-late',
     about:
       'The meat is watched from the start; the pit probe is plugged in when the kettle has been hot for 45 minutes',
-    rules: '4, 7, 8',
+    rules: 'pit start, back-dating, joining',
     ...{ begins: '2026-05-02T12:00:00+02:00', hours: 9, unit: C },
     probes: {
       1: { shows: pulled(five, 0, 75), role: 'pit' },
@@ -83,7 +83,7 @@ export const ODD: Scenario[] = [
   {
     name: 'noisy-sensor',
     about: 'A pit probe with a bad plug: ± 4 °C, now and then nothing, now and then 60 °C too little',
-    rules: '4, 9, 10',
+    rules: 'pit start, steady heat is no end, cooling',
     ...{ begins: '2026-06-14T08:00:00-05:00', hours: 9, unit: F },
     probes: {
       1: { shows: (m) => (m % 37 < 0.5 ? null : six(m) - (m > 90 && m % 23 < 0.5 ? 60 : 0)), noise: 4 },
@@ -94,7 +94,7 @@ export const ODD: Scenario[] = [
   {
     name: 'zero-trap',
     about: 'Two unused channels show exactly 0 °F all day, and the pit does so twice',
-    rules: '8; Readings 4',
+    rules: 'joining, zero trap',
     ...{ begins: '2026-06-21T08:00:00-05:00', hours: 9, unit: F },
     probes: {
       1: { shows: (m) => (m === 200 || m === 310 ? -160 / 9 : six(m)), noise: 0 },
@@ -107,7 +107,7 @@ export const ODD: Scenario[] = [
   {
     name: 'unplugged',
     about: 'The fire goes on, but all probes are pulled and put away',
-    rules: '11',
+    rules: 'unplugged',
     ...{ begins: '2026-07-25T11:00:00-05:00', hours: 8, unit: F },
     probes: {
       1: { shows: pulled(six, 300) },
@@ -118,7 +118,7 @@ export const ODD: Scenario[] = [
   {
     name: 'battery-death',
     about: 'The battery runs down and the device falls silent for good',
-    rules: '12',
+    rules: 'lost contact',
     ...{ begins: '2026-07-26T11:00:00-05:00', hours: 10, unit: F, silent: [[300, 600]] },
     battery: (minute) => 31 - minute / 10,
     probes: { 1: { shows: six }, 2: { shows: roast(six, { into: 75, out: 425, tau: 280 }) } },
@@ -127,7 +127,7 @@ export const ODD: Scenario[] = [
   {
     name: 'embers-stirred',
     about: 'Embers are stirred after the end: 13 °C more are no second cook',
-    rules: '10, 13',
+    rules: 'cooling, re-arming',
     ...{ begins: '2026-08-15T15:00:00-05:00', hours: 10, unit: F },
     probes: {
       1: {
@@ -140,7 +140,7 @@ export const ODD: Scenario[] = [
   {
     name: 'fired-up-again',
     about: 'After the end, with the embers still at 57 °C, new coals: a second cook',
-    rules: '10, 13',
+    rules: 'cooling, re-arming',
     ...{ begins: '2026-08-16T15:00:00-05:00', hours: 13, unit: F },
     probes: {
       1: {
@@ -153,7 +153,7 @@ export const ODD: Scenario[] = [
   {
     name: 'false-start',
     about: 'The fire is out after ten minutes: a cook of less than 20 minutes is cancelled and hidden',
-    rules: '14',
+    rules: 'too short',
     ...{ begins: '2026-07-28T18:00:00-05:00', hours: 4, unit: F },
     probes: { 1: { shows: fire({ steps: held(30, 200, 40), cool: 20 }), role: 'pit' } },
     sessions: [{ ...cooled([30, 33], [38, 48], '1 pit'), status: 'cancelled' }],
@@ -162,7 +162,7 @@ export const ODD: Scenario[] = [
     name: 'switched-on-hot',
     about:
       'The thermometer is switched on when the grill has long been hot: the cook begins with its first reading',
-    rules: '2, 3, 4',
+    rules: 'roles, baseline, pit start',
     ...{ begins: '2026-08-01T18:00:00-05:00', hours: 6, unit: F },
     probes: {
       1: { shows: fire({ steps: held(0, 200, 90), swing: [4, 10], room: (m) => (m < 1 ? 200 : 22) }) },
@@ -172,7 +172,7 @@ export const ODD: Scenario[] = [
   {
     name: 'sous-vide',
     about: 'A bath that is held at 57 °C for five hours: never as hot as a pit',
-    rules: '2, 5, 10',
+    rules: 'roles, food start, cooling',
     ...{ begins: '2026-02-14T12:00:00+01:00', hours: 10, unit: C },
     probes: { 1: { shows: fire({ steps: held(60, 57, 420), room: 20, rise: 25, cool: 200 }), noise: 0.1 } },
     sessions: [cooled([63, 70], [480, 505], '1 food')],
@@ -189,7 +189,7 @@ export const QUIET: Scenario[] = [
   {
     name: 'cold-smoke',
     about: 'Bacon in smoke of 25 °C for eight hours: begun by hand, or not seen',
-    rules: '17',
+    rules: 'cold smoke',
     ...{ begins: '2026-02-21T08:00:00+01:00', hours: 12, unit: C },
     probes: {
       1: { shows: fire({ steps: held(60, 26, 540), room: 8, swing: [2, 30] }), role: 'pit' },
@@ -200,7 +200,7 @@ export const QUIET: Scenario[] = [
   {
     name: 'sunny-closed-smoker',
     about: 'A black smoker in the sun for two days: 58 °C inside, a forgotten probe at 48',
-    rules: '3, 4',
+    rules: 'baseline, pit start',
     ...{ begins: '2026-07-06T03:00:00-05:00', hours: 48, unit: F },
     probes: { 1: { shows: day(12, 58), role: 'pit' }, 2: { shows: day(12, 48) } },
     sessions: [],
@@ -208,7 +208,7 @@ export const QUIET: Scenario[] = [
   {
     name: 'walk-in-cooler',
     about: 'A cooler that defrosts every six hours, watched by a thermometer for cooks',
-    rules: '4, 5',
+    rules: 'pit start, food start',
     ...{ begins: '2026-03-02T00:00:00-05:00', hours: 30, unit: F },
     probes: { 1: { shows: defrost }, 2: { shows: (m) => 2 + defrost(m + 3) / 3 } },
     sessions: [],
@@ -216,7 +216,7 @@ export const QUIET: Scenario[] = [
   {
     name: 'yoghurt',
     about: 'Milk at 43 °C for eight hours: warm, but never a cook',
-    rules: '5',
+    rules: 'food start',
     ...{ begins: '2026-03-07T20:00:00+01:00', hours: 12, unit: C },
     probes: { 1: { shows: fire({ steps: held(30, 43, 510), room: 20, rise: 20, cool: 90 }) } },
     sessions: [],

@@ -2,7 +2,7 @@ import type { ProbeRole } from '../../src/readings/sample.js';
 import type { TemperatureUnit } from '../../src/readings/temperature.js';
 import type { Curve, Span } from './kitchen.js';
 
-export interface Probe {
+interface Probe {
   shows: Curve;
   /** As the user set it; else it is guessed. */
   role?: ProbeRole;
@@ -24,7 +24,7 @@ export interface Scenario {
   name: string;
   /** What happens. */
   about: string;
-  /** Those of Sessions that decide. */
+  /** Those that decide, by name. */
   rules: string;
   /** Minute 0, with the offset that the clock on the wall has. */
   begins: string;
