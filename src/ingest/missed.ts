@@ -49,6 +49,11 @@ function hasFired({ rule, states }: AlertInstance): boolean {
   return states.some(({ tier, isArmed }) => tier === rule.severity && !isArmed);
 }
 
+/** Whoever waits for a probe to get hot means to cook. */
+export function meansToCook(alerts: readonly AlertInstance[] = []): boolean {
+  return alerts.some(({ rule }) => rule.type === 'target' && rule.direction !== 'down');
+}
+
 /**
  * When a probe was heard of last (epoch ms); null: never, or it need not be. One that sends when the temperature moves
  * is silent for hours: only its gateway's word that it is stale means something.

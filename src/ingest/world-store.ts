@@ -7,7 +7,7 @@ import type { TemperatureUnit } from '../readings/temperature.js';
 import { dueAtMs } from '../sessions/detection.js';
 import { emptyDetection, parseDetection } from '../sessions/detection-state.js';
 import { loadSessions } from '../sessions/session-store.js';
-import { alertsDueMs, WHOLE_DEVICE } from './missed.js';
+import { alertsDueMs, meansToCook, WHOLE_DEVICE } from './missed.js';
 import type { AlertInstance, Gap, IngestWorld, ProbeState } from './types.js';
 
 /** A probe with its device, as the columns' types and CHECKs have it; times are epoch ms. */
@@ -18,6 +18,7 @@ interface WorldRow {
   type: string | null;
   model: string | null;
   temperature_unit: TemperatureUnit;
+  time_zone: string | null;
   /** Only with the device's first probe. */
   detection: unknown;
   probe: number;
@@ -25,6 +26,7 @@ interface WorldRow {
   label: string | null;
   kind: 'temperature' | 'humidity';
   role: ProbeRole | null;
+  has_alarm: boolean;
   state: ProbeCondition;
   last_unit: Unit | null;
   learned_interval_seconds: number | null;
@@ -44,6 +46,9 @@ interface WorldRow {
 export async function lockDevices(tx: EntityManager, deviceRows: readonly number[]): Promise<void> {
   await tx.query('SELECT id FROM devices WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [deviceRows]);
 }
+
+/** A cloud alarm that high is for a cook. */
+const INTENT_CELSIUS = 50;
 
 const NUMBERS = numbersOf(
   'd.transmit_interval_seconds',
@@ -65,9 +70,10 @@ export async function loadWorlds(
 ): Promise<Map<number, IngestWorld>> {
   const rows = await tx.query<WorldRow[]>(
     `SELECT d.id AS device_row, d.device_id, d.user_id AS owner_id, d.type, d.model,
-       coalesce(u.temperature_unit, 'F') AS temperature_unit,
+       coalesce(u.temperature_unit, 'F') AS temperature_unit, u.time_zone,
        CASE WHEN row_number() OVER (PARTITION BY d.id ORDER BY p.id) = 1 THEN s.state END AS detection,
        p.id AS probe, p.user_id AS probe_user, p.label, p.kind, p.role, p.state, p.last_unit,
+       coalesce(p.high_alarm_celsius >= ${INTENT_CELSIUS}, false) AS has_alarm,
        p.learned_interval_seconds, ${NUMBERS} AS numbers
      FROM devices d
      JOIN users u ON u.id = d.user_id
@@ -113,7 +119,10 @@ function toWorld(
 ): IngestWorld {
   const probes = rows
     .filter(({ probe_user }) => probe_user === row.owner_id)
-    .map(({ probe, kind, label, role }) => ({ id: probe, kind, label, role }));
+    .map(({ probe, kind, label, role, has_alarm }) => {
+      const hasIntent = has_alarm || meansToCook(alerts.get(probe));
+      return { id: probe, kind, label, role, hasIntent };
+    });
   return {
     sessions: {
       device: {
@@ -123,6 +132,7 @@ function toWorld(
         type: row.type,
         model: row.model,
         temperatureUnit: row.temperature_unit,
+        timeZone: row.time_zone,
         probes,
       },
       detection: row.detection === null ? emptyDetection() : parseDetection(row.detection),

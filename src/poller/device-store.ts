@@ -2,6 +2,8 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { groupBy } from '../group-by.js';
+import { toHundredths } from '../readings/sample.js';
+import { isTemperature, toCelsius } from '../readings/temperature.js';
 import { endSessionsOf } from '../sessions/end-sessions.js';
 import type { CloudChannel, CloudDevice } from '../thermoworks/types.js';
 import { type KnownDevice, type KnownProbe, seenMark, shownAt } from './plan.js';
@@ -225,16 +227,22 @@ async function upsertProbes(
     kind: channel.kind,
     unknown_unit: cut(channel.unknownUnit),
     shown_at: shownAt(channel),
+    high_alarm_celsius: highAlarmCelsius(channel),
   }));
   await tx.query(
-    `INSERT INTO probes (user_id, device_id, probe_id, label, kind, unknown_unit, shown_at)
-     SELECT $2, device_id, probe_id, label, kind, unknown_unit, shown_at
+    `INSERT INTO probes (user_id, device_id, probe_id, label, kind, unknown_unit, shown_at, high_alarm_celsius)
+     SELECT $2, device_id, probe_id, label, kind, unknown_unit, shown_at, high_alarm_celsius
      FROM jsonb_populate_recordset(NULL::probes, $1) ORDER BY device_id, probe_id
      ON CONFLICT (user_id, device_id, probe_id) DO UPDATE SET kind = excluded.kind,
        label = CASE WHEN probes.label_set_by_user THEN probes.label ELSE excluded.label END,
-       unknown_unit = excluded.unknown_unit, shown_at = excluded.shown_at, updated_at = now()`,
+       unknown_unit = excluded.unknown_unit, shown_at = excluded.shown_at, high_alarm_celsius = excluded.high_alarm_celsius, updated_at = now()`,
     [JSON.stringify(records), userId],
   );
+}
+
+function highAlarmCelsius({ alarmHigh }: CloudChannel): number | null {
+  if (!alarmHigh?.enabled || !isTemperature(alarmHigh.unit)) return null;
+  return toCelsius(toHundredths(alarmHigh.value), alarmHigh.unit);
 }
 
 /** A device that is gone from the account for three polls in a row goes to rest; its history stays. */

@@ -32,7 +32,7 @@ export function followRise(before: ProbeTrack | undefined, after: ProbeTrack, is
   const hasLeft = value - baseline > INTENT_RISE;
   if (hasLeft && (was?.isFast || value - (rise.lows[0]?.[1] ?? value) >= FAST_RISE)) rise.isFast = true;
   const isWarm = value >= WARM && value - baseline >= WARM_RISE && after.lowest === undefined;
-  if (isWarm && value - (rise.handled ?? 0) >= HANDLED_RISE) rise.isWarm = true;
+  if (isWarm && !isInHand(rise, value)) rise.isWarm = true;
   return rise;
 }
 
@@ -43,6 +43,10 @@ function isHandled(before: ProbeTrack | undefined, after: ProbeTrack): boolean {
   const change = Math.abs(value - before.value);
   if (before.absentMs !== undefined) return change > INTENT_RISE;
   return change * MINUTE_MS > HANDLING * (atMs - before.lastMs);
+}
+
+function isInHand({ handled }: RiseTrack, value: number): boolean {
+  return handled !== undefined && value - handled < HANDLED_RISE;
 }
 
 function lowsAfter(were: RiseTrack['lows'], atMs: number, value: number): RiseTrack['lows'] {
@@ -61,7 +65,7 @@ export function isCooking(before: ProbeTrack | undefined, { value = 0, rise }: P
 
 /** It rose by 5 °C within half an hour: where somebody means to cook, that is a beginning. */
 export function hasRisen({ value = 0, lastMs, rise, lowest }: ProbeTrack): boolean {
-  if (!rise || lowest !== undefined) return false;
+  if (!rise || lowest !== undefined || isInHand(rise, value)) return false;
   const low = rise.lows.find(([ms]) => ms >= lastMs - INTENT_MS);
   return low !== undefined && value - low[1] >= INTENT_RISE;
 }

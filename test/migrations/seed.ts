@@ -83,6 +83,11 @@ export const SEEDS: Record<string, string> = {
       FROM temperature_alerts, (VALUES ('fired', -1), ('resolved', -2)) AS late (kind, version);`,
   canaries: `
     INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
+  'intent-and-long-sessions': `
+    UPDATE probes SET high_alarm_celsius = 95;
+    INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
+      SELECT gen_random_uuid(), 'session.long', s.public_id, c.id, now()
+      FROM grilling_sessions s JOIN notification_channels c USING (user_id) WHERE s.status = 'active';`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
