@@ -54,8 +54,10 @@ function page(): string {
 const LEGEND =
   'In the pictures: yellow where start and end are expected, blue what was detected, grey where nothing was heard.\n';
 
-const shown = ({ name, about }: Scenario): string =>
-  `### ${name}\n\n![${about}](pictures/scenarios/${name}.svg)\n\n[${name}.csv](../test/scenarios/${name}.csv)\n`;
+function shown({ name, about, alerts }: Scenario): string {
+  const aside = alerts ? `, with the alerts \`${JSON.stringify(alerts)}\`` : '';
+  return `### ${name}\n\n![${about}](pictures/scenarios/${name}.svg)\n\n[${name}.csv](../test/scenarios/${name}.csv)${aside}\n`;
+}
 
 function cellsOf(sessions: readonly Expected[]): string[] {
   const each = (cell: (one: Expected) => string) => sessions.map(cell).join('; ');

@@ -177,6 +177,17 @@ export const ODD: Scenario[] = [
     probes: { 1: { shows: fire({ steps: held(60, 57, 420), room: 20, rise: 25, cool: 200 }), noise: 0.1 } },
     sessions: [cooled([63, 70], [480, 505], '1 food')],
   },
+  {
+    name: 'target-set',
+    about: 'A ham warmed to 48 °C, too slowly to be seen, but for the target that somebody has set',
+    rules: 'intent, cooling',
+    ...{ begins: '2026-04-04T09:00:00+02:00', hours: 11, unit: C },
+    probes: {
+      1: { shows: roast(() => 52, { into: 60, out: 500, from: 6, tau: 170, rest: 120 }), noise: 0.1 },
+    },
+    alerts: [{ alert_type: 'target', target_temperature: 48, temperature_unit: 'C' }],
+    sessions: [cooled([76, 92], [505, 525], '1 food')],
+  },
 ];
 
 const defrost = (minute: number): number => {

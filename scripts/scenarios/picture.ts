@@ -1,10 +1,10 @@
 import { convertHundredths, isTemperature } from '../../src/readings/temperature.js';
 import type { SessionAnswer } from '../../src/replay/answer.js';
-import { replay } from '../../src/replay/replay.js';
 import type { TraceRow } from '../../src/replay/trace.js';
 import { type Plot, type Scale, scaleOf, timeAxis, valueAxis } from '../pictures/axes.js';
 import { box, label, line, px, svg, widthOf } from '../pictures/svg.js';
 import type { Scenario } from './scenario.js';
+import { replayed } from './variants.js';
 
 const WIDTH = 760;
 const PLOT: Plot = { left: 84, right: 736, top: 52, bottom: 212 };
@@ -20,7 +20,7 @@ export function scenarioPicture(scenario: Scenario, rows: readonly TraceRow[]): 
   const { name, about, begins, hours } = scenario;
   const unit = scenario.unit(0);
   const fromMs = Date.parse(begins);
-  const { sessions } = replay(rows, { temperatureUnit: unit });
+  const { sessions } = replayed(scenario, rows);
   const values = rows.flatMap((row) => shownBy(row, unit) ?? []);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const pad = (high - low) * 0.06;

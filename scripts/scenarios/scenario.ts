@@ -37,6 +37,8 @@ export interface Scenario {
   battery?: (minute: number) => number;
   /** The minute from which on the clock on the wall has this offset. */
   clock?: readonly [minute: number, offset: string];
+  /** Of an ALERTS.json: those that were there before the first reading. */
+  alerts?: readonly object[];
   sessions: Expected[];
 }
 

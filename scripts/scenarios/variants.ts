@@ -1,4 +1,5 @@
 import { toHundredths } from '../../src/readings/sample.js';
+import { replay } from '../../src/replay/replay.js';
 import type { TraceRow } from '../../src/replay/trace.js';
 import { chances, isWithin, jitter, type Span, STEP } from './kitchen.js';
 import type { Scenario } from './scenario.js';
@@ -19,6 +20,11 @@ export function slackOf(scenario: Scenario, variant: Variant): number {
 /** Short cooks have short gaps: no more is lost than an eighth. */
 function longestGap({ sessions }: Scenario): number {
   return Math.min(25, ...sessions.map(({ start, end }) => (end[0] - start[0]) / 8));
+}
+
+/** As `grill-stats replay` does, with the scenario's alerts and unit. */
+export function replayed({ unit, alerts = [] }: Scenario, rows: readonly TraceRow[]) {
+  return replay(rows, { temperatureUnit: unit(0), alertsJson: JSON.stringify(alerts) });
 }
 
 /** What the scenario's device sends, in the order of arrival. */

@@ -4,14 +4,10 @@ import { expect } from 'chai';
 import { files, PAGE, PICTURES, TRACES } from '../../scripts/scenarios/files.js';
 import { SCENARIOS } from '../../scripts/scenarios/library.js';
 import type { Expected, Scenario } from '../../scripts/scenarios/scenario.js';
-import { rowsOf, slackOf, VARIANTS, type Variant } from '../../scripts/scenarios/variants.js';
+import { replayed, rowsOf, slackOf, VARIANTS, type Variant } from '../../scripts/scenarios/variants.js';
 import { convertHundredths, isTemperature } from '../../src/readings/temperature.js';
 import type { SessionAnswer } from '../../src/replay/answer.js';
-import { replay } from '../../src/replay/replay.js';
 import { parseTrace, type TraceRow } from '../../src/replay/trace.js';
-
-const answerOf = ({ unit }: Scenario, rows: readonly TraceRow[]) =>
-  replay(rows, { temperatureUnit: unit(0) }).sessions;
 
 describe('the cooks of docs/scenarios.md', () => {
   it('are what `npm run scenarios` makes, and nothing else', () => {
@@ -41,13 +37,14 @@ describe('the cooks of docs/scenarios.md', () => {
     for (const variant of VARIANTS)
       it(`${scenario.name}, ${variant}`, () => {
         const rows = rowsOf(scenario, variant);
-        const sessions = answerOf(scenario, rows);
+        const sessions = replayed(scenario, rows).sessions;
         expect(sessions.map(said)).to.deep.equal(scenario.sessions.map(expected));
         for (const [index, session] of sessions.entries()) {
           expectBounds(session, scenario, { index, variant });
           expectFigures(session, rows);
         }
-        if (variant === 'out of order') expect(sessions).to.deep.equal(answerOf(scenario, inOrder(rows)));
+        if (variant === 'out of order')
+          expect(sessions).to.deep.equal(replayed(scenario, inOrder(rows)).sessions);
       });
 });
 
