@@ -151,6 +151,23 @@ export function evaluate(
   return announce(rule, steps, observation);
 }
 
+/** Whether {@link evaluate} would leave every state as it is because all rest: most readings of most alerts. */
+export function isUndisturbed(
+  rule: AlertRule,
+  states: readonly AlertState[],
+  { hundredths, unit }: Pick<Observation, 'hundredths' | 'unit'>,
+): boolean {
+  if (hundredths === null || !isTemperature(unit)) return false;
+  const value = convertHundredths(hundredths, unit, rule.temperatureUnit);
+  const limits = limitsOf(rule);
+  for (const state of states) {
+    if (!isResting(state)) return false;
+    for (const limit of limits)
+      if (limit.side === state.side && limit.tier === state.tier && isMetBy(value, limit, rule)) return false;
+  }
+  return true;
+}
+
 function isMetBy(value: number, limit: Limit, { type }: AlertRule): boolean {
   const excess = excessOf(limit, value);
   return type === 'target' ? excess >= 0 : excess > 0;

@@ -12,6 +12,7 @@ import { Organisation } from './organisation.js';
 import { Probe } from './probe.js';
 import { Reading } from './reading.js';
 import { ReadingGap } from './reading-gap.js';
+import { SessionLogEntry } from './session-log-entry.js';
 import { SessionMember } from './session-member.js';
 import { SessionProbeStats } from './session-probe-stats.js';
 import { SessionTag } from './session-tag.js';
@@ -35,6 +36,7 @@ export const ENTITIES = [
   Probe,
   Reading,
   ReadingGap,
+  SessionLogEntry,
   SessionMember,
   SessionProbeStats,
   SessionTag,

@@ -3,11 +3,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { insertEvents, saveStates } from '../alerts/alert-store.js';
 import { sqlStateOf } from '../errors.js';
 import type { ReadingsJob } from '../queues/jobs.js';
+import { copyReadings } from '../readings/copy-readings.js';
 import {
   countConflicts,
   ensurePartitions,
   insertNewReadings,
-  insertReadings,
   type NewReading,
 } from '../readings/reading-store.js';
 import type { Unit } from '../readings/sample.js';
@@ -25,6 +25,7 @@ import {
   toReadings,
 } from './gather.js';
 import { recordLate } from './late.js';
+import { redetectLate } from './late-sessions.js';
 import { alertsDueMs } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
@@ -88,9 +89,10 @@ async function work(
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
+  const current = await redetectLate(tx, worlds, inputs, newId);
   const folded = [...worlds].map(([device, before]) => ({
     before,
-    ...fold(before, inputs.get(device) ?? [], newId),
+    ...fold(current.get(device) ?? before, inputs.get(device) ?? [], newId),
   }));
   const notificationIds = await store(tx, folded, batch.moments);
   await recordLate(
@@ -109,7 +111,7 @@ async function work(
 }
 
 async function insertAll(tx: EntityManager, readings: NewReading[]) {
-  await insertReadings(tx, readings);
+  await copyReadings(tx, readings);
   return { fresh: 'all' as const, stored: readings, conflicts: 0 };
 }
 
@@ -204,6 +206,7 @@ function changedProbes({ before, world }: Folded) {
 function changedStates({ before, world }: Folded) {
   return [...world.alerts].flatMap(([probeId, instances]) => {
     const known = before.alerts.get(probeId) ?? [];
+    if (instances === known) return [];
     return instances.flatMap(({ states }, index) => {
       const same = known[index]?.states ?? [];
       return states === same ? [] : states.filter((state) => !same.includes(state));

@@ -72,14 +72,18 @@ export function isBelowEndLimit({ p90 }: PitHeat, baseline: number, value: numbe
   return value < COOKS_AT && 10 * (value - baseline) < 4 * (p90 - baseline);
 }
 
-/** All pits that show a value, or, where none does, all as they were last seen. */
-function arePitsCold({ pits }: CookTrack, probes: ProbeTracks): boolean {
+/**
+ * All pits that show a value, or, where none does, all as they were last seen. By the members, since to list the keys of
+ * `pits` costs more than all the rest, and this is asked for every reading.
+ */
+function arePitsCold({ pits }: CookTrack, probes: ProbeTracks, members: readonly SessionMember[]): boolean {
   let [known, shown, cold] = [0, 0, 0];
-  for (const probeId in pits) {
+  for (const { probeId } of members) {
     const heat = pits[probeId];
+    if (!heat) continue;
     const track = probes[probeId];
     const value = track?.value;
-    const isCold = heat && track && value !== undefined && isBelowEndLimit(heat, baselineOf(track), value);
+    const isCold = track && value !== undefined && isBelowEndLimit(heat, baselineOf(track), value);
     const isShown = track?.absentMs === undefined;
     if (isShown && !isCold) return false;
     known += 1;
@@ -103,12 +107,18 @@ function isFoodCold(members: readonly SessionMember[], probes: ProbeTracks): boo
 
 /** Where no pit shows anything, not even that it was cold, the food tells. */
 function isFireOut(cook: CookTrack, probes: ProbeTracks, members: readonly SessionMember[]): boolean {
-  return arePitsCold(cook, probes) || (!isPitShown(cook, probes) && isFoodCold(members, probes));
+  if (arePitsCold(cook, probes, members)) return true;
+  return !isPitShown(cook, probes, members) && isFoodCold(members, probes);
 }
 
 /** Whether a pit of the cook shows something. */
-export function isPitShown({ pits }: CookTrack, probes: ProbeTracks): boolean {
-  for (const probeId in pits) if (probes[probeId]?.absentMs === undefined) return true;
+export function isPitShown(
+  { pits }: CookTrack,
+  probes: ProbeTracks,
+  members: readonly SessionMember[],
+): boolean {
+  for (const { probeId } of members)
+    if (pits[probeId] && probes[probeId]?.absentMs === undefined) return true;
   return false;
 }
 
@@ -125,15 +135,16 @@ function isRising([, count, times, values, squares, products]: FoodLine): boolea
 }
 
 /**
- * The cook after `member` showed `value`, `gapMs` after the members were last heard of. Food that rose in the half hour
- * begins it anew.
+ * The cook of a session with these members after one of them, `member`, showed `value`, `gapMs` after the members were
+ * last heard of. Food that rose in the half hour begins it anew.
  */
 export function cool(
   cook: CookTrack,
   probes: ProbeTracks,
-  { probeId, role }: SessionMember,
-  { atMs, value, gapMs, members }: { atMs: number; value: number; gapMs: number; members: SessionMember[] },
+  { members }: { members: readonly SessionMember[] },
+  { member, atMs, value, gapMs }: { member: SessionMember; atMs: number; value: number; gapMs: number },
 ): CookTrack {
+  const { probeId, role } = member;
   if (!isFireOut(cook, probes, members)) {
     return cook.coolMs === undefined ? cook : { ...cook, coolMs: undefined, foodLines: undefined };
   }
@@ -152,8 +163,12 @@ export function isCooled({ coolMs }: CookTrack, atMs: number): boolean {
 }
 
 /** The last pit reading that still was cooking, or the last one of warm food where no pit tells; undefined: none was. */
-export function cookedUntilMs(cook: CookTrack, probes: ProbeTracks): number | undefined {
+export function cookedUntilMs(
+  cook: CookTrack,
+  probes: ProbeTracks,
+  { members }: { members: readonly SessionMember[] },
+): number | undefined {
   const times = Object.values(cook.pits).map(({ highMs }) => highMs);
-  if (cook.warmMs !== undefined && !arePitsCold(cook, probes)) times.push(cook.warmMs);
+  if (cook.warmMs !== undefined && !arePitsCold(cook, probes, members)) times.push(cook.warmMs);
   return times.length > 0 ? Math.max(...times) : undefined;
 }

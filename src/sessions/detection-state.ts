@@ -15,7 +15,7 @@ const probeTrack = z.object({
   /** Minima of idle quarters of an hour, newest first; `bucket` numbers the newest. Kept as they are in a session. */
   bucket: z.int(),
   minima: z.array(hundredthsC.nullable()),
-  /** Last reading that was not above baseline + 5 °C. */
+  /** When it was last not above baseline + 5 °C. */
   calmMs: instantMs.optional(),
   /** It fell below its baseline by more than 5 °C since `calmMs`: what warms up from there has left it then. */
   isCold: z.literal(true).optional(),
@@ -107,6 +107,7 @@ const detectionState = z.object({
   cook: cookTrack.optional(),
   /** By probe id: sub-sensors of a multi-sensor probe. */
   stills: z.record(z.string(), stillTrack).optional(),
+  absences: z.record(z.string(), z.array(instantMs)).optional(),
 });
 
 export type ProbeTrack = z.infer<typeof probeTrack>;
@@ -124,6 +125,26 @@ export interface DetectionState {
   readonly probes: ProbeTracks;
   readonly cook?: CookTrack | undefined;
   readonly stills?: { readonly [probeId: string]: StillTrack } | undefined;
+  readonly absences?: Absences | undefined;
+}
+
+/**
+ * By probe id, when the probe was seen to show no value, ascending: no stored reading tells it, and what late readings
+ * make of the past depends on it. Bounded.
+ */
+export type Absences = { readonly [probeId: string]: readonly number[] };
+
+const ABSENCES_KEPT = 50;
+const ABSENCES_KEPT_MS = 16 * 24 * 3_600_000;
+
+/** The state that knows of one more absence; the same if it knew. */
+export function withAbsence(state: DetectionState, probeId: number, atMs: number): DetectionState {
+  const known = state.absences?.[probeId] ?? [];
+  if (known.includes(atMs)) return state;
+  const all = [...known, atMs].sort((a, b) => a - b);
+  const newestMs = all.at(-1) ?? atMs;
+  const kept = all.filter((ms) => newestMs - ms <= ABSENCES_KEPT_MS).slice(-ABSENCES_KEPT);
+  return { ...state, absences: { ...state.absences, [probeId]: kept } };
 }
 
 export function emptyDetection(): DetectionState {

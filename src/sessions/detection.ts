@@ -66,7 +66,7 @@ export function step(draft: Draft, input: Observation | Moment, newId: () => str
 export function closeDraft({ device, probes, cook, sessions }: Draft, world: DeviceWorld): DeviceWorld {
   const { detection } = world;
   const isSame = probes === detection.probes && cook === detection.cook && sessions === world.sessions;
-  return isSame ? world : { device, detection: { probes, cook, stills: detection.stills }, sessions };
+  return isSame ? world : { device, detection: { ...detection, probes, cook }, sessions };
 }
 
 /** The earliest time by the cloud's clock at which a {@link Moment} changes something; null: it cannot. */
@@ -113,11 +113,12 @@ function observe(draft: Draft, observation: Observation, newId: () => string): v
   reopen(draft, probeId, atMs, value);
   const running = runningIn(draft);
   const gapMs = running ? atMs - latestMs(running, draft.probes, 'lastMs') : 0;
-  const track = withValue(before, atMs, value, !running && !mayReopen(draft, probeId));
+  const isIdle = !running && !mayReopen(draft, probeId);
+  const track = withValue(before, atMs, value, isIdle);
   setTrack(draft, probeId, track);
   const sight: Sight = { probe, atMs, value, before, track };
   if (!running) {
-    watchRise(draft, sight);
+    if (isIdle) watchRise(draft, sight);
     const beganMs = cookBegan(draft, sight);
     if (beganMs === null) return;
     start(draft, sight, beganMs, newId());
@@ -172,13 +173,14 @@ function follow(draft: Draft, sight: Sight, gapMs: number): void {
   if (!session || !member || !isMember(member) || !draft.cook) return;
   const cook = openCook(draft, draft.cook);
   cook.peak = Math.max(cook.peak, value);
-  if (value >= FOOD_END && member.role === 'food' && !isPitShown(cook, draft.probes)) cook.warmMs = atMs;
+  if (value >= FOOD_END && member.role === 'food' && !isPitShown(cook, draft.probes, session.members))
+    cook.warmMs = atMs;
   if (member.role === 'pit') {
     const lid = followLid(cook.pits[probe.id]?.lid, { atMs, value, baseline: baselineOf(track) });
     cook.pits[probe.id] = { ...addHeat(cook.pits[probe.id], before, track), lid };
     noteLid(draft, session, { probeId: probe.id, atMs, lid });
   }
-  draft.cook = cool(cook, draft.probes, member, { atMs, value, gapMs, members: session.members });
+  draft.cook = cool(cook, draft.probes, session, { member, atMs, value, gapMs });
   if (session.sessionType === 'auto' && isCooled(draft.cook, atMs)) finish(draft, session, 'cooled', atMs);
 }
 

@@ -46,7 +46,13 @@ export const hasMember = ({ members }: Session, id: number): boolean =>
 
 /** The session that detection follows: the open one. */
 export function runningIn({ sessions, cook }: Draft): Session | undefined {
-  return sessions.find((s) => isOpen(s) && s.publicId === cook?.session) ?? sessions.find(isOpen);
+  let first: Session | undefined;
+  for (const session of sessions) {
+    if (!isOpen(session)) continue;
+    if (session.publicId === cook?.session) return session;
+    first ??= session;
+  }
+  return first;
 }
 
 export function replace(draft: Draft, session: Session): void {
@@ -92,11 +98,11 @@ export function mapProbes(draft: Draft, change: (track: ProbeTrack) => ProbeTrac
 export function finish(draft: Draft, session: Session, reason: EndReason, atMs: number): Session {
   const cook = draft.cook?.session === session.publicId ? draft.cook : undefined;
   const isCooled = cook !== undefined && reason === 'cooled';
-  const cookedMs = isCooled ? cookedUntilMs(cook, draft.probes) : undefined;
+  const cookedMs = isCooled ? cookedUntilMs(cook, draft.probes, session) : undefined;
   const endMs = cookedMs ?? latestMs(session, draft.probes, 'validMs');
   const isTooLittle =
     endMs - session.startMs < SHORTEST_MS || (cook !== undefined && cook.peak < LOWEST_PEAK);
-  const isNoCook = session.sessionType === 'auto' && isTooLittle;
+  const isNoCook = session.sessionType === 'auto' && !session.isEdited && isTooLittle;
   if (cook) {
     draft.cook = reason === 'lost_contact' ? cook : undefined; // it may reopen
     mapProbes(draft, disarmed);

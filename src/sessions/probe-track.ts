@@ -74,11 +74,23 @@ export function withValue(
   const isCold = !isIdle && (track.isCold || value < baseline - LEFT_BASELINE);
   if (isCold) next.isCold = true;
   if (isSwitchedOn || (!isCold && value <= baseline + LEFT_BASELINE)) calmMs = atMs;
+  else if (!isCold && before) calmMs = leftMs(before, next, baseline + LEFT_BASELINE) ?? calmMs;
   if (calmMs !== undefined) next.calmMs = calmMs;
   if (value > baseline + LEFT_BASELINE) next.riseMs = riseMs;
   const isHot = value >= PIT_START && value >= baseline + PIT_START_RISE;
   if (isHot && lowest === undefined) next.hotMs = track.hotMs ?? atMs;
   return next;
+}
+
+/** When a probe that was calm came to be warmer than `calm`, on a straight line; undefined: it was so before. */
+function leftMs(
+  { value: was, validMs, absentMs }: ProbeTrack,
+  now: ProbeTrack,
+  calm: number,
+): number | undefined {
+  if (was === undefined || validMs === undefined || absentMs !== undefined || was > calm) return undefined;
+  const { value = was, lastMs } = now;
+  return value > calm ? validMs + Math.floor(((lastMs - validMs) * (calm - was)) / (value - was)) : undefined;
 }
 
 /** The probe after it was seen to show no value. */

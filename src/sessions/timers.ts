@@ -1,9 +1,9 @@
 import type { ProbeTracks } from './detection-state.js';
 import type { Session, SessionMember } from './types.js';
 
-const PAUSED_MS = 10 * 60_000;
-const LOST_MS = 2 * 3_600_000;
-const UNPLUGGED_MS = 30 * 60_000;
+export const PAUSED_MS = 10 * 60_000;
+export const LOST_MS = 2 * 3_600_000;
+export const UNPLUGGED_MS = 30 * 60_000;
 /** Nobody cooks for longer; after half of it the owner is asked. */
 const TOO_LONG_MS = 72 * 3_600_000;
 

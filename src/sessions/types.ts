@@ -69,6 +69,8 @@ export interface Session {
   name?: string | null;
   /** Of one that detection began just now: the probe (`probes.id`) that it was. */
   startedBy?: number;
+  /** A person set bounds or members: detection moves no bound that is set, and reopens or hides nothing. */
+  isEdited?: boolean;
   members: SessionMember[];
   /** By `probes.id`. */
   stats: ReadonlyMap<number, ProbeStats>;

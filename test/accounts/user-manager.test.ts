@@ -128,6 +128,9 @@ describe('UserManager', () => {
       [probe],
     );
     await db.query(
+      `INSERT INTO session_log (session_id, actor, action, after) SELECT id, 'operator', 'edited', '{}' FROM grilling_sessions`,
+    );
+    await db.query(
       `INSERT INTO notification_attempts (notification_id, attempt, started_at, outcome, latency_ms)
        VALUES ($1, 1, now(), 'failed', 5)`,
       [notificationId],

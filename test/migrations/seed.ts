@@ -88,6 +88,10 @@ export const SEEDS: Record<string, string> = {
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
       SELECT gen_random_uuid(), 'session.long', s.public_id, c.id, now()
       FROM grilling_sessions s JOIN notification_channels c USING (user_id) WHERE s.status = 'active';`,
+  'session-edits': `
+    UPDATE grilling_sessions SET edited_at = now() WHERE status = 'completed';
+    INSERT INTO session_log (session_id, actor, action, before, after)
+      SELECT id, 'operator', 'edited', '{"name":null}', '{"name":"Brisket"}' FROM grilling_sessions;`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
