@@ -24,7 +24,7 @@ export function files(): Map<string, string> {
 const HEAD = `# Cooks that detection is held against
 
 Each of these is computed, not recorded: fires, meat and thermometers as in \`scripts/scenarios\`, the same to the last digit on every machine. \`npm run scenarios\` writes this page, the
-pictures, and each trace as it is with a reading every five minutes. Tests replay every one with a reading every ten seconds, every minute and every five minutes, with readings at each change of 1 °F only, with gaps, and out
+pictures, and each trace as it is with a reading every five minutes. Tests replay every one with a reading every ten seconds around start and end, every minute (there alone where it lasts more than twelve hours), every five minutes, with readings at each change of 1 °F only, with gaps, and out
 of order with repetitions: one session for each cook, none where there is no cook, its start, end and members as in this table, its figures as computed from the rows.
 
 \`\`\`

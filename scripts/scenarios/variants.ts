@@ -10,6 +10,7 @@ export type Variant = (typeof VARIANTS)[number];
 const DEVICE = 'SIGNALS-1';
 /** Beyond these hours, what need not be dense is not. */
 const LONG = 8;
+const VERY_LONG = 12;
 
 /** By how many minutes a bound may be off for want of readings. */
 export function slackOf(scenario: Scenario, variant: Variant): number {
@@ -56,7 +57,7 @@ function minutesOf(scenario: Scenario, variant: Variant): number[] {
   const minutes = Array.from({ length: Math.floor((hours * 60) / step) }, (_, index) => index * step);
   if (variant === '10 s') return minutes.filter((one) => isWhole(one, 5) || isDense(scenario, one));
   if (variant === '1 min')
-    return minutes.filter((one) => hours <= 24 || isWhole(one, 5) || isDense(scenario, one));
+    return minutes.filter((one) => hours <= VERY_LONG || isWhole(one, 5) || isDense(scenario, one));
   const isKept = variant === 'with gaps' ? gapsOf(scenario) : () => true;
   return minutes.filter((one) => (hours <= LONG || step !== 1 || isWhole(one, 2)) && isKept(one));
 }
@@ -67,8 +68,8 @@ const isWhole = (minute: number, of: number): boolean => Math.round(minute / STE
 function isDense({ sessions, hours }: Scenario, minute: number): boolean {
   const middle: Span = [hours * 30 - 30, hours * 30 + 30];
   const bounds = sessions.flatMap(({ start, end }): Span[] => [
-    [start[0] - 10, start[1] + 15],
-    [end[0] - 10, end[1] + 15],
+    [start[0] - 8, start[1] + 6],
+    [end[0] - 5, end[1] + 5],
   ]);
   return isWithin(minute, bounds.length > 0 ? bounds : [middle]);
 }
