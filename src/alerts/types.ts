@@ -118,6 +118,8 @@ export interface AlertTransition {
   isSuperseded?: true;
   /** It speaks for its whole device, of which so many probes are missed; only on `fired` of no data. */
   silentProbes?: number;
+  /** It speaks for a gateway, with so many devices behind it; only on `fired` of no data. */
+  silentDevices?: number;
 }
 
 /**

@@ -10,7 +10,7 @@ import { closeDraft, openDraft, step } from '../sessions/detection.js';
 import type { Draft } from '../sessions/draft.js';
 import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
-import { companyOf, expectedIntervalMs, waitMs } from './device-silence.js';
+import { companyOf, expectedIntervalMs, lookAgain, waitMs } from './device-silence.js';
 import { gapBefore } from './gap.js';
 import { heardMs, isMissed, roleOf, runningSession, WHOLE_DEVICE } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeSight, ProbeState } from './types.js';
@@ -63,7 +63,14 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
   }
   const { draft, probes, alerts, transitions, gaps } = progress;
   const sessions = closeDraft(draft, world.sessions);
-  return { world: { ...world, sessions, probes, alerts }, sessionEvents: draft.events, transitions, gaps };
+  const present = { world, probes, alerts, sessions: draft.sessions };
+  const lookMs = progress.isInhibited ? lookAgain(present, inputs.at(-1)) : null;
+  return {
+    world: { ...world, sessions, probes, alerts, lookMs },
+    sessionEvents: draft.events,
+    transitions,
+    gaps,
+  };
 }
 
 function observe(progress: Progress, observation: ProbeSight, newId: () => string): void {
@@ -209,7 +216,9 @@ function miss(progress: Progress, probeId: number, shows: Presence['shows'], atM
     const own = evaluatePresence(rule, states, { atMs, shows, lastMs, isWatched });
     const isNews = rule.type === 'no_data' && shows === 'silence' && own.transitions.length > 0;
     const sessions = progress.draft.sessions;
-    const outcome = isNews ? shareSilence(rule, own, companyOf({ ...progress, sessions }, probeId)) : own;
+    const outcome = isNews
+      ? shareSilence(rule, own, companyOf({ ...progress, sessions }, probeId), atMs)
+      : own;
     return tell(progress, instance, running, outcome);
   });
   progress.alerts.set(probeId, next);

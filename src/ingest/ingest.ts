@@ -15,6 +15,8 @@ import { rebuildSessions } from '../sessions/rebuild.js';
 import { saveSessions, saveTags } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
+import { inTurn, noteTold } from './gateway.js';
+import { findGateways, loadGateways } from './gateway-store.js';
 import {
   areAllNew,
   type Batch,
@@ -80,18 +82,22 @@ async function work(
   batch: Batch,
   { isCareful, newId }: { isCareful: boolean; newId: () => string },
 ): Promise<IngestOutcome> {
-  await lockDevices(tx, batch.deviceRows);
+  // Only timers find that nothing was heard.
+  const gatewayRows = await findGateways(tx, [...batch.moments.keys()]);
+  await lockDevices(tx, [...batch.deviceRows, ...gatewayRows.values()]);
   const worlds = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  const gateways = await loadGateways(tx, gatewayRows);
   const { readings, unknownProbe } = toReadings(batch, worlds);
   const { fresh, stored, conflicts } =
     !isCareful && areAllNew(batch, readings)
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
-  const folded = [...worlds].map(([device, before]) => ({
-    before,
-    ...fold(before, inputs.get(device) ?? [], newId),
-  }));
+  const folded = inTurn(worlds, gateways).map(([device, before]) => {
+    const after = fold(before, inputs.get(device) ?? [], newId);
+    noteTold(before, after.transitions);
+    return { before, ...after };
+  });
   const notificationIds = await store(tx, folded, batch.moments);
   await recordLate(
     tx,

@@ -351,12 +351,15 @@ describe('readDevice', () => {
       lastTelemetryAt: new Date('2026-11-20T10:10:00.000Z'),
       transmitIntervalSeconds: 7200,
       recordingIntervalSeconds: 600,
+      iotDeviceId: null,
+      gatewayId: null,
     });
     expect(readDevice(RFX, READ_TIME)).to.deep.include({
       deviceId: 'M100000001',
       signalDbm: -55,
       lastTelemetryAt: new Date('2026-11-20T10:15:40.470Z'),
       recordingIntervalSeconds: null,
+      gatewayId: 'TAABBCC001133',
     });
   });
 
