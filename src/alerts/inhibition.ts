@@ -90,7 +90,8 @@ export function isToldBeside(
       (one) => isFiring(one) && isHeard(one) && isAsBad(one.tier) && isOfDevice(theirs, one, heard),
     );
   if (others.some(isTold)) return true;
-  return gateway !== undefined && gateway.told.some(isAsBad) && isSilent(gateway, limitMs(rule, state), atMs);
+  if (!gateway?.told.some(isAsBad)) return false;
+  return isSilent(gateway, limitMs(rule, state), atMs);
 }
 
 /** Nothing of the device was heard for as long as the limit of this firing state says, but for one interval. */
