@@ -118,7 +118,8 @@ export function evaluate(
   const steps = states.map((was) => {
     const limit = limits.find(({ side, tier }) => side === was.side && tier === was.tier);
     if (!limit || !isNews(was)) return { was, is: was, change: null };
-    if (isResting(was) && !isMetBy(value, limit, rule)) return { was, is: was, change: null };
+    if (isResting(was) && !disturbs(value, limit, { rule, state: was }))
+      return { was, is: was, change: null };
     const knownMs = knownTimeMs(was, measuredAtMs, expectedIntervalMs);
     const { rearming } = limit;
     const waited = limit.side === 'low' || rule.type === 'falling' ? drop : undefined;
@@ -163,9 +164,20 @@ export function isUndisturbed(
   for (const state of states) {
     if (!isResting(state)) return false;
     for (const limit of limits)
-      if (limit.side === state.side && limit.tier === state.tier && isMetBy(value, limit, rule)) return false;
+      if (limit.side === state.side && limit.tier === state.tier && disturbs(value, limit, { rule, state }))
+        return false;
   }
   return true;
+}
+
+/** Whether a value ends the rest of a state: it is met, or, where it has to be armed again, far enough away. */
+function disturbs(
+  value: number,
+  limit: Limit,
+  { rule, state }: { rule: AlertRule; state: AlertState },
+): boolean {
+  if (state.isArmed) return isMetBy(value, limit, rule);
+  return limit.rearming !== null && excessOf(limit, value) < -limit.rearming.difference;
 }
 
 function isMetBy(value: number, limit: Limit, { type }: AlertRule): boolean {

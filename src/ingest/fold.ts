@@ -107,7 +107,11 @@ const SHOWS: Partial<Record<ToldCondition, Presence['shows']>> = {
 };
 
 /** What a probe showed instead of a value is news only after all that is known of it, so that a repeated job is none. */
-function isLate({ lastMs, conditionMs }: ProbeState, { measuredAtMs, hundredths }: Observation): boolean {
+function isLate(
+  { lastMs, conditionMs }: ProbeState,
+  { measuredAtMs, hundredths, flags }: Observation,
+): boolean {
+  if (flags & FLAG.late) return true; // history, whether or not anything of the probe was seen live
   if (hundredths === null && conditionMs !== null && measuredAtMs <= conditionMs) return true;
   return lastMs !== null && measuredAtMs <= lastMs;
 }
