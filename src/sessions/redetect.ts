@@ -219,7 +219,7 @@ export class Redetection {
     const rows = this.options.rowsFrom?.(startMs) ?? this.recent;
     const counted = rows.filter((row) => row.measuredAtMs >= startMs && isHeeded(row));
     this.firsts = new Map(counted.reverse().map(({ probeId, measuredAtMs }) => [probeId, measuredAtMs]));
-    this.firstsOf = `${publicId} ${startMs}`;
+    this.firstsOf = publicId;
   }
 
   /** As {@link exactStartMs}, without the session's readings. */
