@@ -147,7 +147,7 @@ const DAY_MS = 24 * 3_600_000;
 type Folded = FoldResult & { before: IngestWorld };
 
 /**
- * Partitions of days that this process has seen are not asked for again. Before the transaction: its end must not undo them, or
+ * Partitions of days that this process has seen of late are not asked for again. Before the transaction: its end must not undo them, or
  * the next readings of that month would go to the default partition.
  */
 async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<number>): Promise<void> {
@@ -161,7 +161,9 @@ async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<n
   if (needed.size === 0) return;
   const stretches = [...needed].map((day) => ({ fromMs: day * DAY_MS, toMs: day * DAY_MS }));
   await ensurePartitions(db, stretches);
-  for (const day of needed) seen.add(day);
+  // Older ones may be dropped while this process runs.
+  const yesterday = Math.floor(Date.now() / DAY_MS) - 1;
+  for (const day of needed) if (day >= yesterday) seen.add(day);
 }
 
 /** One statement per table, for what changed. */
