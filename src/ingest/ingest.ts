@@ -16,6 +16,8 @@ import { rebuildSessions } from '../sessions/rebuild.js';
 import { saveSessions, saveTags } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
+import { inTurn, noteTold } from './gateway.js';
+import { findGateways, loadGateways } from './gateway-store.js';
 import {
   areAllNew,
   type Batch,
@@ -97,8 +99,11 @@ async function work(
   batch: Batch,
   { isCareful, newId, late }: { isCareful: boolean; newId: () => string; late: LateRules },
 ): Promise<IngestOutcome> {
-  await lockDevices(tx, batch.deviceRows);
+  // Only timers find that nothing was heard.
+  const gatewayRows = await findGateways(tx, [...batch.moments.keys()]);
+  await lockDevices(tx, [...batch.deviceRows, ...gatewayRows.values()]);
   const loaded = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  const gateways = await loadGateways(tx, gatewayRows);
   const worlds = markStuck(batch, loaded);
   const { readings, unknownProbe } = toReadings(batch, worlds);
   const { fresh, stored, conflicts } =
@@ -109,10 +114,11 @@ async function work(
   const { worlds: current, lids } = late.sessions
     ? await redetectLate(tx, worlds, inputs, newId)
     : { worlds, lids: [] };
-  const folded = [...worlds].map(([device, before]) => ({
-    before: loaded.get(device) ?? before,
-    ...fold(current.get(device) ?? before, inputs.get(device) ?? [], newId),
-  }));
+  const folded = inTurn(current, gateways).map(([device, before]) => {
+    const after = fold(before, inputs.get(device) ?? [], newId);
+    noteTold(before, after.transitions);
+    return { before: loaded.get(device) ?? before, ...after };
+  });
   const notificationIds = await store(tx, folded, { moved: batch.moments, lids });
   if (late.alerts)
     await recordLate(
