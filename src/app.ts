@@ -211,7 +211,7 @@ function startWorker(parts: Parts): void {
     concurrency: INGEST_CONCURRENCY,
   });
   lifecycle.onClose('reading jobs', readings.close);
-  const maintain = createMaintenance({ dataSource, now: () => new Date() });
+  const maintain = createMaintenance({ ...parts, ...parts.config, now: () => new Date() });
   const maintenance = startStage('maintenance', maintain, { ...shared, concurrency: 1 });
   lifecycle.onClose('maintenance jobs', maintenance.close);
   const until = () => storedUntil(queues);

@@ -230,6 +230,7 @@ function providersOf(data: z.infer<typeof environment>): Record<ProviderName, Pr
     projectId: data.THERMOWORKS_PROJECT_ID,
     storageBucket: data.THERMOWORKS_STORAGE_BUCKET,
   };
+  const unset = { projectId: undefined, storageBucket: undefined };
   return {
     thermoworks,
     eti: {
@@ -241,12 +242,6 @@ function providersOf(data: z.infer<typeof environment>): Record<ProviderName, Pr
       projectId: data.ETI_PROJECT_ID,
       storageBucket: data.ETI_STORAGE_BUCKET,
     },
-    simulator: {
-      ...thermoworks,
-      name: 'simulator',
-      ...PROVIDERS.thermoworks,
-      projectId: undefined,
-      storageBucket: undefined,
-    },
+    simulator: { ...thermoworks, name: 'simulator', ...PROVIDERS.thermoworks, ...unset },
   };
 }

@@ -143,6 +143,7 @@ async function eraseUser(tx: EntityManager, userId: number): Promise<number> {
     'DELETE FROM readings WHERE probe_id IN (SELECT id FROM probes WHERE user_id = $1)',
     [userId],
   );
+  await eraseBuckets(tx, userId);
   await tx.query(
     `DELETE FROM dead_letters l WHERE EXISTS (
        SELECT FROM jsonb_path_query(l.data, '$.probes[*].probe') AS probe JOIN probes p ON to_jsonb(p.id) = probe
@@ -167,6 +168,15 @@ async function eraseUser(tx: EntityManager, userId: number): Promise<number> {
   );
   await tx.delete(User, { id: userId });
   return Number(readings);
+}
+
+/** With their progress first: whoever works on them has it, and without the probes, taken here, nobody begins anew. */
+async function eraseBuckets(tx: EntityManager, userId: number): Promise<void> {
+  await tx.query('SELECT id FROM probes WHERE user_id = $1 ORDER BY id FOR UPDATE', [userId]);
+  for (const table of ['reading_bucket_progress', 'reading_buckets', 'reading_bucket_marks'])
+    await tx.query(`DELETE FROM ${table} WHERE probe_id IN (SELECT id FROM probes WHERE user_id = $1)`, [
+      userId,
+    ]);
 }
 
 async function toColumns({

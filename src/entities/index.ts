@@ -12,6 +12,9 @@ import { NotificationChannel } from './notification-channel.js';
 import { Organisation } from './organisation.js';
 import { Probe } from './probe.js';
 import { Reading } from './reading.js';
+import { ReadingBucket } from './reading-bucket.js';
+import { ReadingBucketMark } from './reading-bucket-mark.js';
+import { ReadingBucketProgress } from './reading-bucket-progress.js';
 import { ReadingGap } from './reading-gap.js';
 import { SessionLogEntry } from './session-log-entry.js';
 import { SessionMember } from './session-member.js';
@@ -37,6 +40,9 @@ export const ENTITIES = [
   Organisation,
   Probe,
   Reading,
+  ReadingBucket,
+  ReadingBucketMark,
+  ReadingBucketProgress,
   ReadingGap,
   SessionLogEntry,
   SessionMember,

@@ -18,8 +18,8 @@ export class SessionLogEntry {
   @Column({ type: 'varchar', name: 'action', length: 20 })
   action!: 'edited' | 'split' | 'restored' | 'imported';
   /** The session's own columns and members; null: there was none. */
-  @Column({ type: 'jsonb', name: 'before', nullable: true }) before!: unknown;
-  @Column({ type: 'jsonb', name: 'after' }) after!: unknown;
+  @Column({ type: 'jsonb', name: 'before', nullable: true }) before!: object | null;
+  @Column({ type: 'jsonb', name: 'after' }) after!: object;
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' }) createdAt!: Date;
   @ManyToOne('GrillingSession', { onDelete: 'CASCADE' })
   @JoinColumn({

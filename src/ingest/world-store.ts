@@ -228,7 +228,7 @@ export async function saveDetections(tx: EntityManager, worlds: readonly IngestW
   await tx.query(
     `INSERT INTO detection_states (device_id, state, due_at)
      SELECT id, state, to_timestamp("dueMs" / 1000)
-     FROM jsonb_to_recordset($1) AS new (id integer, state jsonb, "dueMs" float8)
+     FROM json_to_recordset($1) AS new (id integer, state json, "dueMs" float8)
      ON CONFLICT (device_id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at`,
     [JSON.stringify(rows)],
   );

@@ -190,7 +190,7 @@ function join(draft: Draft, { probe, before, track, value, atMs }: Sight): void 
   if (!session) return;
   const present = session.members.find(({ probeId }) => probeId === probe.id);
   if (!present) {
-    const isAsked = session.sessionType === 'auto' && mayJoin(device, probe);
+    const isAsked = session.sessionType === 'auto' && !session.isEdited && mayJoin(device, probe);
     const isTaken = draft.sessions.some((other) => isOpen(other) && hasMember(other, probe.id));
     if (!isAsked || isTaken || (before && !showsCook(before, value))) return;
     const members = [...session.members, asMember(device, probe, track)];

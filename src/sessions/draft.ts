@@ -41,6 +41,7 @@ export interface Sight {
 
 export const isOpen = ({ status }: Session): boolean => status === 'active';
 
+/** Now: one that was handed over is not in it any more. */
 export const hasMember = ({ members }: Session, id: number): boolean =>
   members.some((member) => member.probeId === id && isMember(member));
 

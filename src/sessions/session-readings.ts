@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { loadRanges, sideOf } from '../readings/range.js';
 import { UNTRUSTED } from '../readings/sample.js';
 import { stretches } from '../readings/stretches.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
@@ -22,18 +23,24 @@ export async function* sessionReadings(
     yield readings.filter((reading) => countsIn(session, reading));
 }
 
-/** The values of each member of a session that has some, by `probes.id`. */
+/** The values of each member of a session, by `probes.id`. */
 export async function heldValues(
   db: EntityManager,
   session: Session,
   untilMs: number,
 ): Promise<Map<number, HeldValues>> {
-  const values = new Map<number, HeldValues>();
+  const ranges = await loadRanges(
+    db,
+    session.members.map(({ probeId }) => probeId),
+  );
+  const values = new Map(
+    session.members.map(({ probeId }) => [probeId, new HeldValues(ranges.get(probeId))]),
+  );
   for await (const readings of sessionReadings(db, session, untilMs)) {
     for (const reading of readings) {
-      const held = values.get(reading.probeId) ?? new HeldValues();
-      held.add(inUnitOf(session, reading));
-      values.set(reading.probeId, held);
+      const held = values.get(reading.probeId);
+      const side = held?.range ? sideOf(held.range, reading.hundredths, reading.unit) : 'in';
+      held?.add(inUnitOf(session, reading), side);
     }
   }
   return values;

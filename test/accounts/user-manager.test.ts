@@ -123,6 +123,12 @@ describe('UserManager', () => {
       [probe],
     );
     await db.query(
+      `WITH bucket AS (INSERT INTO reading_buckets VALUES ($1, 900, now(), 'F', 1, 1, 1, 1, 1)),
+         mark AS (INSERT INTO reading_bucket_marks (probe_id, hour_start) VALUES ($1, now()))
+       INSERT INTO reading_bucket_progress VALUES ($1, now(), now())`,
+      [probe],
+    );
+    await db.query(
       `INSERT INTO archive_copies (user_id, device_id, archive_id, cloud_update_time, scope)
        SELECT user_id, id, 'a', 't', 'all' FROM devices WHERE id = $1`,
       [home.device],

@@ -11,12 +11,8 @@ const NAMES = (keys: string, relation: string) =>
      JOIN pg_attribute a ON a.attrelid = ${relation} AND a.attnum = k.attnum ORDER BY k.position)`;
 /** Kept by the service, not made by people or the cloud: no created_at and updated_at. */
 const STATES = [
-  'readings',
-  'session_probe_stats',
-  'detection_states',
-  'alert_states',
-  'alert_events',
-  'session_log',
+  ...['readings', 'session_probe_stats', 'detection_states', 'alert_states', 'alert_events'],
+  ...['reading_buckets', 'reading_bucket_progress', 'reading_bucket_marks', 'session_log'],
 ];
 
 onEachServer('the schema', (place) => {
