@@ -9,7 +9,7 @@ const HOUR = 3_600;
 const SET_DUE = `UPDATE devices SET archives_due_at = now() - interval '1 second'`;
 
 describe('gaps and archives', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let home: Home;
   let kitchen: Kitchen;
   let account: number;

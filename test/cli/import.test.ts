@@ -7,7 +7,7 @@ const HOUR = 3_600_000;
 const EMAIL = 'new@example.com';
 
 describe('grill-stats account import', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let cli: CommandLine;
   /** With one probe, of 240 readings an hour. */
   let kettle: string;
