@@ -63,9 +63,9 @@ export async function chartPoints(
   const stepSeconds = all.find((seconds) => stepsIn(seconds) <= perProbe) ?? all.at(-1) ?? DAY_SECONDS;
   return db.transaction('REPEATABLE READ', async (tx) => {
     if (stepSeconds === STEPS[0]) {
-      const points = await readingsAsPoints(tx, asked, maxPoints);
-      if (points.length <= maxPoints && points.length >= (await countInQuarters(tx, asked)))
-        return { stepSeconds: null, points };
+      const known = await countInQuarters(tx, asked);
+      const points = known > maxPoints ? [] : await readingsAsPoints(tx, asked, maxPoints);
+      if (points.length >= known && points.length <= maxPoints) return { stepSeconds: null, points };
     }
     return { stepSeconds, points: await bucketsAsPoints(tx, asked, stepSeconds) };
   });
