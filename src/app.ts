@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { createSecretBox } from './accounts/secret-box.js';
+import { startBackfill } from './backfill/start.js';
 import { type Canary, createCanary } from './canary/canary.js';
 import { takeNotifications, takeReadings } from './canary/stations.js';
 import type { Config, KeyRingEntry, Role } from './config.js';
@@ -243,5 +244,6 @@ function startPoller(parts: Parts): void {
     const tooLong = setTimeout(clients.abort, LET_POLLS_FINISH_MS);
     await poller.close().finally(() => clearTimeout(tooLong));
   });
+  startBackfill({ ...parts, clients });
   poller.start();
 }

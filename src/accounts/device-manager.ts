@@ -124,12 +124,16 @@ function rangeColumns(
 }
 
 /** @throws InputError, NotFoundError that name those there are */
-export function getProbe({ deviceId, probes }: OwnedDevice, probeId: string | undefined): Probe {
+export function getProbe(
+  { deviceId, probes }: Pick<OwnedDevice, 'deviceId' | 'probes'>,
+  probeId: string | undefined,
+  option?: string,
+): Probe {
   const names = probes.map((one) => (one.label ? `${one.probeId} (${one.label})` : one.probeId));
   const there = `device ${deviceId} has ${names.join(', ') || 'none'}`;
   if (probeId === undefined) throw new InputError(`--probe is needed: ${there}`);
   const probe = probes.find((one) => one.probeId === probeId);
-  if (!probe) throw new NotFoundError(`no probe ${probeId}: ${there}`);
+  if (!probe) throw new NotFoundError(`${option ? `${option}: ` : ''}no probe ${probeId}: ${there}`);
   return probe;
 }
 

@@ -4,11 +4,13 @@ import { UserManager } from '../accounts/user-manager.js';
 import { AlertManager } from '../alerts/alert-manager.js';
 import type { SessionMember } from '../entities/session-member.js';
 import { type ExportedProbe, exportText } from '../readings/export.js';
+import { toExported } from '../sessions/import-file.js';
 import { HeldValues, spreadFigures, timeFigures } from '../sessions/known-time.js';
 import { SessionManager } from '../sessions/session-manager.js';
 import { baselineReadings, heldValues, sessionReadings } from '../sessions/session-readings.js';
 import { answering, type Context, collect, publicId, type Row } from './context.js';
 import { formatOption } from './history.js';
+import { sessionEditCommands } from './session-edit.js';
 import { table, toRow } from './text.js';
 
 interface StartOptions {
@@ -38,11 +40,12 @@ export function sessionCommand(program: Command, context: Context): void {
     );
   answering(session, 'list', 'show the sessions of a user, the newest first')
     .requiredOption('--email <e>', 'of the user')
-    .action(async ({ email }: { email: string }) => {
+    .option('--all', 'with those that were cancelled: session restore brings them back')
+    .action(async ({ email, all }: { email: string; all?: true }) => {
       const db = await context.manager();
       const { id } = await new UserManager(db).getByEmail(email);
       context.list(
-        (await new SessionManager(db).list(id)).map((one) => toRow(db, one)),
+        (await new SessionManager(db).list(id, { all })).map((one) => toRow(db, one)),
         COLUMNS,
       );
     });
@@ -57,6 +60,7 @@ export function sessionCommand(program: Command, context: Context): void {
         return id;
       }),
     );
+  sessionEditCommands(session, context, showAfter);
   answering(session, 'recompute', 'compute the figures of a session anew from the stored readings')
     .argument('<id>', 'its id', publicId)
     .action(async (id: string) => {
@@ -70,9 +74,9 @@ export function sessionCommand(program: Command, context: Context): void {
     .addOption(formatOption())
     .action(async (id: string, { format = context.json ? 'json' : 'csv' }: { format?: 'csv' | 'json' }) => {
       const db = await context.manager();
-      const { probes } = await new SessionManager(db).get(id);
-      const names = new Map(probes.map(({ member }) => [member.probeId, exported(member)]));
-      await context.stream(exportText(rowsOf(db, id, format), names, format));
+      const shown = await new SessionManager(db).get(id);
+      const names = new Map(shown.probes.map(({ member }) => [member.probeId, exported(member)]));
+      await context.stream(exportText(rowsOf(db, id, format), names, format, toExported(shown)));
     });
 }
 
@@ -130,7 +134,7 @@ async function view(db: EntityManager, id: string): Promise<Row> {
 }
 
 async function stored(db: EntityManager, id: string): Promise<Row & { probes: Row[] }> {
-  const { session, probes, tags } = await new SessionManager(db).get(id);
+  const { session, probes, tags, log } = await new SessionManager(db).get(id);
   return {
     ...toRow(db, session),
     probes: probes.map(({ member, stats }) => ({
@@ -146,6 +150,7 @@ async function stored(db: EntityManager, id: string): Promise<Row & { probes: Ro
       const member = probes.find((one) => one.member.probeId === probeId)?.member;
       return { tag, probe_id: member?.probe?.probeId, tag_from: tagFrom, tag_to: tagTo };
     }),
+    log: log.map(({ createdAt: at, actor, action, before, after }) => ({ at, actor, action, before, after })),
   };
 }
 

@@ -36,6 +36,8 @@ export class Probe extends Identified {
   lastMeasuredAt!: Date | null;
   /** The newest reading that the cloud showed us: while it is newer than what is stored, the cloud is asked again. */
   @Column({ type: 'timestamptz', name: 'shown_at', precision: 3, nullable: true }) shownAt!: Date | null;
+  /** Above it an alarm of the cloud's own is on; null: none is. */
+  @Column({ type: 'real', name: 'high_alarm_celsius', nullable: true }) highAlarmCelsius!: number | null;
   @Column({ type: 'real', name: 'learned_interval_seconds', nullable: true })
   learnedIntervalSeconds!: number | null;
   /** The range that the user set: statistics tell the time in, above and below it. A side may be open. */

@@ -1,17 +1,19 @@
 import { type BatterySight, evaluateBattery, lastBattery } from '../alerts/battery.js';
-import { evaluate, isUndisturbed, rearm } from '../alerts/evaluate.js';
+import { evaluate, rearm } from '../alerts/evaluate.js';
 import { release, shareSilence } from '../alerts/inhibition.js';
 import { isPresence } from '../alerts/limits.js';
 import { evaluatePresence, type Presence } from '../alerts/presence.js';
 import { remind } from '../alerts/reminders.js';
+import { isUndisturbed } from '../alerts/resting.js';
 import type { Observation } from '../readings/observation.js';
 import { FLAG, storedCondition, type ToldCondition, UNTRUSTED } from '../readings/sample.js';
 import { closeDraft, openDraft, step } from '../sessions/detection.js';
 import type { Draft } from '../sessions/draft.js';
 import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
-import { companyOf, expectedIntervalMs, waitMs } from './device-silence.js';
+import { companyOf, expectedIntervalMs, lookAgain, waitMs } from './device-silence.js';
 import { gapBefore } from './gap.js';
+import { isDetected, withAbsences } from './late-inputs.js';
 import { heardMs, isMissed, roleOf, runningSession, WHOLE_DEVICE } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeSight, ProbeState } from './types.js';
 
@@ -27,6 +29,7 @@ interface Progress {
   alerts: Map<number, AlertInstance[]>;
   transitions: FoldResult['transitions'];
   gaps: FoldResult['gaps'];
+  absences: ProbeSight[];
   /** Some silence is told by another probe's alert. */
   isInhibited: boolean;
 }
@@ -47,6 +50,7 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
     alerts: new Map(world.alerts),
     transitions: [],
     gaps: [],
+    absences: [],
     isInhibited: [...world.alerts.values()].some((instances) => instances.some(isInhibited)),
   };
   for (const input of inputs) {
@@ -62,8 +66,15 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
     else observe(progress, input, newId);
   }
   const { draft, probes, alerts, transitions, gaps } = progress;
-  const sessions = closeDraft(draft, world.sessions);
-  return { world: { ...world, sessions, probes, alerts }, sessionEvents: draft.events, transitions, gaps };
+  const sessions = withAbsences(closeDraft(draft, world.sessions), progress.absences);
+  const present = { world, probes, alerts, sessions: draft.sessions };
+  const lookMs = progress.isInhibited ? lookAgain(present, inputs.at(-1)) : null;
+  return {
+    world: { ...world, sessions, probes, alerts, lookMs },
+    sessionEvents: draft.events,
+    transitions,
+    gaps,
+  };
 }
 
 function observe(progress: Progress, observation: ProbeSight, newId: () => string): void {
@@ -78,8 +89,8 @@ function observe(progress: Progress, observation: ProbeSight, newId: () => strin
     const next = advance(probe, observation);
     progress.probes.set(probe.id, next);
     if (trusted) {
-      // Nobody heard of a probe that is stale or offline: that is lost contact, which has timers of its own.
-      if (!['stale', 'offline'].includes(observation.condition)) detect(progress, observation, newId);
+      if (isDetected(observation)) detect(progress, observation, newId);
+      if (observation.hundredths === null && isDetected(observation)) progress.absences.push(observation);
       alert(progress, observation, intervalMs);
       const { condition, conditionMs } = next;
       // A value from before the probe fell silent, come after the news of that: it is still silent.
@@ -104,7 +115,11 @@ const SHOWS: Partial<Record<ToldCondition, Presence['shows']>> = {
 };
 
 /** What a probe showed instead of a value is news only after all that is known of it, so that a repeated job is none. */
-function isLate({ lastMs, conditionMs }: ProbeState, { measuredAtMs, hundredths }: Observation): boolean {
+function isLate(
+  { lastMs, conditionMs }: ProbeState,
+  { measuredAtMs, hundredths, flags }: Observation,
+): boolean {
+  if (flags & FLAG.late) return true; // history, whether or not anything of the probe was seen live
   if (hundredths === null && conditionMs !== null && measuredAtMs <= conditionMs) return true;
   return lastMs !== null && measuredAtMs <= lastMs;
 }
@@ -211,7 +226,9 @@ function miss(progress: Progress, probeId: number, shows: Presence['shows'], atM
     const own = evaluatePresence(rule, states, { atMs, shows, lastMs, isWatched });
     const isNews = rule.type === 'no_data' && shows === 'silence' && own.transitions.length > 0;
     const sessions = progress.draft.sessions;
-    const outcome = isNews ? shareSilence(rule, own, companyOf({ ...progress, sessions }, probeId)) : own;
+    const outcome = isNews
+      ? shareSilence(rule, own, companyOf({ ...progress, sessions }, probeId), atMs)
+      : own;
     return tell(progress, instance, running, outcome);
   });
   progress.alerts.set(probeId, next);

@@ -76,14 +76,15 @@ function isSame([, a, unit]: JobSample, [, b, otherUnit]: JobSample): boolean {
 export const keyOf = ({ probeId, measuredAtMs }: { probeId: number; measuredAtMs: number }): string =>
   readingKey(probeId, measuredAtMs);
 
-/** The rows to store. A job that names a probe of another device, or one that is gone, stores nothing for it. */
+/** The rows to store, by their key. A job that names a probe of another device, or one that is gone, stores nothing for it. */
 export function toReadings(
   { samples, deviceOf }: Batch,
   worlds: ReadonlyMap<number, IngestWorld>,
 ): { readings: NewReading[]; unknownProbe: number } {
   const readings: NewReading[] = [];
   let unknownProbe = 0;
-  for (const [probeId, byTime] of samples) {
+  const probes = [...samples].sort(([a], [b]) => a - b);
+  for (const [probeId, byTime] of probes) {
     const probe = worlds.get(deviceOf.get(probeId) ?? 0)?.probes.get(probeId);
     if (!probe) unknownProbe += byTime.size;
     else {

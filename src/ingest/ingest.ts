@@ -3,18 +3,21 @@ import { v7 as uuidv7 } from 'uuid';
 import { insertEvents, saveStates } from '../alerts/alert-store.js';
 import { sqlStateOf } from '../errors.js';
 import type { ReadingsJob } from '../queues/jobs.js';
+import { copyReadings } from '../readings/copy-readings.js';
 import {
   countConflicts,
   ensurePartitions,
   insertNewReadings,
-  insertReadings,
   type NewReading,
 } from '../readings/reading-store.js';
 import type { Unit } from '../readings/sample.js';
+import { saveNames } from '../sessions/name-store.js';
 import { rebuildSessions } from '../sessions/rebuild.js';
 import { saveSessions, saveTags } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
+import { inTurn, noteTold } from './gateway.js';
+import { findGateways, loadGateways } from './gateway-store.js';
 import {
   areAllNew,
   type Batch,
@@ -25,7 +28,9 @@ import {
   toReadings,
 } from './gather.js';
 import { recordLate } from './late.js';
+import { redetectLate, tagOf } from './late-sessions.js';
 import { alertsDueMs } from './missed.js';
+import { markStuck } from './stuck.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
 
@@ -54,18 +59,32 @@ export type Ingest = (
   moments?: readonly DeviceMoment[],
 ) => Promise<IngestOutcome>;
 
+/** What late readings change beside the roll-ups of the sessions that they lie in. */
+export interface LateRules {
+  /** What their alerts would have fired. */
+  alerts: boolean;
+  /** Where automatic sessions begin and end. */
+  sessions: boolean;
+}
+
 /**
  * Stores the readings of many jobs and everything that follows from them, in one transaction, with a number of
  * statements that does not depend on how many readings there are. Running it again changes nothing.
  * @param dataSource with a transaction's manager, each run is part of that transaction
  */
-export function createIngest({ dataSource }: { dataSource: Pick<DataSource, 'manager'> }): Ingest {
+export function createIngest({
+  dataSource,
+  late = { alerts: true, sessions: true },
+}: {
+  dataSource: Pick<DataSource, 'manager'>;
+  late?: LateRules;
+}): Ingest {
   const days = new Set<number>();
   return async (jobs, moments = []) => {
     const batch = gather(jobs, moments);
     await makePartitions(dataSource.manager, batch, days);
     const commit = (isCareful: boolean) =>
-      dataSource.manager.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7 }));
+      dataSource.manager.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7, late }));
     return commit(false).catch((error: unknown) => {
       if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
       return commit(true);
@@ -78,26 +97,35 @@ const UNIQUE_VIOLATION = '23505';
 async function work(
   tx: EntityManager,
   batch: Batch,
-  { isCareful, newId }: { isCareful: boolean; newId: () => string },
+  { isCareful, newId, late }: { isCareful: boolean; newId: () => string; late: LateRules },
 ): Promise<IngestOutcome> {
-  await lockDevices(tx, batch.deviceRows);
-  const worlds = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  // Only timers find that nothing was heard.
+  const gatewayRows = await findGateways(tx, [...batch.moments.keys()]);
+  await lockDevices(tx, [...batch.deviceRows, ...gatewayRows.values()]);
+  const loaded = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  const gateways = await loadGateways(tx, gatewayRows);
+  const worlds = markStuck(batch, loaded);
   const { readings, unknownProbe } = toReadings(batch, worlds);
   const { fresh, stored, conflicts } =
     !isCareful && areAllNew(batch, readings)
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
-  const folded = [...worlds].map(([device, before]) => ({
-    before,
-    ...fold(before, inputs.get(device) ?? [], newId),
-  }));
-  const notificationIds = await store(tx, folded, batch.moments);
-  await recordLate(
-    tx,
-    folded.map(({ world }) => world),
-    stored,
-  );
+  const { worlds: current, lids } = late.sessions
+    ? await redetectLate(tx, worlds, inputs, newId)
+    : { worlds, lids: [] };
+  const folded = inTurn(current, gateways).map(([device, before]) => {
+    const after = fold(before, inputs.get(device) ?? [], newId);
+    noteTold(before, after.transitions);
+    return { before: loaded.get(device) ?? before, ...after };
+  });
+  const notificationIds = await store(tx, folded, { moved: batch.moments, lids });
+  if (late.alerts)
+    await recordLate(
+      tx,
+      folded.map(({ world }) => world),
+      stored,
+    );
   return {
     stored,
     conflicts: batch.conflicts + conflicts,
@@ -109,7 +137,7 @@ async function work(
 }
 
 async function insertAll(tx: EntityManager, readings: NewReading[]) {
-  await insertReadings(tx, readings);
+  await copyReadings(tx, readings);
   return { fresh: 'all' as const, stored: readings, conflicts: 0 };
 }
 
@@ -148,11 +176,16 @@ async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<n
 async function store(
   tx: EntityManager,
   folded: readonly Folded[],
-  moved: ReadonlyMap<number, number>,
+  { moved, lids }: { moved: ReadonlyMap<number, number>; lids: readonly SessionEvent[] },
 ): Promise<string[]> {
   const sessions = await rebuildSessions(tx, folded.flatMap(changedSessions));
   const before = folded.flatMap((device) => device.before.sessions.sessions);
   const ids = await saveSessions(tx, sessions, before);
+  await saveNames(tx, sessions, before, ({ deviceId, userId }) =>
+    folded
+      .map(({ world }) => world.sessions.device)
+      .find((device) => device.deviceId === deviceId && device.userId === userId),
+  );
   await saveProbes(
     tx,
     folded.flatMap(changedProbes),
@@ -174,7 +207,9 @@ async function store(
   const rowOf = (session: string) => ids.get(session) ?? known.get(session) ?? null;
   await saveTags(
     tx,
-    folded.flatMap((device) => device.sessionEvents.flatMap((event) => tagOf(event, rowOf(event.session)))),
+    [...lids, ...folded.flatMap((device) => device.sessionEvents)].flatMap((event) =>
+      tagOf(event, rowOf(event.session)),
+    ),
   );
   const notifications = await insertEvents(
     tx,
@@ -188,10 +223,6 @@ async function store(
     ),
   );
   return notifications.map(({ id }) => id);
-}
-
-function tagOf({ lid, atMs }: SessionEvent, sessionId: number | null) {
-  return lid && sessionId !== null ? [{ ...lid, sessionId, toMs: atMs }] : [];
 }
 
 function changedSessions({ before, world }: Folded): Session[] {

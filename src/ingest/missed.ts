@@ -2,6 +2,7 @@ import { silenceEndsMs } from '../alerts/presence.js';
 import { reminderMs } from '../alerts/reminders.js';
 import type { AlertRule } from '../alerts/types.js';
 import type { ProbeRole } from '../readings/sample.js';
+import { hasMember } from '../sessions/draft.js';
 import { effectiveRole } from '../sessions/roles.js';
 import type { Session } from '../sessions/types.js';
 import type { AlertInstance, IngestWorld, ProbeState } from './types.js';
@@ -12,9 +13,7 @@ export const WHOLE_DEVICE = 0;
 /** The session that runs with this probe (`probes.id`) in it; of the whole device: any. */
 export function runningSession(sessions: readonly Session[], probeId: number): Session | undefined {
   return sessions.find(
-    ({ status, members }) =>
-      status === 'active' &&
-      (probeId === WHOLE_DEVICE || members.some((member) => member.probeId === probeId)),
+    (session) => session.status === 'active' && (probeId === WHOLE_DEVICE || hasMember(session, probeId)),
   );
 }
 
@@ -49,6 +48,11 @@ function hasFired({ rule, states }: AlertInstance): boolean {
   return states.some(({ tier, isArmed }) => tier === rule.severity && !isArmed);
 }
 
+/** Whoever waits for a probe to get hot means to cook. */
+export function meansToCook(alerts: readonly AlertInstance[] = []): boolean {
+  return alerts.some(({ rule }) => rule.type === 'target' && rule.direction !== 'down');
+}
+
 /**
  * When a probe was heard of last (epoch ms); null: never, or it need not be. One that sends when the temperature moves
  * is silent for hours: only its gateway's word that it is stale means something.
@@ -60,7 +64,7 @@ export function heardMs({ reportsOnChange }: IngestWorld, probe: ProbeState | un
 
 /** When time alone makes an alert of this device news (epoch ms): silence, or what has to be told again. Null: never. */
 export function alertsDueMs(world: IngestWorld): number | null {
-  let dueMs: number | null = null;
+  let dueMs = world.lookMs ?? null;
   const take = (ms: number | null) => {
     if (ms !== null) dueMs = Math.min(dueMs ?? ms, ms);
   };

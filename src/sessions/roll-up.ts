@@ -129,7 +129,7 @@ export class RollUps {
 
 /**
  * The session with all figures computed anew from the stored readings of its members between its bounds (others do
- * no harm), in any order. The start of an automatic one moves up to its first pit reading, else its first reading.
+ * no harm), in any order. The start of an automatic one moves up to the first reading of the probe that began it, else its first one.
  */
 export function rebuildRollUps(session: Session, rows: Iterable<Observation>): Session {
   const counted = Array.from(rows).filter((row) => countsIn(session, row));
@@ -139,12 +139,14 @@ export function rebuildRollUps(session: Session, rows: Iterable<Observation>): S
 }
 
 /** When the session began, to the reading, from those stored readings that count in it. */
-export function exactStartMs(session: Session, counted: readonly Observation[]): number {
-  if (session.sessionType !== 'auto') return session.startMs;
-  const pits = new Set(session.members.filter(({ role }) => role === 'pit').map(({ probeId }) => probeId));
-  const ofPits = counted.filter(({ probeId }) => pits.has(probeId));
-  const from = ofPits.length > 0 ? ofPits : counted;
-  if (from.length === 0) return session.startMs;
+export function exactStartMs(
+  { sessionType, isEdited, startMs, startedBy }: Session,
+  counted: readonly Observation[],
+): number {
+  if (sessionType !== 'auto' || isEdited) return startMs;
+  const ofStarter = counted.filter(({ probeId }) => probeId === startedBy);
+  const from = ofStarter.length > 0 ? ofStarter : counted;
+  if (from.length === 0) return startMs;
   return from.reduce((first, { measuredAtMs }) => Math.min(first, measuredAtMs), Number.POSITIVE_INFINITY);
 }
 

@@ -19,9 +19,20 @@ const PROBES_AT_ONCE = 1000;
 /** Longer than CANARY_SECONDS may be. */
 const KEEP_CANARIES = "interval '3 hours'";
 
+/** Once over each channel; by the cloud's clock, like the end that comes after as long again. */
+const ASK_WHETHER_IT_GOES_ON = `
+  INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at, updated_at)
+  SELECT gen_random_uuid(), 'session.long', s.public_id, c.id, now() + interval '24 hours',
+    now() - interval '15 seconds' -- so that the relay takes it at its next round
+  FROM grilling_sessions s JOIN thermoworks_credentials t USING (user_id) JOIN notification_channels c USING (user_id)
+  WHERE s.status = 'active' AND s.deleted_at IS NULL AND c.is_active
+    AND s.start_time <= t.cloud_read_at - interval '36 hours'
+    AND NOT EXISTS (SELECT FROM notifications n
+      WHERE n.channel_id = c.id AND n.subject = 'session.long' AND n.subject_id = s.public_id)`;
+
 /**
- * Partitions for the months ahead, buckets, and the end of what is old: of cancelled sessions that nobody restored for a
- * week, of canaries of processes that are gone, of quarters of an hour and of months of readings.
+ * Partitions for the months ahead, buckets, a question to the owner of a cook that goes on for long, and the end of what
+ * is old: of cancelled sessions that nobody restored for a week, of canaries of processes that are gone, of quarters of an hour and of months of readings.
  */
 export function createMaintenance({
   dataSource,
@@ -42,6 +53,7 @@ export function createMaintenance({
       `UPDATE grilling_sessions SET deleted_at = now(), updated_at = now()
        WHERE status = 'cancelled' AND deleted_at IS NULL AND updated_at < now() - ${KEEP_CANCELLED}`,
     );
+    await dataSource.query(ASK_WHETHER_IT_GOES_ON);
     await dataSource.query(`DELETE FROM canaries WHERE updated_at < now() - ${KEEP_CANARIES}`);
     // A process of the version before knows of no alert with timers: whoever has some is looked at.
     await dataSource.query(

@@ -70,7 +70,9 @@ describe('the history of a session', () => {
       expect(sessions.map(figuresOf)).to.deep.equal([figuresOf(shown)]);
       const ofProbe = (row: unknown) => [...FIGURES, ...TIMES].map((figure) => at(row, figure));
       expect(sessions[0]?.probes.map(ofProbe)).to.deep.equal(items(at(shown, 'probes')).map(ofProbe));
-      const rows = items(await cli.json(['session', 'export', id]));
+      const file = await cli.json(['session', 'export', id]);
+      expect(at(file, 'session')).to.deep.include({ id, start_time: at(shown, 'start_time') });
+      const rows = items(at(file, 'readings'));
       expect(rows).to.have.length(Number(at(shown, 'reading_count')));
       expect(at(rows, '0.measured_at')).to.equal(at(shown, 'start_time'));
     });

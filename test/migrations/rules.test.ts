@@ -12,7 +12,7 @@ const NAMES = (keys: string, relation: string) =>
 /** Kept by the service, not made by people or the cloud: no created_at and updated_at. */
 const STATES = [
   ...['readings', 'session_probe_stats', 'detection_states', 'alert_states', 'alert_events'],
-  ...['reading_buckets', 'reading_bucket_progress', 'reading_bucket_marks'],
+  ...['reading_buckets', 'reading_bucket_progress', 'reading_bucket_marks', 'session_log'],
 ];
 
 onEachServer('the schema', (place) => {

@@ -27,7 +27,7 @@ export function csvOf(rows: readonly Shown[]): string {
 const MINUTES = { min: 0, max: 700 };
 
 /** Some hours of a pit and of meat in it: lit twice at most, out of reach and unplugged now and then. */
-const cooks: fc.Arbitrary<Shown[]> = fc
+export const cooks: fc.Arbitrary<Shown[]> = fc
   .record({
     everyMinutes: fc.constantFrom(2, 4, 7),
     minutes: fc.integer({ min: 60, max: 900 }),
