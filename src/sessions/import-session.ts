@@ -54,6 +54,7 @@ function toSession({ user, session, probes, lastMs }: Parameters<typeof storeImp
     endMs: session.end_time ?? Math.max(session.start_time, lastMs),
     lastReadingMs: null,
     temperatureUnit: session.temperature_unit,
+    name: session.name,
     isEdited: true,
     members: session.probes.flatMap(({ probe_id, role, member_from: fromMs, member_to: toMs }) => {
       const probeId = probes.get(probe_id)?.id;

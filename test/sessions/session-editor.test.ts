@@ -60,7 +60,8 @@ describe('SessionEditor', () => {
   } = {}) {
     const home = await addHome(db, {
       user: { temperatureUnit: 'C' },
-      probes: Array.from({ length: probes }, () => ({ role: 'food' as const })),
+      // Of stores no cook is found: there are only those that are made here.
+      probes: Array.from({ length: probes }, () => ({ role: 'storage' as const })),
     });
     await ingest([job(home, ...curves(home))]);
     const ended = { status: 'completed', phase: 'ended', endReason: 'cooled' } as const;
