@@ -33,8 +33,14 @@ export async function storeImported(
   await storeSession(tx, null, { ...wanted, publicId });
   await tx.update(GrillingSession, { publicId }, { name: session.name, editedAt: () => 'now()' });
   const { id } = await tx.findOneByOrFail(GrillingSession, { publicId });
-  const entry = { sessionId: id, actor: 'operator', action: 'imported' as const, before: null };
-  await tx.insert(SessionLogEntry, { ...entry, after: asText(session) });
+  const { name, start_time: start, end_time: end } = session;
+  await tx.insert(SessionLogEntry, {
+    sessionId: id,
+    actor: 'operator',
+    action: 'imported',
+    before: null,
+    after: { name, start_time: time(start), end_time: end === null ? null : time(end) },
+  });
   return publicId;
 }
 
@@ -62,19 +68,5 @@ function toSession({ user, session, probes, lastMs }: Parameters<typeof storeImp
     }),
     stats: new Map(),
     rebuild: true,
-  };
-}
-
-function asText({ start_time, end_time, ...session }: ExportedSession): object {
-  const probes = session.probes.map(({ member_from: from, member_to: to, ...probe }) => ({
-    ...probe,
-    member_from: from === null ? null : time(from),
-    member_to: to === null ? null : time(to),
-  }));
-  return {
-    ...session,
-    start_time: time(start_time),
-    end_time: end_time === null ? null : time(end_time),
-    probes,
   };
 }
