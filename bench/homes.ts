@@ -25,8 +25,8 @@ const HOMES = [
    SELECT gen_random_uuid(), user_id, device_id, probe_id, CASE role WHEN 'pit' THEN 'range' ELSE 'target' END,
      CASE role WHEN 'food' THEN 203 END, CASE role WHEN 'food' THEN 'up' END,
      CASE role WHEN 'pit' THEN 200 END, CASE role WHEN 'pit' THEN 275 END, 1, 120, 1 FROM probes`,
-  `INSERT INTO alert_states (alert_id, side, tier, phase)
-   SELECT id, side, 'warning', 'inactive' FROM temperature_alerts, unnest(CASE alert_type WHEN 'range' THEN ARRAY['low', 'high']
+  `INSERT INTO alert_states (alert_id, side, tier, phase, rearm_ms)
+   SELECT id, side, 'warning', 'inactive', -1 FROM temperature_alerts, unnest(CASE alert_type WHEN 'range' THEN ARRAY['low', 'high']
      ELSE ARRAY['up'] END) side`,
 ];
 
@@ -52,8 +52,8 @@ const MORE_ALERTS = [
      ('no_data', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10, 0, 0, 0),
      ('probe_removed', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0)
    ) AS more (a, b, c, d, e, f, g, h, i, j, k, l)`,
-  `INSERT INTO alert_states (alert_id, side, tier, phase, recent)
-   SELECT id, side, tier, 'inactive', CASE alert_type WHEN 'rising' THEN '[]'::jsonb END
+  `INSERT INTO alert_states (alert_id, side, tier, phase, rearm_ms, recent)
+   SELECT id, side, tier, 'inactive', -1, CASE alert_type WHEN 'rising' THEN '[]'::jsonb END
    FROM temperature_alerts, LATERAL (VALUES ('low', 'warning', min_temperature), ('high', 'warning', max_temperature),
      ('high', 'critical', critical_max_temperature), ('up', 'warning', coalesce(target_temperature, threshold_value)),
      ('high', 'warning', silence_minutes), ('high', 'warning', CASE alert_type WHEN 'probe_removed' THEN 0 END)
@@ -112,10 +112,10 @@ export function nextJobs(
   return jobs;
 }
 
-/** A pit that swings about 245 °F; a food that climbs for twelve hours, some past its target. In tenths, as reported. */
+/** A pit that swings 8 °F about 245 °F; a food that climbs for twelve hours, some past its target. In tenths, as reported. */
 function sampleOf(probe: number, isPit: boolean, atMs: number): JobSample {
   const hours = (atMs / 3_600_000) % 24;
   const noise = (((probe * 7919 + Math.floor(atMs / 1000) * 104_729) % 1000) - 500) / 100;
-  const value = isPit ? 245 + 3 * noise : 60 + (probe % 30) + 130 * (1 - Math.exp(-hours / 4)) + noise / 10;
+  const value = isPit ? 245 + 1.6 * noise : 60 + (probe % 30) + 130 * (1 - Math.exp(-hours / 4)) + noise / 10;
   return [atMs + (probe % 1000), Math.round(value * 10) / 10, 'F', 0];
 }

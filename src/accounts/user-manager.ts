@@ -150,6 +150,7 @@ async function eraseUser(tx: EntityManager, userId: number): Promise<number> {
        WHERE p.user_id = $1) OR EXISTS (
        SELECT FROM jsonb_path_query(l.data, '$.batteries[*][0]') AS device JOIN devices d ON to_jsonb(d.id) = device
        WHERE d.user_id = $1) OR EXISTS (
+       SELECT FROM devices d WHERE d.user_id = $1 AND to_jsonb(d.id) = l.data -> 'device') OR EXISTS (
        SELECT FROM notifications n JOIN notification_channels c ON c.id = n.channel_id
        WHERE c.user_id = $1 AND n.id::text = l.data ->> 'notificationId')`,
     [userId],

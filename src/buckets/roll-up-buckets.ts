@@ -24,14 +24,23 @@ const MARKS_AT_ONCE = 200;
  * Brings the buckets up to the readings that are stored: for each probe from where it was left, and the hours that late
  * readings marked. Each step is one transaction: killed half-way, the rest is done by the next one; those who run it at
  * once share the probes.
+ * @returns whether all is done: `signal` ends it after the step under way
  */
-export async function rollUpBuckets({ dataSource }: { dataSource: DataSource }): Promise<void> {
+export async function rollUpBuckets({
+  dataSource,
+  signal,
+}: {
+  dataSource: DataSource;
+  signal?: AbortSignal;
+}): Promise<boolean> {
   await registerProbes(dataSource.manager);
   for (let after = 0; ; ) {
     const probes = await nextProbes(dataSource.manager, after, PROBES_AT_ONCE);
-    if (probes.length === 0) return;
-    for (let open = probes; open.length > 0; )
+    if (probes.length === 0) return true;
+    for (let open = probes; open.length > 0; ) {
+      if (signal?.aborted) return false;
       open = await dataSource.transaction((tx) => rollUpSome(tx, open));
+    }
     after = probes.at(-1) ?? after;
   }
 }

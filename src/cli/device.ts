@@ -4,7 +4,8 @@ import { DeviceManager, getProbe, type OwnedDevice, type ProbeSettings } from '.
 import { UserManager } from '../accounts/user-manager.js';
 import { listReadings } from '../readings/reading-list.js';
 import { answering, type Context, instant, type Row, wholeNumber } from './context.js';
-import { completenessCommand, exportCommand } from './history.js';
+import { completenessCommand, exportCommand, pruneCommand } from './history.js';
+import { chartCommand } from './reading-chart.js';
 import { toRow } from './text.js';
 
 interface SetOptions extends ProbeSettings {
@@ -84,8 +85,10 @@ export function readingCommand(program: Command, context: Context): void {
       }));
       context.list(rows, ['measured_at', 'probe_id', 'value', 'unit', 'flags']);
     });
+  chartCommand(reading, context);
   exportCommand(reading, context);
   completenessCommand(reading, context);
+  pruneCommand(reading, context);
 }
 
 const PROBE_COLUMNS = [

@@ -1,5 +1,6 @@
 import { AlertEvent } from './alert-event.js';
 import { AlertState } from './alert-state.js';
+import { ArchiveCopy } from './archive-copy.js';
 import { Canary } from './canary.js';
 import { DeadLetter } from './dead-letter.js';
 import { DetectionState } from './detection-state.js';
@@ -27,6 +28,7 @@ import { User } from './user.js';
 export const ENTITIES = [
   AlertEvent,
   AlertState,
+  ArchiveCopy,
   Canary,
   DeadLetter,
   DetectionState,

@@ -11,10 +11,13 @@ import {
   type NewReading,
 } from '../readings/reading-store.js';
 import type { Unit } from '../readings/sample.js';
+import { saveNames } from '../sessions/name-store.js';
 import { rebuildSessions } from '../sessions/rebuild.js';
 import { saveSessions, saveTags } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
+import { inTurn, noteTold } from './gateway.js';
+import { findGateways, loadGateways } from './gateway-store.js';
 import {
   areAllNew,
   type Batch,
@@ -27,6 +30,7 @@ import {
 import { recordLate } from './late.js';
 import { redetectLate, tagOf } from './late-sessions.js';
 import { alertsDueMs } from './missed.js';
+import { markStuck } from './stuck.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
 
@@ -55,18 +59,32 @@ export type Ingest = (
   moments?: readonly DeviceMoment[],
 ) => Promise<IngestOutcome>;
 
+/** What late readings change beside the roll-ups of the sessions that they lie in. */
+export interface LateRules {
+  /** What their alerts would have fired. */
+  alerts: boolean;
+  /** Where automatic sessions begin and end. */
+  sessions: boolean;
+}
+
 /**
  * Stores the readings of many jobs and everything that follows from them, in one transaction, with a number of
  * statements that does not depend on how many readings there are. Running it again changes nothing.
  * @param dataSource with a transaction's manager, each run is part of that transaction
  */
-export function createIngest({ dataSource }: { dataSource: Pick<DataSource, 'manager'> }): Ingest {
+export function createIngest({
+  dataSource,
+  late = { alerts: true, sessions: true },
+}: {
+  dataSource: Pick<DataSource, 'manager'>;
+  late?: LateRules;
+}): Ingest {
   const days = new Set<number>();
   return async (jobs, moments = []) => {
     const batch = gather(jobs, moments);
     await makePartitions(dataSource.manager, batch, days);
     const commit = (isCareful: boolean) =>
-      dataSource.manager.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7 }));
+      dataSource.manager.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7, late }));
     return commit(false).catch((error: unknown) => {
       if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
       return commit(true);
@@ -79,27 +97,35 @@ const UNIQUE_VIOLATION = '23505';
 async function work(
   tx: EntityManager,
   batch: Batch,
-  { isCareful, newId }: { isCareful: boolean; newId: () => string },
+  { isCareful, newId, late }: { isCareful: boolean; newId: () => string; late: LateRules },
 ): Promise<IngestOutcome> {
-  await lockDevices(tx, batch.deviceRows);
-  const worlds = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  // Only timers find that nothing was heard.
+  const gatewayRows = await findGateways(tx, [...batch.moments.keys()]);
+  await lockDevices(tx, [...batch.deviceRows, ...gatewayRows.values()]);
+  const loaded = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  const gateways = await loadGateways(tx, gatewayRows);
+  const worlds = markStuck(batch, loaded);
   const { readings, unknownProbe } = toReadings(batch, worlds);
   const { fresh, stored, conflicts } =
     !isCareful && areAllNew(batch, readings)
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
-  const { worlds: current, lids } = await redetectLate(tx, worlds, inputs, newId);
-  const folded = [...worlds].map(([device, before]) => ({
-    before,
-    ...fold(current.get(device) ?? before, inputs.get(device) ?? [], newId),
-  }));
+  const { worlds: current, lids } = late.sessions
+    ? await redetectLate(tx, worlds, inputs, newId)
+    : { worlds, lids: [] };
+  const folded = inTurn(current, gateways).map(([device, before]) => {
+    const after = fold(before, inputs.get(device) ?? [], newId);
+    noteTold(before, after.transitions);
+    return { before: loaded.get(device) ?? before, ...after };
+  });
   const notificationIds = await store(tx, folded, { moved: batch.moments, lids });
-  await recordLate(
-    tx,
-    folded.map(({ world }) => world),
-    stored,
-  );
+  if (late.alerts)
+    await recordLate(
+      tx,
+      folded.map(({ world }) => world),
+      stored,
+    );
   return {
     stored,
     conflicts: batch.conflicts + conflicts,
@@ -127,7 +153,7 @@ const DAY_MS = 24 * 3_600_000;
 type Folded = FoldResult & { before: IngestWorld };
 
 /**
- * Partitions of days that this process has seen are not asked for again. Before the transaction: its end must not undo them, or
+ * Partitions of days that this process has seen of late are not asked for again. Before the transaction: its end must not undo them, or
  * the next readings of that month would go to the default partition.
  */
 async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<number>): Promise<void> {
@@ -141,7 +167,9 @@ async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<n
   if (needed.size === 0) return;
   const stretches = [...needed].map((day) => ({ fromMs: day * DAY_MS, toMs: day * DAY_MS }));
   await ensurePartitions(db, stretches);
-  for (const day of needed) seen.add(day);
+  // Older ones may be dropped while this process runs.
+  const yesterday = Math.floor(Date.now() / DAY_MS) - 1;
+  for (const day of needed) if (day >= yesterday) seen.add(day);
 }
 
 /** One statement per table, for what changed. */
@@ -153,6 +181,11 @@ async function store(
   const sessions = await rebuildSessions(tx, folded.flatMap(changedSessions));
   const before = folded.flatMap((device) => device.before.sessions.sessions);
   const ids = await saveSessions(tx, sessions, before);
+  await saveNames(tx, sessions, before, ({ deviceId, userId }) =>
+    folded
+      .map(({ world }) => world.sessions.device)
+      .find((device) => device.deviceId === deviceId && device.userId === userId),
+  );
   await saveProbes(
     tx,
     folded.flatMap(changedProbes),

@@ -167,6 +167,11 @@ function toProbeState(row: WorldRow): ProbeState {
   };
 }
 
+/** An archive of a gap may have been made meanwhile, or comes later. */
+const LOOK_FOR_ARCHIVES = `, due AS (
+  UPDATE devices SET archives_due_at = now() + interval '5 minutes'
+  WHERE archives_due_at IS NULL AND device_id IN (SELECT device_id FROM probes WHERE id = ANY($8)))`;
+
 /** Stores the probes that changed, and the gaps that their readings ended: one statement. */
 export async function saveProbes(
   tx: EntityManager,
@@ -183,7 +188,7 @@ export async function saveProbes(
        SELECT probe_id, to_timestamp(start_ms / 1000), to_timestamp(end_ms / 1000), cause
        FROM unnest($8::integer[], $9::float8[], $10::float8[], $11::varchar[]) AS new (probe_id, start_ms, end_ms, cause)
        ON CONFLICT DO NOTHING
-     )
+     )${sortedGaps.length > 0 ? LOOK_FOR_ARCHIVES : ''}
      UPDATE probes SET last_measured_at = to_timestamp(new.ms / 1000), last_value = new.hundredths / 100,
        last_unit = new.unit, learned_interval_seconds = new.learned, state = new.state,
        state_at = to_timestamp(new.state_ms / 1000), updated_at = now()
@@ -223,7 +228,7 @@ export async function saveDetections(tx: EntityManager, worlds: readonly IngestW
   await tx.query(
     `INSERT INTO detection_states (device_id, state, due_at)
      SELECT id, state, to_timestamp("dueMs" / 1000)
-     FROM jsonb_to_recordset($1) AS new (id integer, state jsonb, "dueMs" float8)
+     FROM json_to_recordset($1) AS new (id integer, state json, "dueMs" float8)
      ON CONFLICT (device_id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at`,
     [JSON.stringify(rows)],
   );

@@ -81,16 +81,13 @@ export class NotificationManager {
     if (!row) return this.claimForPeople(id);
     if (row.status !== 'pending') return undefined;
     const [notification] = await this.load([id]);
-    const about = { publicId: notification?.subjectId ?? '' };
-    const is = (subject: NotificationSubject) => notification?.subject === subject;
-    const disabled = is('channel.disabled') && (await this.db.findOneBy(NotificationChannel, about));
-    const device = { relations: { device: true } };
-    const long = is('session.long') && (await this.db.findOne(GrillingSession, { where: about, ...device }));
-    const { sequence } = row;
-    return (
-      notification &&
-      Object.assign(notification, { sequence, disabled: disabled || null, long: long || null })
-    );
+    if (!notification) return undefined;
+    const about = { where: { publicId: notification.subjectId ?? '' } };
+    const is = (subject: NotificationSubject) => notification.subject === subject;
+    const disabled = is('channel.disabled') ? await this.db.findOne(NotificationChannel, about) : null;
+    const withDevice = { ...about, relations: { device: true } };
+    const long = is('session.long') ? await this.db.findOne(GrillingSession, withDevice) : null;
+    return Object.assign(notification, { sequence: row.sequence, disabled, long });
   }
 
   /** Nobody counts what a person reads: no sequence. */

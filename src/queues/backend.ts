@@ -93,6 +93,7 @@ export async function openQueues(
   const queues: Queues = {
     readings: createQueue('readings', backend, connection),
     notifications: createQueue('notifications', backend, connection),
+    backfill: createQueue('backfill', backend, connection),
     maintenance: createQueue('maintenance', backend, connection),
   };
   for (const name of QUEUE_NAMES) queues[name].on('error', limitedWarning(backend.logger, 'queue failed'));

@@ -7,6 +7,8 @@ const STEP = 200;
 const TOP_STEP = 250;
 /** A value holds until the next one, but no longer than this; beyond it is unknown time. */
 const HOLD_MS = 15 * 60_000;
+/** Who is silent for longer, while others are heard, tells nothing of the present. */
+const SILENT_MS = 2 * 3_600_000;
 const COOLED_MS = 30 * 60_000;
 /** 2 °C an hour; what is written in hundredths may fall short by that much. */
 const FOOD_RISE = 199;
@@ -93,12 +95,13 @@ function arePitsCold({ pits }: CookTrack, probes: ProbeTracks, members: readonly
   return shown > 0 || (known > 0 && cold === known);
 }
 
-/** No food that shows a value is warm; false where none shows one. */
-function isFoodCold(members: readonly SessionMember[], probes: ProbeTracks): boolean {
+/** No food that still shows a value is warm; false where none shows one. */
+function isFoodCold(members: readonly SessionMember[], probes: ProbeTracks, atMs: number): boolean {
   let isShown = false;
   for (const member of members) {
     const track = member.role === 'food' && isMember(member) ? probes[member.probeId] : undefined;
-    if (track?.value === undefined || track.absentMs !== undefined) continue;
+    if (track?.value === undefined || track.absentMs !== undefined || atMs - track.lastMs > SILENT_MS)
+      continue;
     if (track.value >= FOOD_END) return false;
     isShown = true;
   }
@@ -106,9 +109,14 @@ function isFoodCold(members: readonly SessionMember[], probes: ProbeTracks): boo
 }
 
 /** Where no pit shows anything, not even that it was cold, the food tells. */
-function isFireOut(cook: CookTrack, probes: ProbeTracks, members: readonly SessionMember[]): boolean {
+function isFireOut(
+  cook: CookTrack,
+  probes: ProbeTracks,
+  members: readonly SessionMember[],
+  atMs: number,
+): boolean {
   if (arePitsCold(cook, probes, members)) return true;
-  return !isPitShown(cook, probes, members) && isFoodCold(members, probes);
+  return !isPitShown(cook, probes, members) && isFoodCold(members, probes, atMs);
 }
 
 /** Whether a pit of the cook shows something. */
@@ -145,7 +153,7 @@ export function cool(
   { member, atMs, value, gapMs }: { member: SessionMember; atMs: number; value: number; gapMs: number },
 ): CookTrack {
   const { probeId, role } = member;
-  if (!isFireOut(cook, probes, members)) {
+  if (!isFireOut(cook, probes, members, atMs)) {
     return cook.coolMs === undefined ? cook : { ...cook, coolMs: undefined, foodLines: undefined };
   }
   const coolMs = (cook.coolMs ?? atMs) + (cook.coolMs === undefined ? 0 : Math.max(0, gapMs - HOLD_MS));

@@ -65,8 +65,6 @@ export interface Session {
   endMs: number | null;
   lastReadingMs: number | null;
   temperatureUnit: TemperatureUnit;
-  /** As a user named it, or {@link nameEnded} did when it ended; null or left out: not yet. */
-  name?: string | null;
   /** Of one that detection began just now: the probe (`probes.id`) that it was. */
   startedBy?: number;
   /** A person set bounds or members: detection moves no bound that is set, lets nobody join and does not cancel it. */

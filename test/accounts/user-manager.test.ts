@@ -129,6 +129,11 @@ describe('UserManager', () => {
       [probe],
     );
     await db.query(
+      `INSERT INTO archive_copies (user_id, device_id, archive_id, cloud_update_time, scope)
+       SELECT user_id, id, 'a', 't', 'all' FROM devices WHERE id = $1`,
+      [home.device],
+    );
+    await db.query(
       `INSERT INTO session_tags (session_id, probe_id, tag, tag_from, tag_to)
        SELECT session_id, probe_id, 'lid_open', now(), now() FROM session_members WHERE probe_id = $1`,
       [probe],
@@ -145,6 +150,7 @@ describe('UserManager', () => {
     await bury(db)({ queue: 'readings', jobId: 'ing-1', data: job(home, [[T0, 1]]), ...dead });
     const low = { ...job(home), batteries: [[home.device, T0, 5, null]] };
     await bury(db)({ queue: 'readings', jobId: 'ing-3', data: low, ...dead });
+    await bury(db)({ queue: 'backfill', jobId: 'bkf', data: { device: home.device }, ...dead });
     await bury(db)({ queue: 'notifications', jobId: 'ntf-1', data: { notificationId }, ...dead });
     await bury(db)({ queue: 'readings', jobId: 'ing-2', data: 'torn', ...dead });
     await db.query(`DELETE FROM dead_letters WHERE job_id = 'ing-2'`);

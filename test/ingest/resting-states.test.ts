@@ -56,6 +56,23 @@ describe('the states of alerts that rest', () => {
     expect([low, up]).to.deep.equal(first.slice(1));
   });
 
+  it('are written no more when a target that fired is far from being armed again, nor when it was', async () => {
+    const { values, rows } = await watched();
+    const target = async () => (await rows()).at(-1);
+    await values(0, [11, 12, 12, 11, 10, 10, 10, 10]);
+    const fired = await target();
+    expect(fired?.phase).to.equal('inactive');
+    await values(8, [11, 10, 9]);
+    expect(await target()).to.deep.equal(fired);
+    await values(11, Array(11).fill(5));
+    const armed = await target();
+    expect(armed?.xmin).to.not.equal(fired?.xmin);
+    await values(22, [5, 6, 5]);
+    expect(await target()).to.deep.equal(armed);
+    await values(25, [12, 12]);
+    expect((await target())?.phase).to.equal('firing');
+  });
+
   it('tell the same, however the readings are cut into batches', async () => {
     const value = fc.constantFrom(-3, 1, 5, 9.5, 11, 13);
     await fc.assert(

@@ -74,6 +74,9 @@ export const SEEDS: Record<string, string> = {
     UPDATE alert_states SET is_inhibited = true;
     UPDATE alert_events SET silent_probes = 2;
     UPDATE notifications SET group_key = 'session 1', held_until = now(), group_id = id WHERE alert_id IS NOT NULL;`,
+  gateways: `
+    UPDATE devices SET iot_device_id = 'TAABBCC001122', gateway_id = 'TAABBCC001133';
+    UPDATE alert_events SET silent_devices = 2;`,
   'late-and-lid': `
     UPDATE temperature_alerts SET judged_after = now();
     INSERT INTO session_tags (session_id, probe_id, tag, tag_from, tag_to)
@@ -81,8 +84,14 @@ export const SEEDS: Record<string, string> = {
     INSERT INTO alert_events (public_id, alert_id, kind, side, tier, version, value, unit, measured_at, detected_late)
       SELECT gen_random_uuid(), id, kind, 'up', 'warning', version, 203.2, 'F', now(), true
       FROM temperature_alerts, (VALUES ('fired', -1), ('resolved', -2)) AS late (kind, version);`,
+  archives: `
+    UPDATE devices SET last_archive_at = now(), archives_due_at = now();
+    INSERT INTO archive_copies (user_id, device_id, archive_id, cloud_update_time, scope)
+      SELECT user_id, id, 'arc01', '2026-11-19T03:00:00.100000Z', 'all 1970-01-01T00:00:00.000Z' FROM devices;`,
   canaries: `
     INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
+  'plain-detection-state': `
+    UPDATE detection_states SET state = '{"phase":"idle","probes":{}}';`,
   'intent-and-long-sessions': `
     UPDATE probes SET high_alarm_celsius = 95;
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)

@@ -5,6 +5,7 @@ import { SessionManager } from '../../src/sessions/session-manager.js';
 import { createMaintenance, createTimers, storedUntil } from '../../src/worker/maintenance.js';
 import { addHome, addSession, HOUR, type Home, job, MINUTE, openDatabase, T0 } from '../ingest/household.js';
 import { openTestQueues } from '../queues/queues.js';
+import { captureLog } from '../support/captured-log.js';
 import { cook, polledAt } from './linked-home.js';
 
 const at = (minutes: number) => T0 + minutes * MINUTE;
@@ -168,8 +169,10 @@ describe('maintenance', () => {
     });
   });
 
+  const upkeep = () => ({ dataSource: db, retentionDays: 400, logger: captureLog().logger });
+
   it('makes the partitions of the two months ahead, each once', async () => {
-    const maintain = createMaintenance({ dataSource: db, now: () => new Date('2031-12-15T00:00:00Z') });
+    const maintain = createMaintenance({ ...upkeep(), now: () => new Date('2031-12-15T00:00:00Z') });
     await maintain();
     await maintain();
     const rows = await db.query<{ name: string }[]>(
@@ -200,7 +203,7 @@ describe('maintenance', () => {
     await age(old, '7 days 1 minute');
     await age(young, '6 days 23 hours 59 minutes');
     await age(completed, '30 days');
-    await createMaintenance({ dataSource: db, now: () => new Date() })();
+    await createMaintenance({ ...upkeep(), now: () => new Date() })();
     const hidden = await db.query('SELECT id FROM grilling_sessions WHERE deleted_at IS NOT NULL');
     expect(hidden).to.deep.equal([{ id: old }]);
   });
