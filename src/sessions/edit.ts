@@ -94,7 +94,6 @@ export function splitSession(
     ...change,
     publicId,
     id: null,
-    name: null,
     // One automatic session runs on a device at a time.
     sessionType: runBoth ? 'manual' : session.sessionType,
     startMs: atMs ?? session.startMs,

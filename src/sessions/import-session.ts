@@ -6,9 +6,9 @@ import { SessionLogEntry } from '../entities/session-log-entry.js';
 import type { User } from '../entities/user.js';
 import { checkOverlaps, time } from './edit.js';
 import type { ExportedSession } from './import-file.js';
+import { rebuildSessions } from './rebuild.js';
 import { sharesProbe } from './redetect.js';
-import { loadSessions } from './session-store.js';
-import { storeSession } from './store-session.js';
+import { loadSessions, saveSessions } from './session-store.js';
 import type { Session } from './types.js';
 
 /** @returns the public id of the file's session, as it is now or was already */
@@ -30,7 +30,7 @@ export async function storeImported(
   const names = new Map([...probes].map(([name, { id }]) => [id, name]));
   if (wanted.status !== 'cancelled') checkOverlaps(wanted, theirs, names);
   const publicId = known ? uuidv7() : session.id;
-  await storeSession(tx, null, { ...wanted, publicId });
+  await saveSessions(tx, await rebuildSessions(tx, [{ ...wanted, publicId }]));
   await tx.update(GrillingSession, { publicId }, { name: session.name, editedAt: () => 'now()' });
   const { id } = await tx.findOneByOrFail(GrillingSession, { publicId });
   const { name, start_time: start, end_time: end } = session;
@@ -60,7 +60,6 @@ function toSession({ user, session, probes, lastMs }: Parameters<typeof storeImp
     endMs: session.end_time ?? Math.max(session.start_time, lastMs),
     lastReadingMs: null,
     temperatureUnit: session.temperature_unit,
-    name: session.name,
     isEdited: true,
     members: session.probes.flatMap(({ probe_id, role, member_from: fromMs, member_to: toMs }) => {
       const probeId = probes.get(probe_id)?.id;

@@ -137,7 +137,11 @@ export class SessionEditor {
           latestWhy: `device ${deviceId} has gone since, with its last reading at ${time(newest)}`,
         };
     const { id, type, model } = device;
-    const facts = { id, deviceId, userId, type, model, temperatureUnit: user.temperatureUnit ?? 'F', probes };
+    const { timeZone, temperatureUnit } = user;
+    const facts = {
+      ...{ id, deviceId, userId, type, model, probes },
+      ...{ temperatureUnit: temperatureUnit ?? 'F', timeZone },
+    };
     const limits = { ...latest, earliestMs: session.startMs, earliestWhy: '' };
     return { row, session, device, probes, facts, isTheirs, limits };
   }
@@ -162,7 +166,8 @@ export class SessionEditor {
     const others = await loadSessions(this.tx, [session.deviceId], changed.startMs);
     const names = new Map(probes.map(({ id, probeId }) => [id, probeId]));
     checkOverlaps(changed, others, names);
-    await storeSession(this.tx, isTheirs ? facts : null, changed);
+    const before = changed.publicId === session.publicId ? session : undefined;
+    await storeSession(this.tx, facts, changed, { before, isTheirs });
     const row = await this.tx.findOneByOrFail(GrillingSession, { publicId: changed.publicId });
     const gone = session.members.filter(
       (member) => !changed.members.some((one) => one.probeId === member.probeId),

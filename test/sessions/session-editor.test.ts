@@ -121,7 +121,11 @@ describe('SessionEditor', () => {
   it('ends one that runs, and counts what comes then no more', async () => {
     const { home, id } = await cook({ probes: 1, end: null });
     await edit(id, { end: minute(100) });
-    expect((await get(id)).session).to.include({ status: 'completed', endReason: 'manual' });
+    expect((await get(id)).session).to.include({
+      status: 'completed',
+      endReason: 'manual',
+      name: 'Cook, midday 21 Nov',
+    });
     await ingest([job(home, ...curves(home, 180, 200))]);
     expect(await figures(id)).to.deep.equal([[41], 41, 60, 100]);
   });
