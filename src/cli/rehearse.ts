@@ -90,7 +90,8 @@ async function answerOf(
   { probe, rule }: Rehearsed,
   days: number,
 ): Promise<{ row: Answer; chart: Chart }> {
-  if (!probe) throw new InputError(`readings alone do not tell when a ${rule.type} alert would have fired`);
+  if (!probe)
+    throw new InputError('a battery alert cannot be rehearsed: what the battery said is not stored');
   const { id, deviceId, probeId, lastMeasuredAt } = probe;
   const toMs = lastMeasuredAt?.getTime() ?? Date.now();
   const fromMs = Math.max(0, toMs - days * DAY_MS);
