@@ -49,7 +49,7 @@ export function alertCommand(program: Command, context: Context): void {
     'watch a probe, or a battery; what is left out is the default of its role',
   )
     .requiredOption('--email <e>', 'of the user')
-    .requiredOption('--device <d>', 'serial of the device')
+    .requiredOption('--device <d>', 'serial or name of the device')
     .requiredOption('--type <type>', ALERT_TYPES);
   withRule(create).action(
     async ({ email, device: deviceId, probe: probeId, json: _, ...options }: CreateOptions) =>

@@ -57,7 +57,7 @@ export function rehearseCommand(alert: Command, context: Context): void {
     )
     .option('--days <n>', 'how far back from the newest reading', wholeNumber(1, 3650), 30)
     .option('--email <e>', 'of the user')
-    .option('--device <d>', 'serial of the device')
+    .option('--device <d>', 'serial or name of the device')
     .option('--type <type>', ALERT_TYPES);
   withRule(command).action(async (id: string | undefined, { days, json, ...given }: RehearseOptions) => {
     const isGiven = ['email', 'device', 'type'].map((key) => given[key] !== undefined);
