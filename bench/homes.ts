@@ -25,8 +25,8 @@ const HOMES = [
    SELECT gen_random_uuid(), user_id, device_id, probe_id, CASE role WHEN 'pit' THEN 'range' ELSE 'target' END,
      CASE role WHEN 'food' THEN 203 END, CASE role WHEN 'food' THEN 'up' END,
      CASE role WHEN 'pit' THEN 200 END, CASE role WHEN 'pit' THEN 275 END, 1, 120, 1 FROM probes`,
-  `INSERT INTO alert_states (alert_id, side, tier, phase)
-   SELECT id, side, 'warning', 'inactive' FROM temperature_alerts, unnest(CASE alert_type WHEN 'range' THEN ARRAY['low', 'high']
+  `INSERT INTO alert_states (alert_id, side, tier, phase, rearm_ms)
+   SELECT id, side, 'warning', 'inactive', -1 FROM temperature_alerts, unnest(CASE alert_type WHEN 'range' THEN ARRAY['low', 'high']
      ELSE ARRAY['up'] END) side`,
 ];
 
@@ -52,8 +52,8 @@ const MORE_ALERTS = [
      ('no_data', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10, 0, 0, 0),
      ('probe_removed', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0)
    ) AS more (a, b, c, d, e, f, g, h, i, j, k, l)`,
-  `INSERT INTO alert_states (alert_id, side, tier, phase, recent)
-   SELECT id, side, tier, 'inactive', CASE alert_type WHEN 'rising' THEN '[]'::jsonb END
+  `INSERT INTO alert_states (alert_id, side, tier, phase, rearm_ms, recent)
+   SELECT id, side, tier, 'inactive', -1, CASE alert_type WHEN 'rising' THEN '[]'::jsonb END
    FROM temperature_alerts, LATERAL (VALUES ('low', 'warning', min_temperature), ('high', 'warning', max_temperature),
      ('high', 'critical', critical_max_temperature), ('up', 'warning', coalesce(target_temperature, threshold_value)),
      ('high', 'warning', silence_minutes), ('high', 'warning', CASE alert_type WHEN 'probe_removed' THEN 0 END)

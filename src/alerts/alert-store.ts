@@ -264,12 +264,13 @@ export async function insertEvents(
        SELECT * FROM ROWS FROM (jsonb_to_recordset($1) AS ("publicId" uuid, "alertId" integer, "sessionId" integer, kind text,
          side text, tier text, version integer, value float8, unit text, "measuredAtMs" float8,
          "durationSeconds" integer, extreme float8, change float8, "detectedLate" boolean,
-         "isMuted" boolean, "isSuperseded" boolean, "silentProbes" integer)) WITH ORDINALITY AS e
+         "isMuted" boolean, "isSuperseded" boolean, "silentProbes" integer, "silentDevices" integer)) WITH ORDINALITY AS e
      ), event AS (
        INSERT INTO alert_events (public_id, alert_id, session_id, kind, side, tier, version, value, unit, measured_at,
-         duration_seconds, extreme, change, detected_late, is_muted, silent_probes)
+         duration_seconds, extreme, change, detected_late, is_muted, silent_probes, silent_devices)
        SELECT "publicId", "alertId", "sessionId", kind, side, tier, version, value, unit,
-         to_timestamp("measuredAtMs" / 1000), "durationSeconds", extreme, change, "detectedLate", "isMuted", "silentProbes"
+         to_timestamp("measuredAtMs" / 1000), "durationSeconds", extreme, change, "detectedLate", "isMuted", "silentProbes",
+         "silentDevices"
        FROM given ORDER BY "alertId", ordinality
        RETURNING id, public_id, alert_id, session_id, kind, tier, measured_at, is_muted
      ), triggered AS (

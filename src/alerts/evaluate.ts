@@ -5,15 +5,9 @@ import { convertHundredths, isTemperature } from '../readings/temperature.js';
 import { LID_MS } from '../sessions/lid.js';
 import { announce, isFiring } from './announce.js';
 import { excessOf, hundredthsOf, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
+import { areLeftAtRest, isLeftAtRest, isMetBy, limitFor } from './resting.js';
 import { follow, handled, type PitDrop } from './slope.js';
-import {
-  type AlertRule,
-  type AlertState,
-  type AlertTransition,
-  copyOf,
-  INACTIVE,
-  isResting,
-} from './types.js';
+import { type AlertRule, type AlertState, type AlertTransition, copyOf, INACTIVE } from './types.js';
 
 const MINUTE_MS = 60_000;
 /** A target's hold as stored by default: two readings, or one that is `CLEARLY_MET_C` beyond. */
@@ -114,11 +108,10 @@ export function evaluate(
     return { states: states.map((s) => (isNews(s) ? unknown(s) : s)), transitions: [] };
   }
   const value = convertHundredths(hundredths, unit, rule.temperatureUnit);
-  const limits = limitsOf(rule);
+  if (areLeftAtRest(rule, states, value)) return { states, transitions: [] };
   const steps = states.map((was) => {
-    const limit = limits.find(({ side, tier }) => side === was.side && tier === was.tier);
-    if (!limit || !isNews(was)) return { was, is: was, change: null };
-    if (isResting(was) && !disturbs(value, limit, { rule, state: was }))
+    const limit = limitFor(rule, was);
+    if (!limit || !isNews(was) || isLeftAtRest(was, limit, value, rule))
       return { was, is: was, change: null };
     const knownMs = knownTimeMs(was, measuredAtMs, expectedIntervalMs);
     const { rearming } = limit;
@@ -150,39 +143,6 @@ export function evaluate(
   });
   if (steps.every(({ was, is }) => was === is)) return { states, transitions: [] };
   return announce(rule, steps, observation);
-}
-
-/** Whether {@link evaluate} would leave every state as it is because all rest: most readings of most alerts. */
-export function isUndisturbed(
-  rule: AlertRule,
-  states: readonly AlertState[],
-  { hundredths, unit }: Pick<Observation, 'hundredths' | 'unit'>,
-): boolean {
-  if (hundredths === null || !isTemperature(unit)) return false;
-  const value = convertHundredths(hundredths, unit, rule.temperatureUnit);
-  const limits = limitsOf(rule);
-  for (const state of states) {
-    if (!isResting(state)) return false;
-    for (const limit of limits)
-      if (limit.side === state.side && limit.tier === state.tier && disturbs(value, limit, { rule, state }))
-        return false;
-  }
-  return true;
-}
-
-/** Whether a value ends the rest of a state: it is met, or, where it has to be armed again, far enough away. */
-function disturbs(
-  value: number,
-  limit: Limit,
-  { rule, state }: { rule: AlertRule; state: AlertState },
-): boolean {
-  if (state.isArmed) return isMetBy(value, limit, rule);
-  return limit.rearming !== null && excessOf(limit, value) < -limit.rearming.difference;
-}
-
-function isMetBy(value: number, limit: Limit, { type }: AlertRule): boolean {
-  const excess = excessOf(limit, value);
-  return type === 'target' ? excess >= 0 : excess > 0;
 }
 
 function knownTimeMs(state: AlertState, measuredAtMs: number, expectedIntervalMs: number | null): number {

@@ -62,7 +62,7 @@ export interface AlertState {
   heldReadings: number;
   /** Event time that an unarmed alert has been far enough on the other side; -1: it is not. Of an armed one it says nothing. */
   rearmMs: number;
-  /** Time of the last reading that left it otherwise than {@link isResting}, or so for the first time; null: none was seen. */
+  /** Time of the last reading that changed it (`resting.ts`: not each one does); null: none was seen. */
   evaluatedAtMs: number | null;
   firedAtMs: number | null;
   resolvedAtMs: number | null;
@@ -118,22 +118,8 @@ export interface AlertTransition {
   isSuperseded?: true;
   /** It speaks for its whole device, of which so many probes are missed; only on `fired` of no data. */
   silentProbes?: number;
-}
-
-/**
- * Nothing is held, told, unknown or counted towards being armed again: of such a state it matters only whether it was ever
- * evaluated, not when. So a reading that leaves it so leaves it as it is, and costs no row.
- */
-export function isResting({
-  phase,
-  isArmed,
-  isUnknown,
-  rearmMs,
-  recent,
-  evaluatedAtMs,
-}: AlertState): boolean {
-  if (phase !== 'inactive' || isUnknown || recent !== null || evaluatedAtMs === null) return false;
-  return isArmed || rearmMs < 0;
+  /** It speaks for a gateway, with so many devices behind it; only on `fired` of no data. */
+  silentDevices?: number;
 }
 
 /** Field by field: a spread takes twenty times as long, and this is done for every reading. */

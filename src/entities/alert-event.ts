@@ -46,6 +46,8 @@ export class AlertEvent {
   @Column({ type: 'boolean', name: 'is_muted', default: false }) isMuted!: boolean;
   /** It speaks for its whole device, of which so many probes are missed; null: for one probe. */
   @Column({ type: 'integer', name: 'silent_probes', nullable: true }) silentProbes!: number | null;
+  /** It speaks for a gateway that is silent, and so many devices behind it; null: for none. */
+  @Column({ type: 'integer', name: 'silent_devices', nullable: true }) silentDevices!: number | null;
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' }) createdAt!: Date;
   @ManyToOne('TemperatureAlert', { onDelete: 'CASCADE' })
   @JoinColumn({

@@ -30,6 +30,9 @@ export class Device extends Published {
   transmitIntervalSeconds!: number | null;
   @Column({ type: 'integer', name: 'recording_interval_seconds', nullable: true })
   recordingIntervalSeconds!: number | null;
+  @Column({ type: 'varchar', name: 'iot_device_id', length: 50, nullable: true }) iotDeviceId!: string | null;
+  /** Of the gateway that it is heard by: the `iotDeviceId` of that. */
+  @Column({ type: 'varchar', name: 'gateway_id', length: 50, nullable: true }) gatewayId!: string | null;
   @Column({ type: 'varchar', name: 'cloud_update_time', length: 40, nullable: true })
   cloudUpdateTime!: string | null;
   @Column({ type: 'timestamptz', name: 'channels_checked_at', precision: 3, nullable: true })

@@ -1,16 +1,17 @@
 import { type BatterySight, evaluateBattery, lastBattery } from '../alerts/battery.js';
-import { evaluate, isUndisturbed, rearm } from '../alerts/evaluate.js';
+import { evaluate, rearm } from '../alerts/evaluate.js';
 import { release, shareSilence } from '../alerts/inhibition.js';
 import { isPresence } from '../alerts/limits.js';
 import { evaluatePresence, type Presence } from '../alerts/presence.js';
 import { remind } from '../alerts/reminders.js';
+import { isUndisturbed } from '../alerts/resting.js';
 import type { Observation } from '../readings/observation.js';
 import { FLAG, storedCondition, type ToldCondition, UNTRUSTED } from '../readings/sample.js';
 import { closeDraft, openDraft, step } from '../sessions/detection.js';
 import type { Draft } from '../sessions/draft.js';
 import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
-import { companyOf, expectedIntervalMs, waitMs } from './device-silence.js';
+import { companyOf, expectedIntervalMs, lookAgain, waitMs } from './device-silence.js';
 import { gapBefore } from './gap.js';
 import { isDetected, withAbsences } from './late-inputs.js';
 import { heardMs, isMissed, roleOf, runningSession, WHOLE_DEVICE } from './missed.js';
@@ -66,7 +67,14 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
   }
   const { draft, probes, alerts, transitions, gaps } = progress;
   const sessions = withAbsences(closeDraft(draft, world.sessions), progress.absences);
-  return { world: { ...world, sessions, probes, alerts }, sessionEvents: draft.events, transitions, gaps };
+  const present = { world, probes, alerts, sessions: draft.sessions };
+  const lookMs = progress.isInhibited ? lookAgain(present, inputs.at(-1)) : null;
+  return {
+    world: { ...world, sessions, probes, alerts, lookMs },
+    sessionEvents: draft.events,
+    transitions,
+    gaps,
+  };
 }
 
 function observe(progress: Progress, observation: ProbeSight, newId: () => string): void {
@@ -218,7 +226,9 @@ function miss(progress: Progress, probeId: number, shows: Presence['shows'], atM
     const own = evaluatePresence(rule, states, { atMs, shows, lastMs, isWatched });
     const isNews = rule.type === 'no_data' && shows === 'silence' && own.transitions.length > 0;
     const sessions = progress.draft.sessions;
-    const outcome = isNews ? shareSilence(rule, own, companyOf({ ...progress, sessions }, probeId)) : own;
+    const outcome = isNews
+      ? shareSilence(rule, own, companyOf({ ...progress, sessions }, probeId), atMs)
+      : own;
     return tell(progress, instance, running, outcome);
   });
   progress.alerts.set(probeId, next);

@@ -16,6 +16,8 @@ import { rebuildSessions } from '../sessions/rebuild.js';
 import { saveSessions, saveTags } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
 import { fold } from './fold.js';
+import { inTurn, noteTold } from './gateway.js';
+import { findGateways, loadGateways } from './gateway-store.js';
 import {
   areAllNew,
   type Batch,
@@ -57,8 +59,10 @@ export type Ingest = (
   moments?: readonly DeviceMoment[],
 ) => Promise<IngestOutcome>;
 
-/** What late readings change beside the roll-ups of the sessions that they lie in. */
+/** What late readings change beside the roll-ups of the sessions that they lie in, and what is known of them. */
 export interface LateRules {
+  /** The caller holds their devices, and none of them is stored. */
+  areNew?: boolean;
   /** What their alerts would have fired. */
   alerts: boolean;
   /** Where automatic sessions begin and end. */
@@ -97,22 +101,26 @@ async function work(
   batch: Batch,
   { isCareful, newId, late }: { isCareful: boolean; newId: () => string; late: LateRules },
 ): Promise<IngestOutcome> {
-  await lockDevices(tx, batch.deviceRows);
+  // Only timers find that nothing was heard.
+  const gatewayRows = await findGateways(tx, [...batch.moments.keys()]);
+  await lockDevices(tx, [...batch.deviceRows, ...gatewayRows.values()]);
   const loaded = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  const gateways = await loadGateways(tx, gatewayRows);
   const worlds = markStuck(batch, loaded);
   const { readings, unknownProbe } = toReadings(batch, worlds);
   const { fresh, stored, conflicts } =
-    !isCareful && areAllNew(batch, readings)
+    !isCareful && (late.areNew || areAllNew(batch, readings))
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
   const { worlds: current, lids } = late.sessions
     ? await redetectLate(tx, worlds, inputs, newId)
     : { worlds, lids: [] };
-  const folded = [...worlds].map(([device, before]) => ({
-    before: loaded.get(device) ?? before,
-    ...fold(current.get(device) ?? before, inputs.get(device) ?? [], newId),
-  }));
+  const folded = inTurn(current, gateways).map(([device, before]) => {
+    const after = fold(before, inputs.get(device) ?? [], newId);
+    noteTold(before, after.transitions);
+    return { before: loaded.get(device) ?? before, ...after };
+  });
   const notificationIds = await store(tx, folded, { moved: batch.moments, lids });
   if (late.alerts)
     await recordLate(

@@ -64,7 +64,7 @@ export function heardMs({ reportsOnChange }: IngestWorld, probe: ProbeState | un
 
 /** When time alone makes an alert of this device news (epoch ms): silence, or what has to be told again. Null: never. */
 export function alertsDueMs(world: IngestWorld): number | null {
-  let dueMs: number | null = null;
+  let dueMs = world.lookMs ?? null;
   const take = (ms: number | null) => {
     if (ms !== null) dueMs = Math.min(dueMs ?? ms, ms);
   };

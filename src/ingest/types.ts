@@ -4,6 +4,7 @@ import type { Observation } from '../readings/observation.js';
 import type { ProbeCondition, ToldCondition, Unit } from '../readings/sample.js';
 import type { DeviceWorld } from '../sessions/detection.js';
 import type { Moment, SessionEvent } from '../sessions/types.js';
+import type { SharedGateway } from './gateway.js';
 
 /** What is known of a probe's latest reading; `lastMs` is the high-water mark. */
 export interface ProbeState {
@@ -35,6 +36,10 @@ export interface IngestWorld {
   probes: ReadonlyMap<number, ProbeState>;
   /** By `probes.id`; those of the device itself under `WHOLE_DEVICE`. */
   alerts: ReadonlyMap<number, AlertInstance[]>;
+  /** By which the device is heard; left out: by none, or no timer runs. */
+  gateway?: SharedGateway;
+  /** When it has to be looked at whether an alert is still inhibited (epoch ms); left out or null: never. */
+  lookMs?: number | null;
 }
 
 /** What is known of the polls before the one that brought a reading. */

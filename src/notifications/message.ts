@@ -5,7 +5,7 @@ import type { Severity, TemperatureAlert } from '../entities/temperature-alert.j
 import { PermanentError } from '../errors.js';
 import { type Around, asidesOf } from './asides.js';
 import type { Claimed } from './notification-manager.js';
-import { isBattery, isOfDevice, said, unitOf } from './sentence.js';
+import { isBattery, isOfDevice, isOfGateway, said, unitOf } from './sentence.js';
 import { timeText } from './words.js';
 
 /** As long as it may be stored. */
@@ -32,11 +32,20 @@ export interface Message {
   body: Record<string, unknown>;
   /** Of what fires: pages with one button, for whoever gets the message. */
   links?: { acknowledge: string; snooze: string };
+  /** Instead of `links`, where it is about several alerts. */
+  actions?: Action[];
 }
 
-/** What one can do about a message, in words and as an address, for channels that have no buttons. */
-export function actionsOf({ links }: Pick<Message, 'links'>): { label: string; url: string }[] {
-  if (!links) return [];
+/** A page with one button, in words and as an address. */
+export interface Action {
+  /** With the names of others in it, {@link inert}. */
+  label: string;
+  url: string;
+}
+
+/** What one can do about a message, the most useful first. */
+export function actionsOf({ links, actions = [] }: Pick<Message, 'links' | 'actions'>): Action[] {
+  if (!links) return actions;
   return [
     { label: 'Acknowledge', url: links.acknowledge },
     { label: 'Snooze', url: links.snooze },
@@ -111,6 +120,7 @@ function aboutAlert(
   const sessionName = event.session?.name && inert(event.session.name);
   const aside = around ? asidesOf(event, alert, { ...around, sessionName }) : { summary: '', text: '' };
   const trend = around?.trend;
+  const gateway = isOfGateway(event) ? inert(around?.gateway ?? 'The gateway') : null;
   const body = {
     type,
     id: event.publicId,
@@ -142,10 +152,11 @@ function aboutAlert(
     ...(around?.firedAt && { since: around.firedAt }),
     ...(event.change !== null && { change: event.change }),
     ...(isOfDevice(event) && { silent_probes: event.silentProbes }),
+    ...(isOfGateway(event) && { gateway: { name: gateway, silent_devices: event.silentDevices } }),
     ...(event.kind === 'resolved' && { duration_seconds: event.durationSeconds, extreme: event.extreme }),
   };
   const deviceName = nickname || inert(deviceId);
-  const title = (!isOfDevice(event) && name) || deviceName;
+  const title = gateway ?? ((!isOfDevice(event) && name) || deviceName);
   const subject = subjectOf(event, alert, { title, deviceName, label });
   const since = around?.firedAt ?? null;
   return {
@@ -169,6 +180,7 @@ function subjectOf(
   const isWhole = isOfDevice(event) || (!label && alert.probeId === null);
   const name = isWhole ? deviceName : label || `Probe ${inert(alert.probeId ?? '')}`;
   const isBatterys = isWhole && isBattery(alert);
+  if (isOfGateway(event) && deviceName !== title) return `${name} of ${deviceName}`;
   if (name === title) return isBatterys ? 'its battery' : 'it';
   return isBatterys ? `${name}'s battery` : name;
 }

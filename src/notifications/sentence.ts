@@ -42,7 +42,7 @@ export function said(event: AlertEvent, alert: TemperatureAlert, telling: Tellin
 
 /** By the last reading, so far as that is known: the limit had passed since when it fired. */
 function silence(event: AlertEvent, alert: TemperatureAlert, telling: Telling): string {
-  const { kind, measuredAt, durationSeconds, silentProbes } = event;
+  const { kind, measuredAt, durationSeconds, silentProbes, silentDevices } = event;
   const { subject, since, timeZone } = telling;
   const seconds = 60 * silenceOf(event, alert);
   if (kind === 'resolved')
@@ -52,7 +52,10 @@ function silence(event: AlertEvent, alert: TemperatureAlert, telling: Telling): 
   const from = `since ${timeText(lastAt, timeZone)}`;
   const all = isOfDevice(event) ? `: all ${silentProbes} watched probes are silent` : '';
   if (kind === 'repeated') return `still nothing was heard of ${subject} ${from}${all}`;
-  return `nothing was heard of ${subject} for ${duration(seconds)}, ${from}${all}`;
+  const said = `nothing was heard of ${subject} for ${duration(seconds)}, ${from}${all}`;
+  return isOfGateway(event)
+    ? `this gateway is silent, with ${countOf(silentDevices)} behind it: ${said}`
+    : said;
 }
 
 function removal(event: AlertEvent, telling: Telling): string {
@@ -68,6 +71,11 @@ function isBack({ measuredAt }: AlertEvent, { subject, timeZone }: Telling, seco
 
 /** It speaks for its whole device. */
 export const isOfDevice = ({ silentProbes }: AlertEvent): boolean => typeof silentProbes === 'number';
+
+/** It speaks for a gateway. */
+export const isOfGateway = ({ silentDevices }: AlertEvent): boolean => typeof silentDevices === 'number';
+
+const countOf = (devices: number | null): string => (devices === 1 ? '1 device' : `${devices} devices`);
 
 function silenceOf({ tier }: AlertEvent, alert: TemperatureAlert): number {
   const critical = tier === 'critical' ? alert.criticalSilenceMinutes : null;

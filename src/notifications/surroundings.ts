@@ -17,6 +17,8 @@ export interface Surroundings {
   firedAt: Date | null;
   /** Null: too little is known. */
   trend: Trend | null;
+  /** The name of the gateway that the event speaks for; null: of none. */
+  gateway: string | null;
 }
 
 /** By the ids of notifications; those that are about no event are left out. */
@@ -40,6 +42,7 @@ const rowsOf = z.array(
     readings: z.number(),
     span_seconds: z.number().nullable(),
     per_hour: z.number().nullable(),
+    gateway: z.string().nullable(),
   }),
 );
 
@@ -47,7 +50,11 @@ const rowsOf = z.array(
 export function createSurroundingsReader(db: EntityManager): ReadSurroundings {
   return async (notificationIds) => {
     const answer: unknown = await db.query(
-      `SELECT n.id, fired.measured_at AS fired_at, e.unit, t.readings, t.span_seconds, t.per_hour
+      `SELECT n.id, fired.measured_at AS fired_at, e.unit, t.readings, t.span_seconds, t.per_hour, (
+         SELECT coalesce(g.nickname, g.label, g.device_id) FROM devices g
+         WHERE e.silent_devices IS NOT NULL AND g.user_id = d.user_id
+           AND g.iot_device_id = coalesce(d.gateway_id, d.iot_device_id) ORDER BY g.id LIMIT 1
+       ) AS gateway
        FROM notifications n
        JOIN alert_events e ON e.id = n.alert_event_id
        JOIN temperature_alerts a ON a.id = e.alert_id
@@ -73,7 +80,9 @@ export function createSurroundingsReader(db: EntityManager): ReadSurroundings {
       [notificationIds],
     );
     return new Map(
-      rowsOf.parse(answer).map((row) => [row.id, { firedAt: row.fired_at, trend: trendOf(row) }]),
+      rowsOf
+        .parse(answer)
+        .map((row) => [row.id, { firedAt: row.fired_at, trend: trendOf(row), gateway: row.gateway }]),
     );
   };
 }

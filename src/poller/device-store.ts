@@ -171,6 +171,8 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
     last_archive_at: device.lastArchiveAt,
     transmit_interval_seconds: device.transmitIntervalSeconds,
     recording_interval_seconds: device.recordingIntervalSeconds,
+    iot_device_id: cut(device.iotDeviceId),
+    gateway_id: cut(device.gatewayId),
     // Only what was read through counts as seen: else the change would be missed if this poll dies.
     cloud_update_time: seen.readThrough.has(device.deviceId)
       ? seenMark(
@@ -184,9 +186,10 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
   const rows: unknown = await tx.query(
     `INSERT INTO devices (public_id, user_id, device_id, label, type, model, status, battery_percent, signal_dbm,
        last_seen_at, last_telemetry_at, last_archive_at, transmit_interval_seconds, recording_interval_seconds,
-       cloud_update_time, channels_checked_at)
+       cloud_update_time, channels_checked_at, iot_device_id, gateway_id)
      SELECT public_id, user_id, device_id, label, type, model, status, battery_percent, signal_dbm, last_seen_at,
-       last_telemetry_at, last_archive_at, transmit_interval_seconds, recording_interval_seconds, cloud_update_time, channels_checked_at
+       last_telemetry_at, last_archive_at, transmit_interval_seconds, recording_interval_seconds, cloud_update_time,
+       channels_checked_at, iot_device_id, gateway_id
      FROM jsonb_populate_recordset(NULL::devices, $1) ORDER BY device_id
      ON CONFLICT (device_id) DO UPDATE SET user_id = excluded.user_id,
        nickname = CASE WHEN devices.user_id = excluded.user_id THEN devices.nickname END, label = excluded.label, type = excluded.type,
@@ -199,6 +202,7 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
          THEN now() ELSE devices.archives_due_at END,
        transmit_interval_seconds = excluded.transmit_interval_seconds,
        recording_interval_seconds = excluded.recording_interval_seconds,
+       iot_device_id = excluded.iot_device_id, gateway_id = excluded.gateway_id,
        cloud_update_time = coalesce(excluded.cloud_update_time, devices.cloud_update_time),
        channels_checked_at = coalesce(excluded.channels_checked_at, devices.channels_checked_at),
        missed_polls = 0, is_active = true, deleted_at = NULL, updated_at = now()

@@ -26,7 +26,7 @@ export const USER_FIELDS = ['accountId', 'preferredUnits', 'timeZone'];
 export const DEVICE_FIELDS = [
   ...['label', 'type', 'device', 'battery', 'batteryState', 'wifi_stength', 'gatewayRSSI', 'lastSeen'],
   ...['latestReading', 'lastTelemetrySaved', 'transmitIntervalInSeconds', 'recordingIntervalInSeconds'],
-  'lastArchive',
+  ...['lastArchive', 'iotDeviceId', 'gatewayId'],
 ];
 export const CHANNEL_FIELDS = [
   ...['value', 'units', 'status', 'type', 'label', 'enabled', 'lastTelemetrySaved', 'lastSeen'],
@@ -86,6 +86,8 @@ export function readDevice(document: unknown, readTime: Date): CloudDevice | nul
     lastArchiveAt: timeOf(fields.lastArchive),
     transmitIntervalSeconds: wholeNumber(fields.transmitIntervalInSeconds, 1, LONGEST_INTERVAL_SECONDS),
     recordingIntervalSeconds: wholeNumber(fields.recordingIntervalInSeconds, 1, LONGEST_INTERVAL_SECONDS),
+    iotDeviceId: plainText(fields.iotDeviceId),
+    gatewayId: plainText(fields.gatewayId),
   };
 }
 

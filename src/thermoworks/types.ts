@@ -49,6 +49,9 @@ export interface CloudDevice {
   lastArchiveAt: Date | null;
   transmitIntervalSeconds: number | null;
   recordingIntervalSeconds: number | null;
+  /** By which devices behind a gateway name it, in `gatewayId`. */
+  iotDeviceId: string | null;
+  gatewayId: string | null;
 }
 
 /** One channel document, read: the samples it shows and what it says of the probe. */

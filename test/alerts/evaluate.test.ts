@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { alreadyMet, evaluate, initialStates, isUndisturbed, rearm } from '../../src/alerts/evaluate.js';
+import { alreadyMet, evaluate, initialStates, rearm } from '../../src/alerts/evaluate.js';
+import { isUndisturbed } from '../../src/alerts/resting.js';
 import type { AlertRule, AlertState, AlertTransition } from '../../src/alerts/types.js';
 import type { Observation } from '../../src/readings/observation.js';
 import { toHundredths, type Unit } from '../../src/readings/sample.js';

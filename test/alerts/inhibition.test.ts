@@ -217,6 +217,7 @@ describe('shareSilence and release', () => {
       RULE,
       { states: firing(), transitions: [fired] },
       { heard, others },
+      T0 + 12 * MINUTE,
     );
     return { state: states[0], transition: transitions[0] };
   };

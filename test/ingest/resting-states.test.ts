@@ -56,6 +56,38 @@ describe('the states of alerts that rest', () => {
     expect([low, up]).to.deep.equal(first.slice(1));
   });
 
+  it('are not written while they fire, but for what is worse', async () => {
+    const { values, rows } = await watched();
+    await values(0, [5, 11, 11, 11]);
+    const first = await rows();
+    expect(first[0]?.phase).to.equal('firing');
+    await values(4, [10.5, 11, 9.9]);
+    expect(await rows()).to.deep.equal(first);
+    await values(7, [11.5]);
+    const [worse, ...others] = await rows();
+    expect(worse?.xmin).to.not.equal(first[0]?.xmin);
+    expect(others).to.deep.equal(first.slice(1));
+    await values(8, [1]);
+    expect((await rows())[0]).to.include({ phase: 'recovering', evaluated: (T0 + 8 * MINUTE) / 1000 });
+  });
+
+  it('are written no more when a target that fired is far from being armed again, nor when it was', async () => {
+    const { values, rows } = await watched();
+    const target = async () => (await rows()).at(-1);
+    await values(0, [11, 12, 12, 11, 10, 10, 10, 10]);
+    const fired = await target();
+    expect(fired?.phase).to.equal('inactive');
+    await values(8, [11, 10, 9]);
+    expect(await target()).to.deep.equal(fired);
+    await values(11, Array(11).fill(5));
+    const armed = await target();
+    expect(armed?.xmin).to.not.equal(fired?.xmin);
+    await values(22, [5, 6, 5]);
+    expect(await target()).to.deep.equal(armed);
+    await values(25, [12, 12]);
+    expect((await target())?.phase).to.equal('firing');
+  });
+
   it('tell the same, however the readings are cut into batches', async () => {
     const value = fc.constantFrom(-3, 1, 5, 9.5, 11, 13);
     await fc.assert(

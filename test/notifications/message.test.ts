@@ -285,6 +285,32 @@ describe('createMessage', () => {
     expect(body).to.include({ silent_probes: 4 });
   });
 
+  it('says of a gateway that it is silent, whose alert it was, and how many devices are behind it', () => {
+    const limits = {
+      targetTemperature: null,
+      silenceMinutes: 10,
+      alertType: 'no_data' as const,
+      name: 'Gone',
+    };
+    const nothing = { value: null, unit: null, side: 'high' as const, silentDevices: 3 };
+    const told = (gateway: string, silentDevices = 3) => {
+      const event = { ...nothing, silentDevices };
+      const { title, text, body } = createMessage(about({ alert: limits, event }), {
+        now: new Date(),
+        gateway,
+      });
+      expect(body.gateway).to.deep.equal({ name: gateway, silent_devices: silentDevices });
+      return `${title}: ${text}`;
+    };
+    const since = 'for 10 min, since 2026-11-21 20:49 UTC (11 h into session Saturday)';
+    expect(told('Kettle')).to.equal(
+      `Kettle: this gateway is silent, with 3 devices behind it: nothing was heard of Point of Brisket ${since}`,
+    );
+    expect(told('Brisket', 1)).to.equal(
+      `Brisket: this gateway is silent, with 1 device behind it: nothing was heard of Point ${since}`,
+    );
+  });
+
   it('says of a battery that it is low, by the name of its device', () => {
     const alert = { alertType: 'battery' as const, probeId: null, targetTemperature: null, name: null };
     const limits = { ...alert, batteryPercent: 20, criticalBatteryPercent: 10 };

@@ -352,12 +352,15 @@ describe('readDevice', () => {
       lastArchiveAt: null,
       transmitIntervalSeconds: 7200,
       recordingIntervalSeconds: 600,
+      iotDeviceId: null,
+      gatewayId: null,
     });
     expect(readDevice(RFX, READ_TIME)).to.deep.include({
       deviceId: 'M100000001',
       signalDbm: -55,
       lastTelemetryAt: new Date('2026-11-20T10:15:40.470Z'),
       recordingIntervalSeconds: null,
+      gatewayId: 'TAABBCC001133',
     });
   });
 

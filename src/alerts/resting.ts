@@ -1,0 +1,71 @@
+import type { Observation } from '../readings/observation.js';
+import { toHundredths } from '../readings/sample.js';
+import { convertHundredths, isTemperature } from '../readings/temperature.js';
+import { excessOf, isUpward, type Limit, limitsOf } from './limits.js';
+import type { AlertRule, AlertState } from './types.js';
+
+/** Whether an observation leaves every state of a rule as it is, without a look at anything else: most of them do. */
+export function isUndisturbed(
+  rule: AlertRule,
+  states: readonly AlertState[],
+  { hundredths, unit }: Pick<Observation, 'hundredths' | 'unit'>,
+): boolean {
+  if (hundredths === null || !isTemperature(unit)) return false;
+  return areLeftAtRest(rule, states, convertHundredths(hundredths, unit, rule.temperatureUnit));
+}
+
+/** As most values leave most rules: without a step of its own for each state. */
+export function areLeftAtRest(rule: AlertRule, states: readonly AlertState[], value: number): boolean {
+  for (const state of states) {
+    const limit = limitFor(rule, state);
+    if (!limit || !isLeftAtRest(state, limit, value, rule)) return false;
+  }
+  return true;
+}
+
+/** What a state watches; undefined: nothing any more. */
+export function limitFor(rule: AlertRule, { side, tier }: AlertState): Limit | undefined {
+  for (const limit of limitsOf(rule)) if (limit.side === side && limit.tier === tier) return limit;
+  return undefined;
+}
+
+/**
+ * One that is armed waits for its condition, one that is not for a value far enough on the other side; one that fires for
+ * a worse value, or for one that is back.
+ */
+export function isLeftAtRest(state: AlertState, limit: Limit, value: number, rule: AlertRule): boolean {
+  if (isFiringOn(state)) return !isBeyond(state, value) && !isBack(state, limit, value, rule);
+  if (!isResting(state)) return false;
+  if (state.isArmed) return !isMetBy(value, limit, rule);
+  return limit.rearming !== null && excessOf(limit, value) >= -limit.rearming.difference;
+}
+
+export function isMetBy(value: number, limit: Limit, { type }: AlertRule): boolean {
+  const excess = excessOf(limit, value);
+  return type === 'target' ? excess >= 0 : excess > 0;
+}
+
+/** It fires, was told, and nothing of it is counted: of such a state too it does not matter when it was evaluated. */
+function isFiringOn({ phase, isAnnounced, isArmed, isUnknown, rearmMs, recent }: AlertState): boolean {
+  return phase === 'firing' && isAnnounced && !isUnknown && (isArmed || rearmMs < 0) && recent === null;
+}
+
+function isBeyond({ side, extreme }: AlertState, value: number): boolean {
+  if (extreme === null) return true;
+  return isUpward(side) ? value / 100 > extreme : value / 100 < extreme;
+}
+
+function isBack({ isArmed }: AlertState, limit: Limit, value: number, rule: AlertRule): boolean {
+  const excess = excessOf(limit, value);
+  if (excess < -toHundredths(rule.hysteresis)) return true;
+  return !isArmed && limit.rearming !== null && excess < -limit.rearming.difference;
+}
+
+/**
+ * Nothing is held, told, unknown or counted: of such a state it matters only whether it was ever evaluated, not when.
+ * So a reading that leaves it so leaves it as it is, and costs no row. (What was counted until it was armed is past.)
+ */
+function isResting({ phase, isArmed, isUnknown, rearmMs, recent, evaluatedAtMs }: AlertState): boolean {
+  const isCounted = !isArmed && rearmMs >= 0;
+  return phase === 'inactive' && !isUnknown && !isCounted && recent === null && evaluatedAtMs !== null;
+}
