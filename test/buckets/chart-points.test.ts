@@ -105,6 +105,13 @@ describe('the points of a chart', function () {
     ]);
     expect((await fromReadings()).length).to.be.above(72);
     expect(await shown()).to.deep.equal(await fromReadings());
+    const hourly = Array.from({ length: 40 }, (_, hour): [number, number, 'C'] => [
+      T0 + hour * HOUR + 7,
+      hour,
+      'C',
+    ]);
+    await ingest([job(home, hourly)]);
+    expect(await shown()).to.deep.equal(await fromReadings());
     await rollUp();
     expect(await shown()).to.deep.equal(await fromReadings());
     // Only the buckets are left, converted: a probe in °F is shown in °C.
