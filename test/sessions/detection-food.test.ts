@@ -69,7 +69,7 @@ describe('a cook without a pit', () => {
     const cold = trace({ 2: () => 20 }, { minutes: 200 });
     const both = [...rows, ...cold].sort((a, b) => a.measuredAtMs - b.measuredAtMs);
     expect(cooks([food(), probeFacts(2, 'Pit')], both).sessions).to.deep.equal([]);
-    expect(cooks([food(), probeFacts(2, 'Pit')], [shows(2, 0, null), ...rows]).sessions).to.have.length(1);
+    expect(cooks([food(), probeFacts(2, 'Pit')], [shows(2, 0, 20), shows(2, 0.5, null), ...rows]).sessions).to.have.length(1);
     expect(cooks([food()], rows, undefined, 'datalogger').sessions).to.deep.equal([]);
     expect(cooks([probeFacts(1, null, { role: 'storage' })], rows).sessions).to.deep.equal([]);
     expect(cooks([probeFacts(1, null, { role: 'other' })], rows).sessions).to.deep.equal([]);
@@ -145,7 +145,7 @@ describe('a cook without a pit', () => {
   });
 
   it('began like a pit where its probe turns out to be one', () => {
-    const slow = pit({ riseTau: 50, off: 400 });
+    const slow = pit({ riseTau: 100, off: 400 });
     const [unknown, known] = [probeFacts(1), probeFacts(1, 'Pit')].map((probe) =>
       cooks([probe], trace({ 1: slow }, { minutes: 700 })),
     );
