@@ -9,7 +9,7 @@ import { emptyDetection, parseDetection } from './detection-state.js';
 import type { Contents } from './import-contents.js';
 import { rebuildSessions } from './rebuild.js';
 import { seenUntilMs } from './redetect.js';
-import { redetect } from './redetect-store.js';
+import { redetect, saveRedetected } from './redetect-store.js';
 import { loadSessions, saveSessions } from './session-store.js';
 
 /** So long after the last reading the timers run: whatever ended has ended by then. */
@@ -53,15 +53,15 @@ export async function findCooks(
   const sessions = (await loadSessions(tx, [deviceId], firstMs)).filter((one) => one.userId === user.id);
   const own = { userId: user.id, temperatureUnit: user.temperatureUnit ?? 'F', probes: [...probes.values()] };
   const world = {
-    device: { id, deviceId, type, model, ...own },
+    device: { id, deviceId, type, model, timeZone: user.timeZone, ...own },
     detection: row ? parseDetection(row.state) : emptyDetection(),
     sessions,
   };
   const seenMs = Math.max(isTheirs ? seenUntilMs(world) : 0, Math.min(lastMs + AFTER_MS, nowMs));
   const stretch = { fromMs: firstMs, toMs: lastMs, seenMs };
-  const { changed, detection } = await redetect(tx, world, stretch, uuidv7);
-  await saveSessions(tx, await rebuildSessions(tx, changed));
+  const found = await redetect(tx, world, stretch, uuidv7);
+  await saveRedetected(tx, world.device, found);
   // The timers look at the next tick, and set the time of their next look.
-  const seen = { deviceId: id, state: detection, dueAt: new Date(0) };
-  if (isTheirs && detection) await tx.save(Object.assign(new DetectionState(), seen));
+  const seen = { deviceId: id, state: found.detection, dueAt: new Date(0) };
+  if (isTheirs && found.detection) await tx.save(Object.assign(new DetectionState(), seen));
 }
