@@ -6,6 +6,7 @@ import { benchCharts } from './charts.js';
 import { benchCook } from './cook.js';
 import { benchEvents } from './events.js';
 import { benchFold } from './fold.js';
+import { benchImport } from './import.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
 import { benchMemory } from './memory.js';
@@ -24,6 +25,7 @@ const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   events: benchEvents,
   timers: benchTimers,
   rehearse: benchRehearse,
+  import: benchImport,
   charts: benchCharts,
   cook: benchCook,
 };

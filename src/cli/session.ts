@@ -2,10 +2,12 @@ import type { Command } from 'commander';
 import type { EntityManager } from 'typeorm';
 import { UserManager } from '../accounts/user-manager.js';
 import { AlertManager } from '../alerts/alert-manager.js';
+import type { GrillingSession } from '../entities/grilling-session.js';
 import type { SessionMember } from '../entities/session-member.js';
 import { type ExportedProbe, exportText } from '../readings/export.js';
 import { toExported } from '../sessions/import-file.js';
 import { HeldValues, spreadFigures, timeFigures } from '../sessions/known-time.js';
+import { neutralName } from '../sessions/name.js';
 import { SessionManager } from '../sessions/session-manager.js';
 import { baselineReadings, heldValues, sessionReadings } from '../sessions/session-readings.js';
 import { answering, type Context, collect, publicId, type Row } from './context.js';
@@ -43,9 +45,12 @@ export function sessionCommand(program: Command, context: Context): void {
     .option('--all', 'with those that were cancelled: session restore brings them back')
     .action(async ({ email, all }: { email: string; all?: true }) => {
       const db = await context.manager();
-      const { id } = await new UserManager(db).getByEmail(email);
+      const { id, timeZone } = await new UserManager(db).getByEmail(email);
+      const named = (one: GrillingSession) => one.name ?? neutralName(one.startTime.getTime(), timeZone);
       context.list(
-        (await new SessionManager(db).list(id, { all })).map((one) => toRow(db, one)),
+        (await new SessionManager(db).list(id, { all })).map((one) =>
+          context.json ? toRow(db, one) : { ...toRow(db, one), name: named(one) },
+        ),
         COLUMNS,
       );
     });

@@ -59,8 +59,10 @@ export type Ingest = (
   moments?: readonly DeviceMoment[],
 ) => Promise<IngestOutcome>;
 
-/** What late readings change beside the roll-ups of the sessions that they lie in. */
+/** What late readings change beside the roll-ups of the sessions that they lie in, and what is known of them. */
 export interface LateRules {
+  /** The caller holds their devices, and none of them is stored. */
+  areNew?: boolean;
   /** What their alerts would have fired. */
   alerts: boolean;
   /** Where automatic sessions begin and end. */
@@ -107,7 +109,7 @@ async function work(
   const worlds = markStuck(batch, loaded);
   const { readings, unknownProbe } = toReadings(batch, worlds);
   const { fresh, stored, conflicts } =
-    !isCareful && areAllNew(batch, readings)
+    !isCareful && (late.areNew || areAllNew(batch, readings))
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { saveNames } from '../sessions/name-store.js';
 import { rebuildSessions } from '../sessions/rebuild.js';
 import { seenUntilMs } from '../sessions/redetect.js';
 import { type Redetected, redetect } from '../sessions/redetect-store.js';
@@ -74,7 +75,8 @@ export async function redetectStored(
     ? await redetect(tx, sessions, stretch, uuidv7)
     : none;
   const moved = new Set(changed.map(({ publicId }) => publicId));
-  const others = (await loadPastSessions(tx, sessions.device, fromMs)).filter(
+  const stored = await loadPastSessions(tx, sessions.device, fromMs);
+  const others = stored.filter(
     ({ publicId, startMs, isDeleted }) => !isDeleted && startMs <= toMs && !moved.has(publicId),
   );
   const ids = new Map<string, number>();
@@ -83,6 +85,7 @@ export async function redetectStored(
   for (const session of inOrder) {
     const rebuilt = await rebuildSessions(tx, [{ ...session, rebuild: true }]);
     for (const [publicId, id] of await saveSessions(tx, rebuilt)) ids.set(publicId, id);
+    await saveNames(tx, rebuilt, stored, () => sessions.device);
   }
   await saveTags(
     tx,

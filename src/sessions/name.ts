@@ -26,8 +26,8 @@ function dishesIn({ members }: Session, { probes }: Pick<DeviceFacts, 'probes'>)
   const labels = members
     .filter(({ role }) => role === 'food')
     .map(({ probeId }) => plain(probes.find(({ id }) => id === probeId)?.label ?? ''));
-  const byWord = new Map(labels.map((label) => [label.toLowerCase(), label]));
-  return [...byWord.values()].filter((label) => !NO_DISH.test(label));
+  const words = labels.map((label) => label.toLowerCase());
+  return labels.filter((label, index) => !NO_DISH.test(label) && words.indexOf(words[index] ?? '') === index);
 }
 
 function plain(label: string): string {

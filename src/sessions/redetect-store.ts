@@ -81,9 +81,8 @@ interface Run extends Stretch {
 }
 
 /** @returns null if it began at a time when the device was not at rest */
-async function runFrom(tx: EntityManager, world: DeviceWorld, { startMs, toMs, seenMs, ...options }: Run) {
-  const { device, detection } = world;
-  const { stored, isLast, newId } = options;
+async function runFrom(tx: EntityManager, { device, detection }: DeviceWorld, stretch: Run) {
+  const { startMs, toMs, seenMs, stored, isLast, newId } = stretch;
   const probes = device.probes.flatMap(({ id, kind }) => (kind === 'temperature' ? [id] : []));
   const run = new Redetection({
     world: { device, detection: emptyDetection(), sessions: [] },
@@ -98,22 +97,22 @@ async function runFrom(tx: EntityManager, world: DeviceWorld, { startMs, toMs, s
   });
   if (run.isDoubtful && !isLast) return null;
   for await (const readings of stretches(tx, probes, { fromMs: startMs, toMs: seenMs })) {
-    const restMs = takeAll(run, readings, (ms) => ms > toMs && isQuiet(stored, ms));
+    const isRest = (ms: number) => ms > toMs && isQuiet(stored, ms) && run.isAtRest(ms, stretch);
+    const restMs = takeAll(run, readings, isRest);
     if (run.isDoubtful && !isLast) return null;
     if (restMs !== null) return { ...run.end(restMs), untilMs: restMs, isAtRest: true };
   }
   return { ...run.end(seenMs), untilMs: seenMs, isAtRest: false };
 }
 
-/** @returns when the device was at rest, where that is asked for; the readings after it are not taken */
+/** @returns when the device was at rest; the readings after it are not taken */
 function takeAll(
   run: Redetection,
   readings: readonly Observation[],
-  isAsked: (ms: number) => boolean,
+  isRest: (ms: number) => boolean,
 ): number | null {
   for (const reading of readings) {
-    const { measuredAtMs } = reading;
-    if (isAsked(measuredAtMs) && run.isAtRest(measuredAtMs)) return measuredAtMs - 1;
+    if (isRest(reading.measuredAtMs)) return reading.measuredAtMs - 1;
     run.take(reading);
   }
   return null;

@@ -95,18 +95,22 @@ export class Redetection {
     if (this.draft.cook) this.busyMs = atMs;
   }
 
-  /** Whether all before `atMs` is forgotten there, when nothing more comes before it. */
-  isAtRest(atMs: number): boolean {
+  /**
+   * Whether all before `atMs` is forgotten there, when nothing more comes before it. A probe that was last heard of in
+   * the stretch, both ends included, is not forgotten.
+   */
+  isAtRest(atMs: number, { fromMs, toMs }: { fromMs: number; toMs: number }): boolean {
     if (atMs - this.busyMs < REST_MS) return false;
     this.passTo(atMs - 1);
     const { probes, sessions, cook } = this.draft;
     if (sessions.some(isOpen)) return false;
     const lost = cook && sessions.find(({ publicId }) => publicId === cook.session);
     if (lost?.endMs) this.busyMs = Math.max(this.busyMs, lost.endMs + REOPEN_MS);
-    const isCold = Object.entries(probes).every(
-      ([id, { value = 0 }]) => value < WARM || !this.isWatched(Number(id)),
-    );
-    return isCold && atMs - this.busyMs >= REST_MS;
+    for (const [id, { value = 0, lastMs }] of Object.entries(probes)) {
+      if (value >= WARM && this.isWatched(Number(id))) return false;
+      if (lastMs >= fromMs && lastMs <= toMs) return false;
+    }
+    return atMs - this.busyMs >= REST_MS;
   }
 
   /** All that was found when the clock has come to `nowMs` and nothing more is stored until then. */

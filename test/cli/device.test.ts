@@ -49,6 +49,26 @@ describe('grill-stats device and reading', () => {
     expect(at(open, 'probes.0')).to.include({ min_temperature: null, temperature_unit: null });
   });
 
+  it('is found by its name too, where that names one', async () => {
+    const newest = ['reading', 'list', '--limit', '1', '--device'];
+    const named = await cli.json([...newest, 'sMOKER']);
+    expect(named)
+      .to.deep.equal(await cli.json([...newest, deviceId]))
+      .and.have.length(1);
+    const other = String(at(await cli.json(['device', 'list']), '1.device_id'));
+    const owned = ['--email', 'a@example.com', '--device'];
+    await cli.json(['device', 'set', ...owned, other, '--nickname', 'Smoker']);
+    const both = await cli.run([...newest, 'Smoker']);
+    expect([both.code, both.stderr]).to.deep.equal([
+      1,
+      `grill-stats: --device Smoker is the name of 2: give the serial, ${deviceId} or ${other}\n`,
+    ]);
+    // A serial is no name.
+    await cli.json(['device', 'set', ...owned, other, '--nickname', deviceId]);
+    expect(await cli.json([...newest, deviceId])).to.deep.equal(named);
+    await cli.json(['device', 'set', ...owned, other, '--nickname', '']);
+  });
+
   it('says what there is where a device or a probe is not', async () => {
     await cli.json(['user', 'create', '--email', 'b@example.com']);
     const foreign = await cli.run([

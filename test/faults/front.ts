@@ -3,10 +3,10 @@ import { connect, createServer, type Socket } from 'node:net';
 import { freePort } from '../support/servers.js';
 
 /**
- * What a receiver is like: it works, nobody listens, it takes connections and says nothing, it answers bytes that mean
- * nothing, or it dies when it has taken a message and is about to say so.
+ * What a receiver is like: it works, nobody listens, it takes connections and says nothing, it says what it has to say a
+ * byte a second, it answers bytes that mean nothing, or it dies when it has taken a message and is about to say so.
  */
-export type Trouble = 'none' | 'down' | 'silent' | 'garbage' | 'dying';
+export type Trouble = 'none' | 'down' | 'silent' | 'trickle' | 'garbage' | 'dying';
 
 export interface Front {
   port: number;
@@ -32,6 +32,13 @@ export async function startFront(target: number, isReceipt: (answer: Buffer) => 
     socket.write(GARBAGE);
     socket.on('data', () => socket.write(GARBAGE));
   };
+  /** Without an end, and not before it was asked. */
+  const trickle = (socket: Socket) => {
+    const answer = 'HTTP/1.1 200 OK\r\nX-Slow: ';
+    let at = 0;
+    const timer = setInterval(() => socket.write(answer[at++] ?? 'x'), 1_000);
+    socket.on('data', () => undefined).on('close', () => clearInterval(timer));
+  };
   const pass = (client: Socket) => {
     const receiver = keep(connect(target, '127.0.0.1'));
     client.on('data', (chunk) => receiver.write(chunk)).on('close', () => receiver.destroy());
@@ -44,6 +51,7 @@ export async function startFront(target: number, isReceipt: (answer: Buffer) => 
   const server = createServer((socket) => {
     keep(socket);
     if (mode === 'garbage') garble(socket);
+    else if (mode === 'trickle') trickle(socket);
     else if (mode !== 'silent') pass(socket);
   });
   const cut = () => {

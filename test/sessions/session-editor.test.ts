@@ -60,7 +60,8 @@ describe('SessionEditor', () => {
   } = {}) {
     const home = await addHome(db, {
       user: { temperatureUnit: 'C' },
-      probes: Array.from({ length: probes }, () => ({ role: 'food' as const })),
+      // Of stores no cook is found: there are only those that are made here.
+      probes: Array.from({ length: probes }, () => ({ role: 'storage' as const })),
     });
     await ingest([job(home, ...curves(home))]);
     const ended = { status: 'completed', phase: 'ended', endReason: 'cooled' } as const;
@@ -120,7 +121,11 @@ describe('SessionEditor', () => {
   it('ends one that runs, and counts what comes then no more', async () => {
     const { home, id } = await cook({ probes: 1, end: null });
     await edit(id, { end: minute(100) });
-    expect((await get(id)).session).to.include({ status: 'completed', endReason: 'manual' });
+    expect((await get(id)).session).to.include({
+      status: 'completed',
+      endReason: 'manual',
+      name: 'Cook, midday 21 Nov',
+    });
     await ingest([job(home, ...curves(home, 180, 200))]);
     expect(await figures(id)).to.deep.equal([[41], 41, 60, 100]);
   });
