@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { insertEvents, saveStates } from '../alerts/alert-store.js';
+import { markLate } from '../buckets/bucket-store.js';
 import { sqlStateOf } from '../errors.js';
 import type { ReadingsJob } from '../queues/jobs.js';
 import { copyReadings } from '../readings/copy-readings.js';
@@ -120,6 +121,7 @@ async function work(
     return { before: loaded.get(device) ?? before, ...after };
   });
   const notificationIds = await store(tx, folded, batch.moments, past);
+  await markLate(tx, stored);
   if (late.alerts)
     await recordLate(
       tx,
