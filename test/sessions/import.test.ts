@@ -143,7 +143,7 @@ describe('importHistory', () => {
           await new UserManager(db.manager).purge(user.email);
         },
       ),
-      { numRuns: 6, seed: 7 },
+      { numRuns: 4, seed: 7 },
     );
   });
 
