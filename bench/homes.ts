@@ -112,10 +112,10 @@ export function nextJobs(
   return jobs;
 }
 
-/** A pit that swings about 245 °F; a food that climbs for twelve hours, some past its target. In tenths, as reported. */
+/** A pit that swings 8 °F about 245 °F; a food that climbs for twelve hours, some past its target. In tenths, as reported. */
 function sampleOf(probe: number, isPit: boolean, atMs: number): JobSample {
   const hours = (atMs / 3_600_000) % 24;
   const noise = (((probe * 7919 + Math.floor(atMs / 1000) * 104_729) % 1000) - 500) / 100;
-  const value = isPit ? 245 + 3 * noise : 60 + (probe % 30) + 130 * (1 - Math.exp(-hours / 4)) + noise / 10;
+  const value = isPit ? 245 + 1.6 * noise : 60 + (probe % 30) + 130 * (1 - Math.exp(-hours / 4)) + noise / 10;
   return [atMs + (probe % 1000), Math.round(value * 10) / 10, 'F', 0];
 }

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { benchAlerts } from './alerts.js';
 import { benchEvents } from './events.js';
 import { benchFold } from './fold.js';
+import { benchImport } from './import.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
 import { benchMemory } from './memory.js';
@@ -22,6 +23,7 @@ const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   events: benchEvents,
   timers: benchTimers,
   rehearse: benchRehearse,
+  import: benchImport,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { createSecretBox } from './accounts/secret-box.js';
+import { startBackfill } from './backfill/start.js';
 import { type Canary, createCanary } from './canary/canary.js';
 import { takeNotifications, takeReadings } from './canary/stations.js';
 import type { Config, KeyRingEntry, Role } from './config.js';
@@ -210,7 +211,7 @@ function startWorker(parts: Parts): void {
     concurrency: INGEST_CONCURRENCY,
   });
   lifecycle.onClose('reading jobs', readings.close);
-  const maintain = createMaintenance({ dataSource, now: () => new Date() });
+  const maintain = createMaintenance({ ...parts, ...parts.config, now: () => new Date() });
   const maintenance = startStage('maintenance', maintain, { ...shared, concurrency: 1 });
   lifecycle.onClose('maintenance jobs', maintenance.close);
   const until = () => storedUntil(queues);
@@ -243,5 +244,6 @@ function startPoller(parts: Parts): void {
     const tooLong = setTimeout(clients.abort, LET_POLLS_FINISH_MS);
     await poller.close().finally(() => clearTimeout(tooLong));
   });
+  startBackfill({ ...parts, clients });
   poller.start();
 }

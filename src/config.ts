@@ -112,6 +112,7 @@ const environment = z
     HEARTBEAT_URL: fullUrl.optional(),
     CANARY_SECONDS: whole(0, 3_600).default(60),
     ALLOW_PRIVATE_WEBHOOKS: flag.optional(),
+    READINGS_RETENTION_DAYS: whole(1, 36_500).default(400),
   })
   .refine(({ POLL_MIN_SECONDS: min, POLL_MAX_SECONDS: max }) => !(min > max), {
     path: ['POLL_MIN_SECONDS'],
@@ -159,6 +160,8 @@ export interface Config {
   allowPrivateWebhooks?: boolean;
   /** `seconds` 0: none is sent. */
   canary: { seconds: number; heartbeatUrl?: string };
+  /** Of raw readings. */
+  retentionDays: number;
 }
 
 /**
@@ -204,6 +207,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     mqttUrl: data.MQTT_URL,
     allowPrivateWebhooks: data.ALLOW_PRIVATE_WEBHOOKS,
     canary: { seconds: data.CANARY_SECONDS, heartbeatUrl: data.HEARTBEAT_URL },
+    retentionDays: data.READINGS_RETENTION_DAYS,
   });
 }
 
@@ -226,6 +230,7 @@ function providersOf(data: z.infer<typeof environment>): Record<ProviderName, Pr
     projectId: data.THERMOWORKS_PROJECT_ID,
     storageBucket: data.THERMOWORKS_STORAGE_BUCKET,
   };
+  const unset = { projectId: undefined, storageBucket: undefined };
   return {
     thermoworks,
     eti: {
@@ -237,12 +242,6 @@ function providersOf(data: z.infer<typeof environment>): Record<ProviderName, Pr
       projectId: data.ETI_PROJECT_ID,
       storageBucket: data.ETI_STORAGE_BUCKET,
     },
-    simulator: {
-      ...thermoworks,
-      name: 'simulator',
-      ...PROVIDERS.thermoworks,
-      projectId: undefined,
-      storageBucket: undefined,
-    },
+    simulator: { ...thermoworks, name: 'simulator', ...PROVIDERS.thermoworks, ...unset },
   };
 }

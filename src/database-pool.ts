@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import pg from 'pg';
 import type { PoolSettings } from './config.js';
 import { messageOf } from './errors.js';
@@ -155,6 +156,7 @@ function endOnTimeout(client: pg.PoolClient): void {
     apply(query, self, args) {
       const answer = Reflect.apply(query, self, args);
       if (answer instanceof Promise) answer.catch(end);
+      if (answer instanceof EventEmitter) answer.once('error', end);
       return answer;
     },
   });

@@ -29,8 +29,8 @@ const FAULTS =
 /** Every label's words: no device, account or address can become one. A word not listed counts as `other`. */
 const WORDS: Record<string, Set<string>> = {
   reason: words('document number range unit time clock conflict owner'),
-  outcome: words(`ok own_fault ${FAULTS} refreshed dead failed delivered refused sent`),
-  call: words('web_config sign_in refresh user devices channels channel_list channel'),
+  outcome: words(`ok own_fault ${FAULTS} refreshed dead failed delivered refused sent filled lost`),
+  call: words('web_config sign_in refresh user devices channels channel_list channel archives archive_file'),
   status: words('timeout network too_large blocked aborted'),
   type: words('target range rising falling no_data battery probe_removed'),
   kind: words(
@@ -67,6 +67,11 @@ export function createMetrics() {
   const polls = counter('polls_total', 'Polls of accounts', 'outcome');
   const requests = counter('cloud_requests_total', 'Requests to the cloud', 'call', 'status');
   const refreshes = counter('token_refreshes_total', 'Refreshes of access tokens', 'outcome');
+  const gaps = counter(
+    'gaps_closed_total',
+    'Gaps in readings that were filled, or given up as lost',
+    'outcome',
+  );
   const alertEvents = counter('alert_events_total', 'Alert events stored', 'type', 'kind');
   const deliveries = counter('deliveries_total', 'Attempts to deliver notifications', 'kind', 'outcome');
   const canaries = counter('canaries_total', 'Canaries sent, and those that came through', 'outcome');
@@ -87,6 +92,7 @@ export function createMetrics() {
     poll: (outcome: string) => polls(1, outcome),
     cloudRequest: (call: string, status: string) => requests(1, call, status),
     tokenRefresh: (outcome: string) => refreshes(1, outcome),
+    gapClosed: (outcome: 'filled' | 'lost', count: number) => gaps(count, outcome),
     ingestBatch: ({ readings, seconds }: { readings: number; seconds: number }) => {
       batchReadings.observe(readings);
       batchSeconds.observe(seconds);

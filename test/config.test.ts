@@ -81,6 +81,7 @@ describe('configuration', () => {
     HEARTBEAT_URL: 'file:///tmp/secret-word',
     CANARY_SECONDS: '3601',
     ALLOW_PRIVATE_WEBHOOKS: 'maybe',
+    READINGS_RETENTION_DAYS: '0',
   };
   for (const [name, value] of Object.entries(WRONG))
     it(`refuses ${name}=${value.slice(0, 20)}, saying what is allowed and not what it was`, () => {

@@ -5,6 +5,8 @@ import { Client } from 'pg';
 import type { PoolSettings } from '../src/config.js';
 import { createDatabase, type Database } from '../src/database.js';
 import { POOL_TIMING, type PoolTiming } from '../src/database-pool.js';
+import { copyReadings } from '../src/readings/copy-readings.js';
+import { isOutage } from '../src/worker/outage.js';
 import { captureLog } from './support/captured-log.js';
 import { TEST_POOL } from './support/pool-settings.js';
 import { createEmptyDatabase } from './support/servers.js';
@@ -288,6 +290,24 @@ describe('database', () => {
       await waitFor(() => database.proxy.connections() === 0);
       await database.proxy.set({ kind: 'pass' });
       expect(await pidOf(database)).not.to.equal(first);
+    });
+
+    it('a copy without an answer ends with its socket, too', async () => {
+      const database = await openThroughProxy({
+        pool: { statementTimeoutMs: 200 },
+        timing: { answerGraceMs: 100 },
+      });
+      const row = { probeId: 1, measuredAtMs: 0, value: 1, unit: 'F', flags: 0 } as const;
+      const failure = await database.dataSource
+        .transaction(async (tx) => {
+          await database.proxy.set({ kind: 'swallow' });
+          await copyReadings(tx, [row]);
+        })
+        .catch((error: unknown) => error);
+      expect(failure).to.have.property('message', 'Query read timeout');
+      expect(isOutage(failure)).to.equal(true);
+      await waitFor(() => database.proxy.connections() === 0);
+      expect(database.pool().size).to.equal(0);
     });
 
     it('a transaction whose query got no answer does not wait for its rollback', async () => {

@@ -6,6 +6,7 @@ import { PICTURES, pictures } from './pictures.js';
 
 mkdirSync(PICTURES, { recursive: true });
 const made = pictures();
-for (const file of readdirSync(PICTURES)) if (!made.has(file)) rmSync(join(PICTURES, file));
+for (const file of readdirSync(PICTURES))
+  if (file.endsWith('.svg') && !made.has(file)) rmSync(join(PICTURES, file));
 for (const [file, text] of made) writeFileSync(join(PICTURES, file), text);
 process.stdout.write(`${made.size} pictures in ${PICTURES}\n`);

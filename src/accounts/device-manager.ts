@@ -1,11 +1,23 @@
 import { type EntityManager, IsNull } from 'typeorm';
 import { Device } from '../entities/device.js';
 import { Probe } from '../entities/probe.js';
+import { ReadingBucketProgress } from '../entities/reading-bucket-progress.js';
 import { InputError, NotFoundError } from '../errors.js';
 import type { ProbeRole } from '../readings/sample.js';
+import type { TemperatureUnit } from '../readings/temperature.js';
 
 /** A device with the probes that are its owner's, in order of their ids. */
 export type OwnedDevice = Device & { probes: Probe[] };
+
+/** What a user says of a probe; an empty label lets the cloud's come back, `none` takes a limit away. */
+export interface ProbeSettings {
+  label?: string;
+  role?: ProbeRole;
+  minTemperature?: number | 'none';
+  maxTemperature?: number | 'none';
+  /** Of the limits (default: as they were, else as the owner likes it). */
+  temperatureUnit?: TemperatureUnit;
+}
 
 /** Thermometers and their probes: reads of `devices` and `probes`, and what a user says of them. */
 export class DeviceManager {
@@ -79,40 +91,71 @@ export class DeviceManager {
       deviceId,
       probeId,
       nickname,
-      label,
-      role,
-    }: {
-      deviceId: string;
-      probeId?: string;
-      nickname?: string;
-      label?: string;
-      role?: ProbeRole;
-    },
+      ...settings
+    }: { deviceId: string; probeId?: string; nickname?: string } & ProbeSettings,
   ): Promise<OwnedDevice> {
-    for (const [option, text] of Object.entries({ nickname, label })) {
+    for (const [option, text] of Object.entries({ nickname, label: settings.label })) {
       if (text !== undefined && text.length > 100)
         throw new InputError(`--${option} must not be longer than 100`);
     }
     const device = await this.lock(deviceId, userId);
     if (nickname !== undefined)
       await this.db.update(Device, { id: device.id }, { nickname: nickname || null });
-    if (label !== undefined || role !== undefined) {
-      const { id } = getProbe(device, probeId);
-      // An empty label lets the cloud's come back.
+    const { label, role, minTemperature, maxTemperature, temperatureUnit } = settings;
+    const ofProbe = [label, role, minTemperature, maxTemperature, temperatureUnit];
+    if (ofProbe.some((value) => value !== undefined)) {
+      const probe = getProbe(device, probeId);
       const named = label === undefined ? {} : { label: label || null, labelSetByUser: label !== '' };
-      await this.db.update(Probe, { id }, { ...named, ...(role && { role }) });
+      const range = rangeColumns(probe, settings, device.user?.temperatureUnit ?? 'F');
+      await this.db.update(Probe, { id: probe.id }, { ...named, ...(role && { role }), ...range });
+      // The time out of range is in the buckets: all are worked out again.
+      if (range.temperatureUnit !== undefined)
+        await this.db.update(ReadingBucketProgress, { probeId: probe.id }, { doneUntil: null });
     }
     return this.get(deviceId, userId);
   }
 }
 
+/** @throws InputError */
+function rangeColumns(
+  probe: Probe,
+  { minTemperature, maxTemperature, temperatureUnit }: ProbeSettings,
+  usual: TemperatureUnit,
+): Partial<Probe> {
+  if (minTemperature === undefined && maxTemperature === undefined && temperatureUnit === undefined)
+    return {};
+  if (probe.kind === 'humidity')
+    throw new InputError('a range of temperatures is no use to a humidity probe');
+  const limit = (given: number | 'none' | undefined, was: number | null) =>
+    given === 'none' ? null : (given ?? was);
+  const range = {
+    minTemperature: limit(minTemperature, probe.minTemperature),
+    maxTemperature: limit(maxTemperature, probe.maxTemperature),
+  };
+  const unit = temperatureUnit ?? probe.temperatureUnit ?? usual;
+  const isWhole = minTemperature !== undefined && maxTemperature !== undefined;
+  if (!isWhole && unit !== (probe.temperatureUnit ?? unit))
+    throw new InputError(
+      '--temperature-unit changes both limits: give --min-temperature and --max-temperature',
+    );
+  const { minTemperature: min, maxTemperature: max } = range;
+  if (min !== null && max !== null && min >= max)
+    throw new InputError(`--min-temperature ${min} must be below --max-temperature ${max}`);
+  if (min === null && max === null) return { ...range, temperatureUnit: null };
+  return { ...range, temperatureUnit: unit };
+}
+
 /** @throws InputError, NotFoundError that name those there are */
-export function getProbe({ deviceId, probes }: OwnedDevice, probeId: string | undefined): Probe {
+export function getProbe(
+  { deviceId, probes }: Pick<OwnedDevice, 'deviceId' | 'probes'>,
+  probeId: string | undefined,
+  option?: string,
+): Probe {
   const names = probes.map((one) => (one.label ? `${one.probeId} (${one.label})` : one.probeId));
   const there = `device ${deviceId} has ${names.join(', ') || 'none'}`;
   if (probeId === undefined) throw new InputError(`--probe is needed: ${there}`);
   const probe = probes.find((one) => one.probeId === probeId);
-  if (!probe) throw new NotFoundError(`no probe ${probeId}: ${there}`);
+  if (!probe) throw new NotFoundError(`${option ? `${option}: ` : ''}no probe ${probeId}: ${there}`);
   return probe;
 }
 

@@ -143,12 +143,14 @@ async function eraseUser(tx: EntityManager, userId: number): Promise<number> {
     'DELETE FROM readings WHERE probe_id IN (SELECT id FROM probes WHERE user_id = $1)',
     [userId],
   );
+  await eraseBuckets(tx, userId);
   await tx.query(
     `DELETE FROM dead_letters l WHERE EXISTS (
        SELECT FROM jsonb_path_query(l.data, '$.probes[*].probe') AS probe JOIN probes p ON to_jsonb(p.id) = probe
        WHERE p.user_id = $1) OR EXISTS (
        SELECT FROM jsonb_path_query(l.data, '$.batteries[*][0]') AS device JOIN devices d ON to_jsonb(d.id) = device
        WHERE d.user_id = $1) OR EXISTS (
+       SELECT FROM devices d WHERE d.user_id = $1 AND to_jsonb(d.id) = l.data -> 'device') OR EXISTS (
        SELECT FROM notifications n JOIN notification_channels c ON c.id = n.channel_id
        WHERE c.user_id = $1 AND n.id::text = l.data ->> 'notificationId')`,
     [userId],
@@ -166,6 +168,15 @@ async function eraseUser(tx: EntityManager, userId: number): Promise<number> {
   );
   await tx.delete(User, { id: userId });
   return Number(readings);
+}
+
+/** With their progress first: whoever works on them has it, and without the probes, taken here, nobody begins anew. */
+async function eraseBuckets(tx: EntityManager, userId: number): Promise<void> {
+  await tx.query('SELECT id FROM probes WHERE user_id = $1 ORDER BY id FOR UPDATE', [userId]);
+  for (const table of ['reading_bucket_progress', 'reading_buckets', 'reading_bucket_marks'])
+    await tx.query(`DELETE FROM ${table} WHERE probe_id IN (SELECT id FROM probes WHERE user_id = $1)`, [
+      userId,
+    ]);
 }
 
 async function toColumns({

@@ -87,6 +87,7 @@ export async function saveLate(
      SELECT "publicId", "alertId", (
          SELECT s.id FROM grilling_sessions s JOIN session_members m ON m.session_id = s.id
          WHERE m.probe_id = "probeId" AND s.deleted_at IS NULL AND s.start_time <= at AND coalesce(s.end_time >= at, true)
+           AND coalesce(m.member_from <= at, true) AND coalesce(m.member_to >= at, true)
          ORDER BY s.id DESC LIMIT 1
        ), kind, side, tier,
        least(0, (SELECT min(version) FROM alert_events o

@@ -1,6 +1,18 @@
+import type { Observation } from '../readings/observation.js';
 import { toHundredths } from '../readings/sample.js';
+import { convertHundredths, isTemperature } from '../readings/temperature.js';
 import { excessOf, isUpward, type Limit, limitsOf } from './limits.js';
 import type { AlertRule, AlertState } from './types.js';
+
+/** Whether an observation leaves every state of a rule as it is, without a look at anything else: most of them do. */
+export function isUndisturbed(
+  rule: AlertRule,
+  states: readonly AlertState[],
+  { hundredths, unit }: Pick<Observation, 'hundredths' | 'unit'>,
+): boolean {
+  if (hundredths === null || !isTemperature(unit)) return false;
+  return areLeftAtRest(rule, states, convertHundredths(hundredths, unit, rule.temperatureUnit));
+}
 
 /** As most values leave most rules: without a step of its own for each state. */
 export function areLeftAtRest(rule: AlertRule, states: readonly AlertState[], value: number): boolean {

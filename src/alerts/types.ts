@@ -60,7 +60,7 @@ export interface AlertState {
   heldMs: number;
   /** Consecutive readings of it. */
   heldReadings: number;
-  /** Event time that an unarmed alert has been far enough on the other side; -1: it is not. */
+  /** Event time that an unarmed alert has been far enough on the other side; -1: it is not. Of an armed one it says nothing. */
   rearmMs: number;
   /** Time of the last reading that changed it (`resting.ts`: not each one does); null: none was seen. */
   evaluatedAtMs: number | null;

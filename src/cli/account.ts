@@ -10,7 +10,8 @@ import { InputError } from '../errors.js';
 import { type CloudClient, createCloudClient } from '../thermoworks/cloud-client.js';
 import { CloudError } from '../thermoworks/cloud-error.js';
 import type { ProviderName, ProviderSettings } from '../thermoworks/types.js';
-import { answering, type Context, type Row } from './context.js';
+import { answering, type Context, instant, type Row } from './context.js';
+import { importAccount } from './import-account.js';
 import { pollNow } from './poll-now.js';
 import { toRow } from './text.js';
 
@@ -62,6 +63,20 @@ export function accountCommand(program: Command, context: Context): void {
     if (context.json) context.show({ id: found.publicId, email, ...polled });
     else context.list(polled.enqueued, POLLED_COLUMNS);
   });
+  answering(
+    account,
+    'import',
+    'turn the archives of its recordings into readings and sessions, a line for each',
+  )
+    .requiredOption('--email <e>', 'of the user')
+    .option('--since <t>', 'nothing measured before (default: all that is there)', instant)
+    .action(async ({ email, since = new Date(0) }: { email: string; since?: Date }) => {
+      const db = await context.manager();
+      const found = await new CredentialManager(db).getOfUser(
+        (await new UserManager(db).getByEmail(email)).id,
+      );
+      await importAccount(context, found, clientOf(context, found.provider), since).catch(explain);
+    });
   forOne('pause', 'stop asking the cloud', setPaused(true));
   forOne('resume', 'ask the cloud again, at once', setPaused(false));
   forOne('unlink', 'forget the tokens; devices and history stay', async (db, userId, email) => {

@@ -17,6 +17,13 @@ const BARS = [...'▁▂▃▄▅▆▇█'];
 const RED = '\u001b[31m';
 const PLAIN = '\u001b[0m';
 
+/** @param share of its height, 0 to 1 */
+export const barOf = (share: number): string => barAmong(BARS, share);
+
+function barAmong(bars: readonly string[], share: number): string {
+  return bars[Math.min(Math.floor(share * bars.length), bars.length - 1)] ?? '';
+}
+
 /** A stretch of time (epoch ms), its end not included. */
 interface Stretch {
   fromMs: number;
@@ -93,7 +100,7 @@ export class Chart {
     if (hasLow && least < low) return BARS[0] ?? '';
     const between = BARS.slice(hasLow ? 1 : 0, hasHigh ? -1 : undefined);
     const share = ((least + most) / 2 - low) / (high - low || 1);
-    return between[Math.min(Math.floor(share * between.length), between.length - 1)] ?? '';
+    return barAmong(between, share);
   }
 
   /** From the limits, else from the values that there were. */

@@ -1,20 +1,18 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { EntityManager } from 'typeorm';
-import { DeviceManager, getProbe, type OwnedDevice } from '../accounts/device-manager.js';
+import { DeviceManager, getProbe, type OwnedDevice, type ProbeSettings } from '../accounts/device-manager.js';
 import { UserManager } from '../accounts/user-manager.js';
 import { listReadings } from '../readings/reading-list.js';
-import type { ProbeRole } from '../readings/sample.js';
 import { answering, type Context, instant, type Row, wholeNumber } from './context.js';
-import { completenessCommand, exportCommand } from './history.js';
+import { completenessCommand, exportCommand, pruneCommand } from './history.js';
+import { chartCommand } from './reading-chart.js';
 import { toRow } from './text.js';
 
-interface SetOptions {
+interface SetOptions extends ProbeSettings {
   email: string;
   device: string;
   probe?: string;
   nickname?: string;
-  label?: string;
-  role?: ProbeRole;
 }
 
 interface ReadingOptions {
@@ -48,14 +46,23 @@ export function deviceCommand(program: Command, context: Context): void {
     .option('--nickname <n>', 'of the device')
     .option('--label <l>', 'of the probe')
     .addOption(new Option('--role <role>', 'of the probe').choices(['pit', 'food', 'storage', 'other']))
+    .option('--min-temperature <t>', 'of the probe: below is out of range (none: no limit)', limit)
+    .option('--max-temperature <t>', 'of the probe: above is out of range (none: no limit)', limit)
+    .addOption(new Option('--temperature-unit <u>', 'of these limits').choices(['F', 'C']))
     .action(async ({ email, device: deviceId, probe: probeId, ...names }: SetOptions, command: Command) => {
       if (Object.keys(names).every((name) => name === 'json'))
-        command.error('error: give one of --nickname, --label, --role');
+        command.error('error: give one of --nickname, --label, --role, --min-temperature, --max-temperature');
       await context.transaction(async (tx) => {
         const { id } = await new UserManager(tx).getByEmail(email);
         context.show(view(tx, await new DeviceManager(tx).set(id, { deviceId, probeId, ...names })));
       });
     });
+}
+
+function limit(text: string): number | 'none' {
+  if (text === 'none') return text;
+  if (/^[+-]?\d{1,4}(\.\d{1,2})?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Must be a temperature with at most two decimals, or none.');
 }
 
 export function readingCommand(program: Command, context: Context): void {
@@ -78,8 +85,10 @@ export function readingCommand(program: Command, context: Context): void {
       }));
       context.list(rows, ['measured_at', 'probe_id', 'value', 'unit', 'flags']);
     });
+  chartCommand(reading, context);
   exportCommand(reading, context);
   completenessCommand(reading, context);
+  pruneCommand(reading, context);
 }
 
 const PROBE_COLUMNS = [

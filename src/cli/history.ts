@@ -2,16 +2,18 @@ import { type Command, Option } from 'commander';
 import type { EntityManager } from 'typeorm';
 import { cloudNowMs } from '../accounts/cloud-clock.js';
 import { DeviceManager, type OwnedDevice } from '../accounts/device-manager.js';
+import { rollUpBuckets } from '../buckets/roll-up-buckets.js';
 import { InputError } from '../errors.js';
 import { reportsOnChange } from '../ingest/world-store.js';
 import { completeness } from '../readings/completeness.js';
 import { type ExportedProbe, exportText } from '../readings/export.js';
 import { listGaps } from '../readings/gap-list.js';
+import { DAY_MS, dropOldMonths, keptSince, listMonths, type Month } from '../readings/retention.js';
 import { stretches } from '../readings/stretches.js';
 import { effectiveRole } from '../sessions/roles.js';
 import { answering, type Context, instant } from './context.js';
 
-interface RangeOptions {
+export interface RangeOptions {
   device: string;
   from?: Date;
   to?: Date;
@@ -21,7 +23,6 @@ interface ExportOptions extends Required<RangeOptions> {
   format?: 'csv' | 'json';
 }
 
-const DAY_MS = 24 * 3_600_000;
 const LONGEST_DAYS = 366;
 const LONGEST_EXPORT_DAYS = 3_660;
 const MOST_GAPS = 10_000;
@@ -50,6 +51,33 @@ export function gapCommand(program: Command, context: Context): void {
         status,
       }));
       context.list(rows, ['probe_id', 'gap_start', 'gap_end', 'seconds', 'cause', 'status']);
+    });
+}
+
+export function pruneCommand(reading: Command, context: Context): void {
+  answering(
+    reading,
+    'prune',
+    'end the months of readings that are older than READINGS_RETENTION_DAYS, as the service does each hour',
+  )
+    .option('--dry-run', 'only show what would go, and why the rest stays')
+    .action(async ({ dryRun = false }: { dryRun?: boolean }) => {
+      const dataSource = await context.database();
+      const keptFrom = keptSince(new Date(), context.config.retentionDays);
+      const months = await listMonths(dataSource.manager, keptFrom);
+      let gone: Month[] = [];
+      if (!dryRun && (await rollUpBuckets({ dataSource }))) gone = await dropOldMonths(dataSource, keptFrom);
+      const names = new Set(gone.map(({ partition }) => partition));
+      const rows = months.map(({ partition, fromMs, toMs, rows: count, bytes, fate, why }) => ({
+        partition,
+        from: new Date(fromMs),
+        to: new Date(toMs),
+        rows: count,
+        bytes,
+        fate: names.has(partition) ? 'dropped' : fate,
+        why,
+      }));
+      context.list(rows, ['partition', 'rows', 'bytes', 'fate', 'why']);
     });
 }
 
@@ -115,13 +143,13 @@ function intervalOf(device: OwnedDevice, learnedSeconds: number | null): number 
 }
 
 /** The cloud's clock; a simulated one may have run ahead of what is known of it. */
-async function nowOf(db: EntityManager, { userId, probes }: OwnedDevice): Promise<number> {
+export async function nowOf(db: EntityManager, { userId, probes }: OwnedDevice): Promise<number> {
   const newest = probes.map(({ lastMeasuredAt }) => (lastMeasuredAt?.getTime() ?? 0) + 1);
   return Math.max(await cloudNowMs(db, userId), ...newest);
 }
 
 /** @throws InputError that says what is wrong with the range */
-function checkRange(range: { from?: Date; to?: Date; nowMs: number; longestDays?: number }): void {
+export function checkRange(range: { from?: Date; to?: Date; nowMs: number; longestDays?: number }): void {
   const { from, to, nowMs, longestDays } = range;
   const fromMs = from?.getTime() ?? 0;
   const now = new Date(nowMs).toISOString();

@@ -2,13 +2,17 @@ import type { Command } from 'commander';
 import type { EntityManager } from 'typeorm';
 import { UserManager } from '../accounts/user-manager.js';
 import { AlertManager } from '../alerts/alert-manager.js';
+import type { GrillingSession } from '../entities/grilling-session.js';
 import type { SessionMember } from '../entities/session-member.js';
 import { type ExportedProbe, exportText } from '../readings/export.js';
-import { HeldValues, timeFigures } from '../sessions/known-time.js';
+import { toExported } from '../sessions/import-file.js';
+import { HeldValues, spreadFigures, timeFigures } from '../sessions/known-time.js';
+import { neutralName } from '../sessions/name.js';
 import { SessionManager } from '../sessions/session-manager.js';
 import { baselineReadings, heldValues, sessionReadings } from '../sessions/session-readings.js';
 import { answering, type Context, collect, publicId, type Row } from './context.js';
 import { formatOption } from './history.js';
+import { sessionEditCommands } from './session-edit.js';
 import { table, toRow } from './text.js';
 
 interface StartOptions {
@@ -38,11 +42,15 @@ export function sessionCommand(program: Command, context: Context): void {
     );
   answering(session, 'list', 'show the sessions of a user, the newest first')
     .requiredOption('--email <e>', 'of the user')
-    .action(async ({ email }: { email: string }) => {
+    .option('--all', 'with those that were cancelled: session restore brings them back')
+    .action(async ({ email, all }: { email: string; all?: true }) => {
       const db = await context.manager();
-      const { id } = await new UserManager(db).getByEmail(email);
+      const { id, timeZone } = await new UserManager(db).getByEmail(email);
+      const named = (one: GrillingSession) => one.name ?? neutralName(one.startTime.getTime(), timeZone);
       context.list(
-        (await new SessionManager(db).list(id)).map((one) => toRow(db, one)),
+        (await new SessionManager(db).list(id, { all })).map((one) =>
+          context.json ? toRow(db, one) : { ...toRow(db, one), name: named(one) },
+        ),
         COLUMNS,
       );
     });
@@ -57,6 +65,7 @@ export function sessionCommand(program: Command, context: Context): void {
         return id;
       }),
     );
+  sessionEditCommands(session, context, showAfter);
   answering(session, 'recompute', 'compute the figures of a session anew from the stored readings')
     .argument('<id>', 'its id', publicId)
     .action(async (id: string) => {
@@ -70,9 +79,9 @@ export function sessionCommand(program: Command, context: Context): void {
     .addOption(formatOption())
     .action(async (id: string, { format = context.json ? 'json' : 'csv' }: { format?: 'csv' | 'json' }) => {
       const db = await context.manager();
-      const { probes } = await new SessionManager(db).get(id);
-      const names = new Map(probes.map(({ member }) => [member.probeId, exported(member)]));
-      await context.stream(exportText(rowsOf(db, id, format), names, format));
+      const shown = await new SessionManager(db).get(id);
+      const names = new Map(shown.probes.map(({ member }) => [member.probeId, exported(member)]));
+      await context.stream(exportText(rowsOf(db, id, format), names, format, toExported(shown)));
     });
 }
 
@@ -123,13 +132,14 @@ async function view(db: EntityManager, id: string): Promise<Row> {
     const figures = timeFigures(session, member, { held, untilMs });
     const total = figures.seconds_known + figures.seconds_unknown;
     const covered = Math.floor((1000 * figures.seconds_known) / total) / 10;
-    return { ...figures, coverage_percent: total > 0 ? covered : null };
+    const spread = spreadFigures(session, member, { held, untilMs });
+    return { ...figures, coverage_percent: total > 0 ? covered : null, ...spread };
   });
   return { ...row, probes: probes.map((probe, index) => ({ ...probe, ...times[index] })) };
 }
 
 async function stored(db: EntityManager, id: string): Promise<Row & { probes: Row[] }> {
-  const { session, probes, tags } = await new SessionManager(db).get(id);
+  const { session, probes, tags, log } = await new SessionManager(db).get(id);
   return {
     ...toRow(db, session),
     probes: probes.map(({ member, stats }) => ({
@@ -145,6 +155,7 @@ async function stored(db: EntityManager, id: string): Promise<Row & { probes: Ro
       const member = probes.find((one) => one.member.probeId === probeId)?.member;
       return { tag, probe_id: member?.probe?.probeId, tag_from: tagFrom, tag_to: tagTo };
     }),
+    log: log.map(({ createdAt: at, actor, action, before, after }) => ({ at, actor, action, before, after })),
   };
 }
 

@@ -7,7 +7,7 @@ import type { Device } from './device.js';
 export class DetectionState {
   @PrimaryColumn({ type: 'integer', name: 'device_id', primaryKeyConstraintName: 'detection_states_pkey' })
   deviceId!: number;
-  @Column({ type: 'jsonb', name: 'state' }) state!: Record<string, unknown>;
+  @Column({ type: 'json', name: 'state' }) state!: Record<string, unknown>;
   @Column({ type: 'timestamptz', name: 'due_at', precision: 3, nullable: true }) dueAt!: Date | null;
   @OneToOne('Device', { onDelete: 'CASCADE' })
   @JoinColumn({

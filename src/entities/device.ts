@@ -8,6 +8,7 @@ import type { User } from './user.js';
 @Unique('devices_public_id_key', ['publicId'])
 @Unique('devices_device_id_key', ['deviceId'])
 @Index('devices_user_id_idx', ['userId'])
+@Index('devices_archives_due_at_idx', { synchronize: false })
 @Check('devices_status_check', "status IN ('online', 'offline', 'error')")
 export class Device extends Published {
   @Column({ type: 'integer', name: 'user_id' }) userId!: number;
@@ -36,6 +37,12 @@ export class Device extends Published {
   cloudUpdateTime!: string | null;
   @Column({ type: 'timestamptz', name: 'channels_checked_at', precision: 3, nullable: true })
   channelsCheckedAt!: Date | null;
+  /** When a recording of it was closed last, as the cloud says. */
+  @Column({ type: 'timestamptz', name: 'last_archive_at', precision: 3, nullable: true })
+  lastArchiveAt!: Date | null;
+  /** When to look for archives that fill its gaps; null: it has none that is open. */
+  @Column({ type: 'timestamptz', name: 'archives_due_at', precision: 3, nullable: true })
+  archivesDueAt!: Date | null;
   @Column({ type: 'integer', name: 'missed_polls', default: 0 }) missedPolls!: number;
   @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true }) deletedAt!: Date | null;
   @ManyToOne('User', 'devices', { onDelete: 'CASCADE' })

@@ -46,6 +46,8 @@ export class GrillingSession extends Published {
   avgTemperature!: number | null;
   @Column({ type: 'char', name: 'temperature_unit', length: 1, default: 'F' }) temperatureUnit!: 'F' | 'C';
   @Column({ type: 'integer', name: 'reading_count', default: 0 }) readingCount!: number;
+  /** When a person last set bounds or members: from then on nothing else moves them. */
+  @Column({ type: 'timestamptz', name: 'edited_at', precision: 3, nullable: true }) editedAt!: Date | null;
   @Column({ type: 'timestamptz', name: 'deleted_at', precision: 3, nullable: true }) deletedAt!: Date | null;
   @ManyToOne('User', 'grillingSessions', { onDelete: 'CASCADE' })
   @JoinColumn({

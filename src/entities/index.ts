@@ -1,5 +1,6 @@
 import { AlertEvent } from './alert-event.js';
 import { AlertState } from './alert-state.js';
+import { ArchiveCopy } from './archive-copy.js';
 import { Canary } from './canary.js';
 import { DeadLetter } from './dead-letter.js';
 import { DetectionState } from './detection-state.js';
@@ -11,7 +12,11 @@ import { NotificationChannel } from './notification-channel.js';
 import { Organisation } from './organisation.js';
 import { Probe } from './probe.js';
 import { Reading } from './reading.js';
+import { ReadingBucket } from './reading-bucket.js';
+import { ReadingBucketMark } from './reading-bucket-mark.js';
+import { ReadingBucketProgress } from './reading-bucket-progress.js';
 import { ReadingGap } from './reading-gap.js';
+import { SessionLogEntry } from './session-log-entry.js';
 import { SessionMember } from './session-member.js';
 import { SessionProbeStats } from './session-probe-stats.js';
 import { SessionTag } from './session-tag.js';
@@ -23,6 +28,7 @@ import { User } from './user.js';
 export const ENTITIES = [
   AlertEvent,
   AlertState,
+  ArchiveCopy,
   Canary,
   DeadLetter,
   DetectionState,
@@ -34,7 +40,11 @@ export const ENTITIES = [
   Organisation,
   Probe,
   Reading,
+  ReadingBucket,
+  ReadingBucketMark,
+  ReadingBucketProgress,
   ReadingGap,
+  SessionLogEntry,
   SessionMember,
   SessionProbeStats,
   SessionTag,

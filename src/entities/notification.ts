@@ -3,7 +3,11 @@ import type { AlertEvent } from './alert-event.js';
 import { Audited } from './base.js';
 import type { NotificationChannel } from './notification-channel.js';
 
-export type NotificationSubject = 'account.needs_reauth' | 'channel.test' | 'channel.disabled';
+export type NotificationSubject =
+  | 'account.needs_reauth'
+  | 'channel.test'
+  | 'channel.disabled'
+  | 'session.long';
 export type NotificationStatus = 'pending' | 'delivered' | 'failed' | 'expired';
 
 /** One message to one channel: about an alert event, or else about `subject` (with the id of what it concerns). */
@@ -15,7 +19,7 @@ export type NotificationStatus = 'pending' | 'delivered' | 'failed' | 'expired';
 @Index('notifications_channel_id_alert_id_alert_event_id_idx', { synchronize: false })
 @Check(
   'notifications_subject_check',
-  "subject IN ('account.needs_reauth', 'channel.test', 'channel.disabled')",
+  "subject IN ('account.needs_reauth', 'channel.test', 'channel.disabled', 'session.long')",
 )
 @Check('notifications_status_check', "status IN ('pending', 'delivered', 'failed', 'expired')")
 @Check(

@@ -1,5 +1,6 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, Unique } from 'typeorm';
 import type { ProbeCondition, ProbeRole, Unit } from '../readings/sample.js';
+import type { TemperatureUnit } from '../readings/temperature.js';
 import { Identified } from './base.js';
 import type { Device } from './device.js';
 import type { User } from './user.js';
@@ -12,6 +13,11 @@ import type { User } from './user.js';
 @Check('probes_role_check', "role IN ('pit', 'food', 'storage', 'other')")
 @Check('probes_state_check', "state IN ('ok', 'absent', 'disabled', 'fault', 'stale')")
 @Check('probes_last_unit_check', "last_unit IN ('F', 'C', 'H')")
+@Check('probes_temperature_unit_check', "temperature_unit IN ('F', 'C')")
+@Check(
+  'probes_range_check',
+  '(min_temperature < max_temperature) IS NOT FALSE AND (temperature_unit IS NULL) = (min_temperature IS NULL AND max_temperature IS NULL)',
+)
 export class Probe extends Identified {
   @Column({ type: 'integer', name: 'user_id' }) userId!: number;
   @Column({ type: 'varchar', name: 'device_id', length: 50 }) deviceId!: string;
@@ -30,8 +36,18 @@ export class Probe extends Identified {
   lastMeasuredAt!: Date | null;
   /** The newest reading that the cloud showed us: while it is newer than what is stored, the cloud is asked again. */
   @Column({ type: 'timestamptz', name: 'shown_at', precision: 3, nullable: true }) shownAt!: Date | null;
+  /** Above it an alarm of the cloud's own is on; null: none is. */
+  @Column({ type: 'real', name: 'high_alarm_celsius', nullable: true }) highAlarmCelsius!: number | null;
   @Column({ type: 'real', name: 'learned_interval_seconds', nullable: true })
   learnedIntervalSeconds!: number | null;
+  /** The range that the user set: statistics tell the time in, above and below it. A side may be open. */
+  @Column({ type: 'double precision', name: 'min_temperature', nullable: true })
+  minTemperature!: number | null;
+  @Column({ type: 'double precision', name: 'max_temperature', nullable: true })
+  maxTemperature!: number | null;
+  /** As the range was typed; null: there is none. */
+  @Column({ type: 'char', name: 'temperature_unit', length: 1, nullable: true })
+  temperatureUnit!: TemperatureUnit | null;
   @ManyToOne('User', { onDelete: 'CASCADE' })
   @JoinColumn({
     name: 'user_id',

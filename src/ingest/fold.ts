@@ -4,6 +4,7 @@ import { release, shareSilence } from '../alerts/inhibition.js';
 import { isPresence } from '../alerts/limits.js';
 import { evaluatePresence, type Presence } from '../alerts/presence.js';
 import { remind } from '../alerts/reminders.js';
+import { isUndisturbed } from '../alerts/resting.js';
 import type { Observation } from '../readings/observation.js';
 import { FLAG, storedCondition, type ToldCondition, UNTRUSTED } from '../readings/sample.js';
 import { closeDraft, openDraft, step } from '../sessions/detection.js';
@@ -12,6 +13,7 @@ import { RollUps } from '../sessions/roll-up.js';
 import type { Moment, Session } from '../sessions/types.js';
 import { companyOf, expectedIntervalMs, lookAgain, waitMs } from './device-silence.js';
 import { gapBefore } from './gap.js';
+import { isDetected, withAbsences } from './late-inputs.js';
 import { heardMs, isMissed, roleOf, runningSession, WHOLE_DEVICE } from './missed.js';
 import type { AlertInstance, FoldResult, IngestWorld, Input, ProbeSight, ProbeState } from './types.js';
 
@@ -27,6 +29,7 @@ interface Progress {
   alerts: Map<number, AlertInstance[]>;
   transitions: FoldResult['transitions'];
   gaps: FoldResult['gaps'];
+  absences: ProbeSight[];
   /** Some silence is told by another probe's alert. */
   isInhibited: boolean;
 }
@@ -47,6 +50,7 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
     alerts: new Map(world.alerts),
     transitions: [],
     gaps: [],
+    absences: [],
     isInhibited: [...world.alerts.values()].some((instances) => instances.some(isInhibited)),
   };
   for (const input of inputs) {
@@ -62,7 +66,7 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
     else observe(progress, input, newId);
   }
   const { draft, probes, alerts, transitions, gaps } = progress;
-  const sessions = closeDraft(draft, world.sessions);
+  const sessions = withAbsences(closeDraft(draft, world.sessions), progress.absences);
   const present = { world, probes, alerts, sessions: draft.sessions };
   const lookMs = progress.isInhibited ? lookAgain(present, inputs.at(-1)) : null;
   return {
@@ -85,8 +89,8 @@ function observe(progress: Progress, observation: ProbeSight, newId: () => strin
     const next = advance(probe, observation);
     progress.probes.set(probe.id, next);
     if (trusted) {
-      // Nobody heard of a probe that is stale or offline: that is lost contact, which has timers of its own.
-      if (!['stale', 'offline'].includes(observation.condition)) detect(progress, observation, newId);
+      if (isDetected(observation)) detect(progress, observation, newId);
+      if (observation.hundredths === null && isDetected(observation)) progress.absences.push(observation);
       alert(progress, observation, intervalMs);
       const { condition, conditionMs } = next;
       // A value from before the probe fell silent, come after the news of that: it is still silent.
@@ -111,7 +115,11 @@ const SHOWS: Partial<Record<ToldCondition, Presence['shows']>> = {
 };
 
 /** What a probe showed instead of a value is news only after all that is known of it, so that a repeated job is none. */
-function isLate({ lastMs, conditionMs }: ProbeState, { measuredAtMs, hundredths }: Observation): boolean {
+function isLate(
+  { lastMs, conditionMs }: ProbeState,
+  { measuredAtMs, hundredths, flags }: Observation,
+): boolean {
+  if (flags & FLAG.late) return true; // history, whether or not anything of the probe was seen live
   if (hundredths === null && conditionMs !== null && measuredAtMs <= conditionMs) return true;
   return lastMs !== null && measuredAtMs <= lastMs;
 }
@@ -188,7 +196,9 @@ function rearmProbe({ alerts }: Progress, probeId: number): void {
 function alert(progress: Progress, observation: Observation, intervalMs: number | null): void {
   const { probeId } = observation;
   const instances = progress.alerts.get(probeId);
-  if (!instances) return;
+  const isCalm = ({ rule, states }: AlertInstance) =>
+    isPresence(rule.type) || isUndisturbed(rule, states, observation);
+  if (!instances || instances.every(isCalm)) return;
   const running = runningSession(progress.draft.sessions, probeId);
   const context = {
     expectedIntervalMs: intervalMs,
@@ -196,7 +206,7 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
     drop: running && progress.draft.cook?.pits[probeId]?.lid?.drop,
   };
   const next = instances.map((instance) =>
-    isPresence(instance.rule.type)
+    isCalm(instance)
       ? instance
       : tell(progress, instance, running, evaluate(instance.rule, instance.states, observation, context)),
   );
@@ -205,8 +215,8 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
 
 /** What the alerts that miss a probe make of its being there, or not. */
 function miss(progress: Progress, probeId: number, shows: Presence['shows'], atMs: number): void {
-  const instances = progress.alerts.get(probeId) ?? [];
-  if (!instances.some(({ rule }) => isPresence(rule.type))) return;
+  const instances = progress.alerts.get(probeId);
+  if (!instances?.some(missesProbe)) return;
   const running = runningSession(progress.draft.sessions, probeId);
   const lastMs = heardMs(progress.world, progress.probes.get(probeId));
   const next = instances.map((instance) => {
@@ -224,6 +234,8 @@ function miss(progress: Progress, probeId: number, shows: Presence['shows'], atM
   progress.alerts.set(probeId, next);
   progress.isInhibited ||= next.some(isInhibited);
 }
+
+const missesProbe = ({ rule }: AlertInstance): boolean => isPresence(rule.type);
 
 const isInhibited = ({ states }: AlertInstance): boolean => states.some((state) => state.isInhibited);
 

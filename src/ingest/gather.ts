@@ -32,20 +32,21 @@ export function gather(jobs: readonly ReadingsJob[], moments: readonly DeviceMom
   const pollOf = new Map<number, PollFacts>();
   let conflicts = 0;
   let fromMs = moments.reduce((least, { nowMs }) => Math.min(least, nowMs), Number.POSITIVE_INFINITY);
-  const parts = jobs.flatMap((poll) => poll.probes.map((part) => ({ part, poll })));
-  for (const { part, poll } of parts) {
-    const { device, probe, samples: list } = part;
-    const known = samples.get(probe) ?? new Map<number, JobSample>();
-    samples.set(probe, known);
-    deviceOf.set(probe, device);
-    if (!pollOf.has(probe)) pollOf.set(probe, poll);
-    for (const sample of list) {
-      const first = known.get(sample[0]);
-      if (first === undefined || (isAbsence(first) && !isAbsence(sample))) known.set(sample[0], sample);
-      else if (!isAbsence(sample) && !isSame(first, sample)) conflicts += 1;
-      fromMs = Math.min(fromMs, sample[0]);
+  for (const poll of jobs)
+    for (const { device, probe, samples: list } of poll.probes) {
+      const known = samples.get(probe) ?? new Map<number, JobSample>();
+      if (known.size === 0) {
+        samples.set(probe, known);
+        deviceOf.set(probe, device);
+        pollOf.set(probe, poll);
+      }
+      for (const sample of list) {
+        const first = known.get(sample[0]);
+        if (first === undefined || (isAbsence(first) && !isAbsence(sample))) known.set(sample[0], sample);
+        else if (!isAbsence(sample) && !isSame(first, sample)) conflicts += 1;
+        fromMs = Math.min(fromMs, sample[0]);
+      }
     }
-  }
   const batteries = jobs.flatMap((poll) => poll.batteries ?? []);
   for (const [, ms] of batteries) fromMs = Math.min(fromMs, ms);
   const deviceRows = new Set([
@@ -75,14 +76,15 @@ function isSame([, a, unit]: JobSample, [, b, otherUnit]: JobSample): boolean {
 export const keyOf = ({ probeId, measuredAtMs }: { probeId: number; measuredAtMs: number }): string =>
   readingKey(probeId, measuredAtMs);
 
-/** The rows to store. A job that names a probe of another device, or one that is gone, stores nothing for it. */
+/** The rows to store, by their key. A job that names a probe of another device, or one that is gone, stores nothing for it. */
 export function toReadings(
   { samples, deviceOf }: Batch,
   worlds: ReadonlyMap<number, IngestWorld>,
 ): { readings: NewReading[]; unknownProbe: number } {
   const readings: NewReading[] = [];
   let unknownProbe = 0;
-  for (const [probeId, byTime] of samples) {
+  const probes = [...samples].sort(([a], [b]) => a - b);
+  for (const [probeId, byTime] of probes) {
     const probe = worlds.get(deviceOf.get(probeId) ?? 0)?.probes.get(probeId);
     if (!probe) unknownProbe += byTime.size;
     else {

@@ -3,14 +3,15 @@ import { v7 as uuidv7 } from 'uuid';
 import { insertEvents, saveStates } from '../alerts/alert-store.js';
 import { sqlStateOf } from '../errors.js';
 import type { ReadingsJob } from '../queues/jobs.js';
+import { copyReadings } from '../readings/copy-readings.js';
 import {
   countConflicts,
   ensurePartitions,
   insertNewReadings,
-  insertReadings,
   type NewReading,
 } from '../readings/reading-store.js';
 import type { Unit } from '../readings/sample.js';
+import { saveNames } from '../sessions/name-store.js';
 import { rebuildSessions } from '../sessions/rebuild.js';
 import { saveSessions, saveTags } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
@@ -27,7 +28,9 @@ import {
   toReadings,
 } from './gather.js';
 import { recordLate } from './late.js';
+import { redetectLate, tagOf } from './late-sessions.js';
 import { alertsDueMs } from './missed.js';
+import { markStuck } from './stuck.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
 import { loadWorlds, lockDevices, saveDetections, saveProbes } from './world-store.js';
 
@@ -56,18 +59,34 @@ export type Ingest = (
   moments?: readonly DeviceMoment[],
 ) => Promise<IngestOutcome>;
 
+/** What late readings change beside the roll-ups of the sessions that they lie in, and what is known of them. */
+export interface LateRules {
+  /** The caller holds their devices, and none of them is stored. */
+  areNew?: boolean;
+  /** What their alerts would have fired. */
+  alerts: boolean;
+  /** Where automatic sessions begin and end. */
+  sessions: boolean;
+}
+
 /**
  * Stores the readings of many jobs and everything that follows from them, in one transaction, with a number of
  * statements that does not depend on how many readings there are. Running it again changes nothing.
  * @param dataSource with a transaction's manager, each run is part of that transaction
  */
-export function createIngest({ dataSource }: { dataSource: Pick<DataSource, 'manager'> }): Ingest {
+export function createIngest({
+  dataSource,
+  late = { alerts: true, sessions: true },
+}: {
+  dataSource: Pick<DataSource, 'manager'>;
+  late?: LateRules;
+}): Ingest {
   const days = new Set<number>();
   return async (jobs, moments = []) => {
     const batch = gather(jobs, moments);
     await makePartitions(dataSource.manager, batch, days);
     const commit = (isCareful: boolean) =>
-      dataSource.manager.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7 }));
+      dataSource.manager.transaction((tx) => work(tx, batch, { isCareful, newId: uuidv7, late }));
     return commit(false).catch((error: unknown) => {
       if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
       return commit(true);
@@ -80,30 +99,35 @@ const UNIQUE_VIOLATION = '23505';
 async function work(
   tx: EntityManager,
   batch: Batch,
-  { isCareful, newId }: { isCareful: boolean; newId: () => string },
+  { isCareful, newId, late }: { isCareful: boolean; newId: () => string; late: LateRules },
 ): Promise<IngestOutcome> {
   // Only timers find that nothing was heard.
   const gatewayRows = await findGateways(tx, [...batch.moments.keys()]);
   await lockDevices(tx, [...batch.deviceRows, ...gatewayRows.values()]);
-  const worlds = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
+  const loaded = await loadWorlds(tx, batch.deviceRows, batch.fromMs);
   const gateways = await loadGateways(tx, gatewayRows);
+  const worlds = markStuck(batch, loaded);
   const { readings, unknownProbe } = toReadings(batch, worlds);
   const { fresh, stored, conflicts } =
-    !isCareful && areAllNew(batch, readings)
+    !isCareful && (late.areNew || areAllNew(batch, readings))
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
-  const folded = inTurn(worlds, gateways).map(([device, before]) => {
+  const { worlds: current, lids } = late.sessions
+    ? await redetectLate(tx, worlds, inputs, newId)
+    : { worlds, lids: [] };
+  const folded = inTurn(current, gateways).map(([device, before]) => {
     const after = fold(before, inputs.get(device) ?? [], newId);
     noteTold(before, after.transitions);
-    return { before, ...after };
+    return { before: loaded.get(device) ?? before, ...after };
   });
-  const notificationIds = await store(tx, folded, batch.moments);
-  await recordLate(
-    tx,
-    folded.map(({ world }) => world),
-    stored,
-  );
+  const notificationIds = await store(tx, folded, { moved: batch.moments, lids });
+  if (late.alerts)
+    await recordLate(
+      tx,
+      folded.map(({ world }) => world),
+      stored,
+    );
   return {
     stored,
     conflicts: batch.conflicts + conflicts,
@@ -115,7 +139,7 @@ async function work(
 }
 
 async function insertAll(tx: EntityManager, readings: NewReading[]) {
-  await insertReadings(tx, readings);
+  await copyReadings(tx, readings);
   return { fresh: 'all' as const, stored: readings, conflicts: 0 };
 }
 
@@ -131,7 +155,7 @@ const DAY_MS = 24 * 3_600_000;
 type Folded = FoldResult & { before: IngestWorld };
 
 /**
- * Partitions of days that this process has seen are not asked for again. Before the transaction: its end must not undo them, or
+ * Partitions of days that this process has seen of late are not asked for again. Before the transaction: its end must not undo them, or
  * the next readings of that month would go to the default partition.
  */
 async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<number>): Promise<void> {
@@ -145,18 +169,25 @@ async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<n
   if (needed.size === 0) return;
   const stretches = [...needed].map((day) => ({ fromMs: day * DAY_MS, toMs: day * DAY_MS }));
   await ensurePartitions(db, stretches);
-  for (const day of needed) seen.add(day);
+  // Older ones may be dropped while this process runs.
+  const yesterday = Math.floor(Date.now() / DAY_MS) - 1;
+  for (const day of needed) if (day >= yesterday) seen.add(day);
 }
 
 /** One statement per table, for what changed. */
 async function store(
   tx: EntityManager,
   folded: readonly Folded[],
-  moved: ReadonlyMap<number, number>,
+  { moved, lids }: { moved: ReadonlyMap<number, number>; lids: readonly SessionEvent[] },
 ): Promise<string[]> {
   const sessions = await rebuildSessions(tx, folded.flatMap(changedSessions));
   const before = folded.flatMap((device) => device.before.sessions.sessions);
   const ids = await saveSessions(tx, sessions, before);
+  await saveNames(tx, sessions, before, ({ deviceId, userId }) =>
+    folded
+      .map(({ world }) => world.sessions.device)
+      .find((device) => device.deviceId === deviceId && device.userId === userId),
+  );
   await saveProbes(
     tx,
     folded.flatMap(changedProbes),
@@ -178,7 +209,9 @@ async function store(
   const rowOf = (session: string) => ids.get(session) ?? known.get(session) ?? null;
   await saveTags(
     tx,
-    folded.flatMap((device) => device.sessionEvents.flatMap((event) => tagOf(event, rowOf(event.session)))),
+    [...lids, ...folded.flatMap((device) => device.sessionEvents)].flatMap((event) =>
+      tagOf(event, rowOf(event.session)),
+    ),
   );
   const notifications = await insertEvents(
     tx,
@@ -194,10 +227,6 @@ async function store(
   return notifications.map(({ id }) => id);
 }
 
-function tagOf({ lid, atMs }: SessionEvent, sessionId: number | null) {
-  return lid && sessionId !== null ? [{ ...lid, sessionId, toMs: atMs }] : [];
-}
-
 function changedSessions({ before, world }: Folded): Session[] {
   const same = new Set(before.sessions.sessions);
   return world.sessions.sessions.filter((session) => !same.has(session));
@@ -210,6 +239,7 @@ function changedProbes({ before, world }: Folded) {
 function changedStates({ before, world }: Folded) {
   return [...world.alerts].flatMap(([probeId, instances]) => {
     const known = before.alerts.get(probeId) ?? [];
+    if (instances === known) return [];
     return instances.flatMap(({ states }, index) => {
       const same = known[index]?.states ?? [];
       return states === same ? [] : states.filter((state) => !same.includes(state));

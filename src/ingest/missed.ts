@@ -2,6 +2,7 @@ import { silenceEndsMs } from '../alerts/presence.js';
 import { reminderMs } from '../alerts/reminders.js';
 import type { AlertRule } from '../alerts/types.js';
 import type { ProbeRole } from '../readings/sample.js';
+import { hasMember } from '../sessions/draft.js';
 import { effectiveRole } from '../sessions/roles.js';
 import type { Session } from '../sessions/types.js';
 import type { AlertInstance, IngestWorld, ProbeState } from './types.js';
@@ -12,9 +13,7 @@ export const WHOLE_DEVICE = 0;
 /** The session that runs with this probe (`probes.id`) in it; of the whole device: any. */
 export function runningSession(sessions: readonly Session[], probeId: number): Session | undefined {
   return sessions.find(
-    ({ status, members }) =>
-      status === 'active' &&
-      (probeId === WHOLE_DEVICE || members.some((member) => member.probeId === probeId)),
+    (session) => session.status === 'active' && (probeId === WHOLE_DEVICE || hasMember(session, probeId)),
   );
 }
 
@@ -47,6 +46,11 @@ export function isMissed(
 
 function hasFired({ rule, states }: AlertInstance): boolean {
   return states.some(({ tier, isArmed }) => tier === rule.severity && !isArmed);
+}
+
+/** Whoever waits for a probe to get hot means to cook. */
+export function meansToCook(alerts: readonly AlertInstance[] = []): boolean {
+  return alerts.some(({ rule }) => rule.type === 'target' && rule.direction !== 'down');
 }
 
 /**

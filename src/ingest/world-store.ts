@@ -7,7 +7,7 @@ import type { TemperatureUnit } from '../readings/temperature.js';
 import { dueAtMs } from '../sessions/detection.js';
 import { emptyDetection, parseDetection } from '../sessions/detection-state.js';
 import { loadSessions } from '../sessions/session-store.js';
-import { alertsDueMs, WHOLE_DEVICE } from './missed.js';
+import { alertsDueMs, meansToCook, WHOLE_DEVICE } from './missed.js';
 import type { AlertInstance, Gap, IngestWorld, ProbeState } from './types.js';
 
 /** A probe with its device, as the columns' types and CHECKs have it; times are epoch ms. */
@@ -18,6 +18,7 @@ interface WorldRow {
   type: string | null;
   model: string | null;
   temperature_unit: TemperatureUnit;
+  time_zone: string | null;
   /** Only with the device's first probe. */
   detection: unknown;
   probe: number;
@@ -25,6 +26,7 @@ interface WorldRow {
   label: string | null;
   kind: 'temperature' | 'humidity';
   role: ProbeRole | null;
+  has_alarm: boolean;
   state: ProbeCondition;
   last_unit: Unit | null;
   learned_interval_seconds: number | null;
@@ -44,6 +46,9 @@ interface WorldRow {
 export async function lockDevices(tx: EntityManager, deviceRows: readonly number[]): Promise<void> {
   await tx.query('SELECT id FROM devices WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [deviceRows]);
 }
+
+/** A cloud alarm that high is for a cook. */
+const INTENT_CELSIUS = 50;
 
 const NUMBERS = numbersOf(
   'd.transmit_interval_seconds',
@@ -65,9 +70,10 @@ export async function loadWorlds(
 ): Promise<Map<number, IngestWorld>> {
   const rows = await tx.query<WorldRow[]>(
     `SELECT d.id AS device_row, d.device_id, d.user_id AS owner_id, d.type, d.model,
-       coalesce(u.temperature_unit, 'F') AS temperature_unit,
+       coalesce(u.temperature_unit, 'F') AS temperature_unit, u.time_zone,
        CASE WHEN row_number() OVER (PARTITION BY d.id ORDER BY p.id) = 1 THEN s.state END AS detection,
        p.id AS probe, p.user_id AS probe_user, p.label, p.kind, p.role, p.state, p.last_unit,
+       coalesce(p.high_alarm_celsius >= ${INTENT_CELSIUS}, false) AS has_alarm,
        p.learned_interval_seconds, ${NUMBERS} AS numbers
      FROM devices d
      JOIN users u ON u.id = d.user_id
@@ -113,7 +119,10 @@ function toWorld(
 ): IngestWorld {
   const probes = rows
     .filter(({ probe_user }) => probe_user === row.owner_id)
-    .map(({ probe, kind, label, role }) => ({ id: probe, kind, label, role }));
+    .map(({ probe, kind, label, role, has_alarm }) => {
+      const hasIntent = has_alarm || meansToCook(alerts.get(probe));
+      return { id: probe, kind, label, role, hasIntent };
+    });
   return {
     sessions: {
       device: {
@@ -123,6 +132,7 @@ function toWorld(
         type: row.type,
         model: row.model,
         temperatureUnit: row.temperature_unit,
+        timeZone: row.time_zone,
         probes,
       },
       detection: row.detection === null ? emptyDetection() : parseDetection(row.detection),
@@ -157,6 +167,11 @@ function toProbeState(row: WorldRow): ProbeState {
   };
 }
 
+/** An archive of a gap may have been made meanwhile, or comes later. */
+const LOOK_FOR_ARCHIVES = `, due AS (
+  UPDATE devices SET archives_due_at = now() + interval '5 minutes'
+  WHERE archives_due_at IS NULL AND device_id IN (SELECT device_id FROM probes WHERE id = ANY($8)))`;
+
 /** Stores the probes that changed, and the gaps that their readings ended: one statement. */
 export async function saveProbes(
   tx: EntityManager,
@@ -173,7 +188,7 @@ export async function saveProbes(
        SELECT probe_id, to_timestamp(start_ms / 1000), to_timestamp(end_ms / 1000), cause
        FROM unnest($8::integer[], $9::float8[], $10::float8[], $11::varchar[]) AS new (probe_id, start_ms, end_ms, cause)
        ON CONFLICT DO NOTHING
-     )
+     )${sortedGaps.length > 0 ? LOOK_FOR_ARCHIVES : ''}
      UPDATE probes SET last_measured_at = to_timestamp(new.ms / 1000), last_value = new.hundredths / 100,
        last_unit = new.unit, learned_interval_seconds = new.learned, state = new.state,
        state_at = to_timestamp(new.state_ms / 1000), updated_at = now()
@@ -213,7 +228,7 @@ export async function saveDetections(tx: EntityManager, worlds: readonly IngestW
   await tx.query(
     `INSERT INTO detection_states (device_id, state, due_at)
      SELECT id, state, to_timestamp("dueMs" / 1000)
-     FROM jsonb_to_recordset($1) AS new (id integer, state jsonb, "dueMs" float8)
+     FROM json_to_recordset($1) AS new (id integer, state json, "dueMs" float8)
      ON CONFLICT (device_id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at`,
     [JSON.stringify(rows)],
   );

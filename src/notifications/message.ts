@@ -1,10 +1,12 @@
 import type { AlertEvent } from '../entities/alert-event.js';
+import type { GrillingSession } from '../entities/grilling-session.js';
 import type { NotificationSubject } from '../entities/notification.js';
 import type { Severity, TemperatureAlert } from '../entities/temperature-alert.js';
 import { PermanentError } from '../errors.js';
 import { type Around, asidesOf } from './asides.js';
 import type { Claimed } from './notification-manager.js';
 import { isBattery, isOfDevice, isOfGateway, said, unitOf } from './sentence.js';
+import { timeText } from './words.js';
 
 /** As long as it may be stored. */
 const MOST_DESCRIPTION = 2_000;
@@ -72,6 +74,9 @@ export function createMessage(notification: Claimed, around?: Around): Message {
     const text = `nothing goes to the ${kind} channel ${publicId} any more: ${error ?? 'it was switched off'}. A test that arrives switches it on again`;
     return { type: subject, severity: 'warning', title: 'Channel switched off', text, body };
   }
+  const { long } = notification;
+  if (subject === 'session.long' && long?.status === 'active')
+    return { type: subject, severity: 'info', title: 'Long cook', ...aboutLong(long, about, channel) };
   const account = channel?.user?.thermoworksCredential;
   if (subject === 'account.needs_reauth' && channel?.user && account) {
     const [email, error] = [
@@ -83,6 +88,19 @@ export function createMessage(notification: Claimed, around?: Around): Message {
     return { type: subject, severity: 'critical', title: 'ThermoWorks account', text, body };
   }
   throw new PermanentError(`notification ${id} is about something that is gone`);
+}
+
+function aboutLong(
+  { publicId: id, name: given, deviceId, device, startTime }: GrillingSession,
+  about: Record<string, unknown>,
+  channel: Claimed['channel'],
+): Pick<Message, 'text' | 'body'> {
+  const name = given && inert(given);
+  const place = inert(device?.nickname ?? device?.label ?? deviceId);
+  const since = timeText(startTime, channel?.user?.timeZone ?? null);
+  const what = name ? `${name}, the cook on ${place},` : `the cook on ${place}`;
+  const text = `${what} has gone on since ${since}: does it still? "session end ${id}" ends it, else it ends after 72 hours`;
+  return { text, body: { ...about, session: { id, name, started_at: startTime } } };
 }
 
 function aboutAlert(

@@ -1,6 +1,7 @@
 import { type EntityManager, In } from 'typeorm';
 import { v7 as uuidv7, validate } from 'uuid';
 import { z } from 'zod';
+import { GrillingSession } from '../entities/grilling-session.js';
 import { Notification, type NotificationStatus, type NotificationSubject } from '../entities/notification.js';
 import type { NotificationAttempt } from '../entities/notification-attempt.js';
 import { NotificationChannel } from '../entities/notification-channel.js';
@@ -15,11 +16,12 @@ export type Attempt = Pick<
 
 /**
  * A notification that was taken; `sequence` numbers its alert's events, from 1, in the order of their happening;
- * `disabled` is the channel that it is about, if it is about one; `others` goes out in the same message.
+ * `disabled` is the channel that it is about, if it is about one, and `long` the session; `others` goes out in the same message.
  */
 export type Claimed = Notification & {
   sequence: number | null;
   disabled?: NotificationChannel | null;
+  long?: GrillingSession | null;
   others?: Notification[];
 };
 
@@ -79,11 +81,13 @@ export class NotificationManager {
     if (!row) return this.claimForPeople(id);
     if (row.status !== 'pending') return undefined;
     const [notification] = await this.load([id]);
-    if (notification?.subject !== 'channel.disabled')
-      return notification && Object.assign(notification, { sequence: row.sequence });
-    const about = { publicId: notification.subjectId ?? '' };
-    const disabled = await this.db.findOneBy(NotificationChannel, about);
-    return Object.assign(notification, { sequence: row.sequence, disabled });
+    if (!notification) return undefined;
+    const about = { where: { publicId: notification.subjectId ?? '' } };
+    const is = (subject: NotificationSubject) => notification.subject === subject;
+    const disabled = is('channel.disabled') ? await this.db.findOne(NotificationChannel, about) : null;
+    const withDevice = { ...about, relations: { device: true } };
+    const long = is('session.long') ? await this.db.findOne(GrillingSession, withDevice) : null;
+    return Object.assign(notification, { sequence: row.sequence, disabled, long });
   }
 
   /** Nobody counts what a person reads: no sequence. */

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { createAccessTokens, type RefreshOutcome } from '../accounts/access-token.js';
+import { type AccessTokens, createAccessTokens, type RefreshOutcome } from '../accounts/access-token.js';
 import type { SecretBox } from '../accounts/secret-box.js';
 import { UserManager } from '../accounts/user-manager.js';
 import { devicesNearTarget } from '../alerts/near-target.js';
@@ -28,6 +28,28 @@ interface Uses {
   onRefresh: (outcome: RefreshOutcome) => void;
 }
 
+/** Access tokens of linked accounts; whose the cloud refuses for good is told. */
+export function createAccountTokens({
+  dataSource,
+  box,
+  clientOf,
+  onRefresh,
+  notify,
+}: Pick<Uses, 'dataSource' | 'box' | 'clientOf' | 'onRefresh'> & {
+  notify: (notificationIds: readonly string[]) => unknown;
+}): AccessTokens {
+  return createAccessTokens({
+    dataSource,
+    box,
+    refresh: ({ provider }, ...asked) => clientOf(provider).refresh(...asked),
+    onDead: async (tx, { userId, publicId }) => {
+      const ids = await new NotificationManager(tx).createAboutAccount(userId, publicId);
+      return () => notify(ids);
+    },
+    onRefresh,
+  });
+}
+
 /** A poller of linked accounts as every process has it, with all that a poll reads and writes. */
 export function createAccountPoller(uses: Uses): Poller {
   const { dataSource, queues, box, clientOf, poll, logger } = uses;
@@ -35,16 +57,7 @@ export function createAccountPoller(uses: Uses): Poller {
   const ingest = createIngest({ dataSource });
   const enqueue = createEnqueue({ queues, logger });
   const users = new UserManager(dataSource.manager);
-  const tokens = createAccessTokens({
-    dataSource,
-    box,
-    refresh: ({ provider }, ...asked) => clientOf(provider).refresh(...asked),
-    onDead: async (tx, { userId, publicId }) => {
-      const ids = await new NotificationManager(tx).createAboutAccount(userId, publicId);
-      return () => enqueue.notifications(ids);
-    },
-    onRefresh,
-  });
+  const tokens = createAccountTokens({ dataSource, box, clientOf, onRefresh, notify: enqueue.notifications });
   const shared = {
     dataSource,
     cadence: { minSeconds: poll.minSeconds, maxSeconds: poll.maxSeconds },

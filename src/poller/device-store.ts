@@ -2,6 +2,8 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { groupBy } from '../group-by.js';
+import { toHundredths } from '../readings/sample.js';
+import { isTemperature, toCelsius } from '../readings/temperature.js';
 import { endSessionsOf } from '../sessions/end-sessions.js';
 import type { CloudChannel, CloudDevice } from '../thermoworks/types.js';
 import { type KnownDevice, type KnownProbe, seenMark, shownAt } from './plan.js';
@@ -166,6 +168,7 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
     signal_dbm: device.signalDbm,
     last_seen_at: device.lastSeenAt,
     last_telemetry_at: device.lastTelemetryAt,
+    last_archive_at: device.lastArchiveAt,
     transmit_interval_seconds: device.transmitIntervalSeconds,
     recording_interval_seconds: device.recordingIntervalSeconds,
     iot_device_id: cut(device.iotDeviceId),
@@ -182,17 +185,21 @@ async function upsertDevices(tx: EntityManager, seen: Seen): Promise<Set<string>
   }));
   const rows: unknown = await tx.query(
     `INSERT INTO devices (public_id, user_id, device_id, label, type, model, status, battery_percent, signal_dbm,
-       last_seen_at, last_telemetry_at, transmit_interval_seconds, recording_interval_seconds, cloud_update_time,
-       channels_checked_at, iot_device_id, gateway_id)
+       last_seen_at, last_telemetry_at, last_archive_at, transmit_interval_seconds, recording_interval_seconds,
+       cloud_update_time, channels_checked_at, iot_device_id, gateway_id)
      SELECT public_id, user_id, device_id, label, type, model, status, battery_percent, signal_dbm, last_seen_at,
-       last_telemetry_at, transmit_interval_seconds, recording_interval_seconds, cloud_update_time, channels_checked_at,
-       iot_device_id, gateway_id
+       last_telemetry_at, last_archive_at, transmit_interval_seconds, recording_interval_seconds, cloud_update_time,
+       channels_checked_at, iot_device_id, gateway_id
      FROM jsonb_populate_recordset(NULL::devices, $1) ORDER BY device_id
      ON CONFLICT (device_id) DO UPDATE SET user_id = excluded.user_id,
        nickname = CASE WHEN devices.user_id = excluded.user_id THEN devices.nickname END, label = excluded.label, type = excluded.type,
        model = excluded.model, status = excluded.status, battery_percent = excluded.battery_percent,
        signal_dbm = excluded.signal_dbm, last_seen_at = excluded.last_seen_at,
        last_telemetry_at = excluded.last_telemetry_at,
+       last_archive_at = coalesce(excluded.last_archive_at, devices.last_archive_at),
+       archives_due_at = CASE WHEN excluded.last_archive_at <> devices.last_archive_at OR
+         (excluded.last_archive_at IS NOT NULL AND devices.last_archive_at IS NULL)
+         THEN now() ELSE devices.archives_due_at END,
        transmit_interval_seconds = excluded.transmit_interval_seconds,
        recording_interval_seconds = excluded.recording_interval_seconds,
        iot_device_id = excluded.iot_device_id, gateway_id = excluded.gateway_id,
@@ -229,16 +236,22 @@ async function upsertProbes(
     kind: channel.kind,
     unknown_unit: cut(channel.unknownUnit),
     shown_at: shownAt(channel),
+    high_alarm_celsius: highAlarmCelsius(channel),
   }));
   await tx.query(
-    `INSERT INTO probes (user_id, device_id, probe_id, label, kind, unknown_unit, shown_at)
-     SELECT $2, device_id, probe_id, label, kind, unknown_unit, shown_at
+    `INSERT INTO probes (user_id, device_id, probe_id, label, kind, unknown_unit, shown_at, high_alarm_celsius)
+     SELECT $2, device_id, probe_id, label, kind, unknown_unit, shown_at, high_alarm_celsius
      FROM jsonb_populate_recordset(NULL::probes, $1) ORDER BY device_id, probe_id
      ON CONFLICT (user_id, device_id, probe_id) DO UPDATE SET kind = excluded.kind,
        label = CASE WHEN probes.label_set_by_user THEN probes.label ELSE excluded.label END,
-       unknown_unit = excluded.unknown_unit, shown_at = excluded.shown_at, updated_at = now()`,
+       unknown_unit = excluded.unknown_unit, shown_at = excluded.shown_at, high_alarm_celsius = excluded.high_alarm_celsius, updated_at = now()`,
     [JSON.stringify(records), userId],
   );
+}
+
+function highAlarmCelsius({ alarmHigh }: CloudChannel): number | null {
+  if (!alarmHigh?.enabled || !isTemperature(alarmHigh.unit)) return null;
+  return toCelsius(toHundredths(alarmHigh.value), alarmHigh.unit);
 }
 
 /** A device that is gone from the account for three polls in a row goes to rest; its history stays. */

@@ -111,10 +111,11 @@ function seenOf(
 
 const NOTHING_READ: ChannelList = { channels: [], missing: [], unanswered: [], readTime: null, rejected: {} };
 
-type Call = <T>(request: (accessToken: string) => Promise<T>) => Promise<T>;
+/** Makes a request with a token of the account. */
+export type Call = <T>(request: (accessToken: string) => Promise<T>) => Promise<T>;
 
-/** One token for the whole poll; one that the cloud refuses is refreshed and the request made once more. */
-function withToken(tokens: AccessTokens, account: LeasedAccount): Call {
+/** One token for all requests; one that the cloud refuses is refreshed and the request made once more. */
+export function withToken(tokens: AccessTokens, account: LeasedAccount): Call {
   let token: string | undefined;
   return async (request) => {
     token ??= await tokens(account);

@@ -66,6 +66,17 @@ export function createEnqueue({ queues, logger }: { queues: Queues; logger: Logg
       ).catch(warn);
     },
 
+    /** Devices (`devices.id`) whose gaps may be filled; one that waits already is not added. */
+    async backfill(devices: readonly number[]): Promise<void> {
+      const once = { removeOnComplete: true, removeOnFail: true };
+      const jobs = devices.map((device) => ({
+        name: 'backfill',
+        data: JOB_SCHEMAS.backfill.parse({ device }),
+        opts: { jobId: `backfill-${device}`, ...once },
+      }));
+      if (jobs.length > 0) await add('readings', () => queues.backfill.addBulk(jobs)).catch(warn);
+    },
+
     /** Once per tick, whichever process asks. */
     async maintenance(at: Date): Promise<void> {
       const tick = new Date(Math.floor(at.getTime() / 3_600_000) * 3_600_000).toISOString();

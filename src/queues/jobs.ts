@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 /** The queues between processes, in the order that a reading meets them. */
-export const QUEUE_NAMES = ['readings', 'notifications', 'maintenance'] as const;
+export const QUEUE_NAMES = ['readings', 'notifications', 'backfill', 'maintenance'] as const;
 export type QueueName = (typeof QUEUE_NAMES)[number];
 
 /** Epoch ms, the value (or why the probe shows none from then on), unit, flags. */
@@ -51,6 +51,8 @@ const readingsJob = z
   })
   .refine(({ probes, batteries = [] }) => probes.length + batteries.length > 0, 'holds nothing');
 const notificationJob = z.object({ notificationId: z.uuid(), canary: canary.optional() });
+/** `devices.id` of one whose gaps may be filled. */
+const backfillJob = z.object({ device: z.number().int().positive() });
 const maintenanceJob = z.object({ tick: z.iso.datetime() });
 
 export type ReadingsJob = z.infer<typeof readingsJob>;
@@ -62,11 +64,13 @@ export type JobBattery = z.infer<typeof battery>;
 export interface JobData {
   readings: ReadingsJob;
   notifications: z.infer<typeof notificationJob>;
+  backfill: z.infer<typeof backfillJob>;
   maintenance: z.infer<typeof maintenanceJob>;
 }
 export const JOB_SCHEMAS: { [Name in QueueName]: z.ZodType<JobData[Name]> } = {
   readings: readingsJob,
   notifications: notificationJob,
+  backfill: backfillJob,
   maintenance: maintenanceJob,
 };
 

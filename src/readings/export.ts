@@ -11,15 +11,18 @@ export interface ExportedProbe {
 /**
  * Readings as text: CSV as `replay` reads it, or one JSON array of which each object has the reading's flags too.
  * @param probes by `probes.id`
+ * @param session of JSON: makes it one object of this session and its readings
  */
 export async function* exportText(
   parts: AsyncIterable<readonly Observation[]>,
   probes: ReadonlyMap<number, ExportedProbe>,
   format: 'csv' | 'json',
+  session?: object,
 ): AsyncGenerator<string> {
   const isCsv = format === 'csv';
   const toText = isCsv ? csvOf(probes) : jsonOf(probes);
-  yield isCsv ? 'device_id,probe_id,measured_at,value,unit,role\n' : '[\n';
+  const opening = session ? `{"session":${JSON.stringify(session)},"readings":[\n` : '[\n';
+  yield isCsv ? 'device_id,probe_id,measured_at,value,unit,role\n' : opening;
   let separator = '';
   for await (const readings of parts) {
     if (readings.length === 0) continue;
@@ -27,7 +30,7 @@ export async function* exportText(
     yield separator + readings.map(toText).join(between);
     separator = between;
   }
-  if (!isCsv) yield '\n]\n';
+  if (!isCsv) yield session ? '\n]}\n' : '\n]\n';
 }
 
 const timeOf = ({ measuredAtMs }: Observation): string => new Date(measuredAtMs).toISOString();

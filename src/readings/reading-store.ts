@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { arrayOf, epochMs } from '../array-literal.js';
 import type { Observation } from './observation.js';
-import { toHundredths, type Unit } from './sample.js';
+import { toHundredths, UNTRUSTED, type Unit } from './sample.js';
 
 /** A reading to store; `value` as reported, in hundredths precision. */
 export interface NewReading {
@@ -40,14 +40,6 @@ export async function insertNewReadings(
       .parse(rows)
       .map(({ probe_id, ms }) => readingKey(probe_id, ms)),
   );
-}
-
-/**
- * Stores readings of which none should be there yet: faster, since nothing is looked up or told. One statement.
- * @throws a unique violation when one is there after all; then nothing of the transaction holds
- */
-export async function insertReadings(tx: EntityManager, readings: readonly NewReading[]): Promise<void> {
-  await tx.query(INSERT, columnsOf(readings));
 }
 
 const INSERT = `INSERT INTO readings (probe_id, measured_at, value, unit, flags)
@@ -125,6 +117,23 @@ export async function loadFollowing(
     [from.map(({ probeId }) => probeId), from.map(({ fromMs }) => fromMs), most],
   );
   return bySpan(rows, from.length);
+}
+
+/** The last trusted reading of each probe before `beforeMs`, by time. One statement. */
+export async function loadLast(
+  tx: EntityManager,
+  probeIds: readonly number[],
+  beforeMs: number,
+): Promise<Observation[]> {
+  const rows: unknown = await tx.query(
+    `SELECT 1 AS span, r.probe_id, ${TIME_TO_MS} AS ms, r.value, r.unit, r.flags
+     FROM unnest($1::integer[]) AS probe (id), LATERAL (
+       SELECT * FROM readings WHERE probe_id = probe.id AND measured_at < to_timestamp($2::float8 / 1000)
+         AND flags & $3 = 0 ORDER BY measured_at DESC LIMIT 1) r
+     ORDER BY r.measured_at, r.probe_id`,
+    [probeIds, beforeMs, UNTRUSTED],
+  );
+  return bySpan(rows, 1)[0] ?? [];
 }
 
 function bySpan(rows: unknown, count: number): Observation[][] {

@@ -5,6 +5,7 @@ const HOUR_MS = 3_600_000;
 /** One probe: its readings by time, in parts of an hour so that a stretch is found without looking at all of them. */
 interface KeptProbe {
   hours: Map<number, Map<number, Observation>>;
+  firstHour: number;
   lastHour: number;
 }
 
@@ -15,12 +16,17 @@ export class KeptReadings {
   /** @returns false if there is one of that probe and time: it stays */
   insertNew(reading: Observation): boolean {
     const { probeId, measuredAtMs } = reading;
-    const probe = this.probes.get(probeId) ?? { hours: new Map(), lastHour: 0 };
+    const probe = this.probes.get(probeId) ?? {
+      hours: new Map(),
+      firstHour: Number.POSITIVE_INFINITY,
+      lastHour: 0,
+    };
     this.probes.set(probeId, probe);
     const hour = Math.floor(measuredAtMs / HOUR_MS);
     const readings = probe.hours.get(hour) ?? new Map<number, Observation>();
     if (readings.has(measuredAtMs)) return false;
     probe.hours.set(hour, readings.set(measuredAtMs, reading));
+    probe.firstHour = Math.min(probe.firstHour, hour);
     probe.lastHour = Math.max(probe.lastHour, hour);
     return true;
   }
@@ -32,7 +38,8 @@ export class KeptReadings {
     const untilMs = toMs ?? Number.POSITIVE_INFINITY;
     const last = Math.min(probe.lastHour, Math.floor(untilMs / HOUR_MS));
     const found: Observation[] = [];
-    for (let hour = Math.floor(fromMs / HOUR_MS); hour <= last; hour++) {
+    const first = Math.max(probe.firstHour, Math.floor(fromMs / HOUR_MS));
+    for (let hour = first; hour <= last; hour++) {
       for (const [ms, reading] of probe.hours.get(hour) ?? [])
         if (ms >= fromMs && ms <= untilMs) found.push(reading);
     }

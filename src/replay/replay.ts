@@ -1,6 +1,6 @@
 import { initialStates } from '../alerts/evaluate.js';
 import { groupBy } from '../group-by.js';
-import { WHOLE_DEVICE } from '../ingest/missed.js';
+import { meansToCook, WHOLE_DEVICE } from '../ingest/missed.js';
 import type { AlertInstance, IngestWorld } from '../ingest/types.js';
 import type { TemperatureUnit } from '../readings/temperature.js';
 import { emptyDetection } from '../sessions/detection-state.js';
@@ -109,8 +109,12 @@ function worldOf({ facts, probes }: Recorded, alerts: readonly ReplayedAlert[]):
     return probe === undefined ? [] : [{ probe, instance }];
   });
   const byProbe = [...groupBy(instances, ({ probe }) => probe)];
+  const meant = new Map(
+    byProbe.map(([probe, theirs]) => [probe, meansToCook(theirs.map(({ instance }) => instance))]),
+  );
+  const means = facts.probes.map((probe) => ({ ...probe, hasIntent: meant.get(probe.id) ?? false }));
   return {
-    sessions: { device: facts, detection: emptyDetection(), sessions: [] },
+    sessions: { device: { ...facts, probes: means }, detection: emptyDetection(), sessions: [] },
     statedIntervalSeconds: null,
     recordingIntervalSeconds: null,
     reportsOnChange: false,

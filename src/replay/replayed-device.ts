@@ -3,16 +3,19 @@ import { hasPast, PIECE, replayLate } from '../alerts/late.js';
 import { fold } from '../ingest/fold.js';
 import { NO_POLL } from '../ingest/gather.js';
 import { lateProbe } from '../ingest/late.js';
+import { lateIn, withAbsences } from '../ingest/late-inputs.js';
 import { alertsDueMs } from '../ingest/missed.js';
-import type { FoldResult, IngestWorld, Input } from '../ingest/types.js';
+import type { FoldResult, IngestWorld, Input, ProbeSight } from '../ingest/types.js';
 import type { Observation } from '../readings/observation.js';
 import { type ProbeRole, UNTRUSTED } from '../readings/sample.js';
 import { REOPEN_MS } from '../sessions/detection.js';
 import { isOpen } from '../sessions/draft.js';
+import { seenUntilMs } from '../sessions/redetect.js';
 import { countsIn, exactStartMs, rebuildRollUps } from '../sessions/roll-up.js';
 import type { Session } from '../sessions/types.js';
 import { Firings } from './firings.js';
 import { KeptReadings } from './kept-readings.js';
+import { ReplayedPast } from './replayed-past.js';
 
 const LOOKS = 2;
 
@@ -25,10 +28,14 @@ export class ReplayedDevice {
   readonly readings = new KeptReadings();
   readonly firings = new Firings();
   /** Those that nothing can touch any more. */
-  private readonly closed: Session[] = [];
+  private closed: readonly Session[] = [];
+  /** What detection should have seen before, and that nothing in order followed yet. */
+  private readonly behind: ProbeSight[] = [];
+  private readonly past = new ReplayedPast(this.readings);
   /** Times of late readings that only late ones followed, by probe: what they add is looked for together. */
   private readonly late = new Map<number, number[]>();
   private began = 0;
+  private readonly newId = (): string => `${++this.began}`;
 
   /**
    * @param world before its first reading
@@ -45,15 +52,41 @@ export class ReplayedDevice {
     const isValue = hundredths !== null;
     const condition = isValue ? ('ok' as const) : ('absent' as const);
     const input = { probeId, measuredAtMs, hundredths, unit, flags, condition, poll: NO_POLL };
+    if (isValue && !this.readings.insertNew(input)) return;
+    if (!isValue) this.past.noteAbsence(input);
+    const seenMs = seenUntilMs(this.world.sessions);
+    if (lateIn(this.world, [input], { seenMs, notBeforeMs: 0 }).length > 0) this.behind.push(input);
+    else {
+      this.catchUp();
+      this.arrive(input);
+    }
+  }
+
+  private arrive(input: ProbeSight): void {
+    const { probeId, measuredAtMs, hundredths, flags } = input;
     const isLate = measuredAtMs <= (this.world.probes.get(probeId)?.lastMs ?? 0);
     if (!isLate) this.lookBack();
     this.runTimers(measuredAtMs - 1);
-    if (isValue && !this.readings.insertNew(input)) return;
     this.work(input, measuredAtMs);
-    if (!isValue || !isLate || flags & UNTRUSTED) return;
+    if (hundredths === null || !isLate || flags & UNTRUSTED) return;
     const times = this.late.get(probeId) ?? [];
     this.late.set(probeId, times);
     times.push(measuredAtMs);
+  }
+
+  /** Detection sees what came out of order as if it had come in order; then it is taken in as a batch of live ingest. */
+  private catchUp(): void {
+    const behind = this.behind
+      .splice(0)
+      .sort((a, b) => a.measuredAtMs - b.measuredAtMs || a.probeId - b.probeId);
+    const [first] = behind;
+    if (first) {
+      const known = withAbsences(this.world.sessions, behind);
+      const { world, closed } = this.past.redetect(known, first.measuredAtMs, this.newId);
+      this.world = { ...this.world, sessions: world };
+      this.closed = closed;
+    }
+    for (const input of behind) this.arrive(input);
   }
 
   private lookBack(): void {
@@ -79,6 +112,7 @@ export class ReplayedDevice {
 
   /** The device says so of its battery. */
   drain(sight: BatterySight): void {
+    this.catchUp();
     this.lookBack();
     this.runTimers(sight.measuredAtMs - 1);
     this.work(sight, sight.measuredAtMs);
@@ -86,6 +120,7 @@ export class ReplayedDevice {
 
   /** The user says what a probe (`probes.id`) is for. */
   setRole(probeId: number, role: ProbeRole): void {
+    this.catchUp();
     this.lookBack();
     const { sessions } = this.world;
     const probes = sessions.device.probes.map((probe) => (probe.id === probeId ? { ...probe, role } : probe));
@@ -94,6 +129,7 @@ export class ReplayedDevice {
 
   /** Lets the timers run until `nowMs`, when nothing more arrives. @returns all sessions with their figures, by their start */
   end(nowMs: number): Session[] {
+    this.catchUp();
     this.lookBack();
     this.runTimers(nowMs);
     this.work({ nowMs }, nowMs);
@@ -116,11 +152,12 @@ export class ReplayedDevice {
 
   private work(input: Input, atMs: number): void {
     this.close(atMs);
-    const folded = fold(this.world, [input], () => `${++this.began}`);
+    const folded = fold(this.world, [input], this.newId);
     this.transitions.push(...folded.transitions);
     for (const transition of folded.transitions) this.firings.take(transition);
     this.world = folded.world;
     if (folded.sessionEvents.length > 0) this.settle(folded);
+    if ('probeId' in input) this.past.note(this.world.sessions, this.closed);
     this.options.seen?.(atMs, this.world);
   }
 
@@ -131,7 +168,8 @@ export class ReplayedDevice {
     const isLoaded = (session: Session) =>
       isOpen(session) ||
       (session.endReason === 'lost_contact' && (session.endMs ?? atMs) >= atMs - REOPEN_MS);
-    this.closed.push(...sessions.sessions.filter((session) => !isLoaded(session)));
+    const over = sessions.sessions.filter((session) => !isLoaded(session));
+    if (over.length > 0) this.closed = [...this.closed, ...over];
     this.world = { ...this.world, sessions: { ...sessions, sessions: sessions.sessions.filter(isLoaded) } };
   }
 

@@ -13,6 +13,7 @@ import type { TemperatureUnit } from '../readings/temperature.js';
 
 const NEEDED = 'device_id,probe_id,measured_at,value,unit';
 const HEADERS = [NEEDED, `${NEEDED},role`, `${NEEDED},battery`, `${NEEDED},role,battery`];
+const EXPORTED = `${NEEDED},role`.split(',');
 const WRONG_HEADER = `the header must be ${NEEDED} and optionally role,battery`;
 
 /** One row of a recorded trace: what a probe showed, and what is said of it beside. */
@@ -37,19 +38,34 @@ export interface TraceRow {
 export function parseTrace(bytes: Uint8Array, unit?: TemperatureUnit): TraceRow[] {
   const lines = textOf(bytes).split(/\r?\n/);
   if (lines.at(-1) === '') lines.pop();
-  let columns: string[] = [];
-  const rows: TraceRow[] = [];
-  for (const [index, line] of lines.entries()) {
-    try {
-      if (index === 0) columns = headerOf(line);
-      else rows.push(toRow(fieldsOf(line), columns, unit));
-    } catch (cause) {
-      if (cause instanceof InputError) throw new InputError(`line ${index + 1}: ${cause.message}`, { cause });
-      throw cause;
-    }
+  if (lines.length === 0) throw new InputError(`it is empty: ${WRONG_HEADER}`);
+  const toTraceRow = traceReader(unit);
+  return lines.flatMap((line, index) => inLine(index + 1, () => toTraceRow(line) ?? []));
+}
+
+/** The lines of a trace one after the other: null for its header. Each may throw an InputError. */
+export function traceReader(unit?: TemperatureUnit): (line: string) => TraceRow | null {
+  let columns: string[] | undefined;
+  return (line) => {
+    if (columns) return toRow(fieldsOf(line), columns, unit);
+    columns = headerOf(line);
+    return null;
+  };
+}
+
+/** A row as the columns of an export name it, in text. @throws InputError */
+export function traceRow(fields: readonly string[]): TraceRow {
+  return toRow(fields, EXPORTED);
+}
+
+/** What `parse` makes of a line. @throws InputError that begins with the line's number */
+export function inLine<T>(line: number, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    if (cause instanceof InputError) throw new InputError(`line ${line}: ${cause.message}`, { cause });
+    throw cause;
   }
-  if (columns.length === 0) throw new InputError(`it is empty: ${WRONG_HEADER}`);
-  return rows;
 }
 
 function textOf(bytes: Uint8Array): string {

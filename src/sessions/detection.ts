@@ -1,6 +1,6 @@
 import type { Observation } from '../readings/observation.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
-import { addHeat, cool, isBelowEndLimit, isCooled } from './cooling.js';
+import { addHeat, cool, FOOD_END, isBelowEndLimit, isCooled, isPitShown } from './cooling.js';
 import type { DetectionState, ProbeTrack } from './detection-state.js';
 import {
   type Draft,
@@ -13,23 +13,16 @@ import {
   put,
   replace,
   runningIn,
+  type Sight,
   setTrack,
 } from './draft.js';
 import { followLid } from './lid.js';
-import {
-  baselineOf,
-  disarmed,
-  inSession,
-  isPitHot,
-  showsCook,
-  withoutValue,
-  withValue,
-} from './probe-track.js';
-import { asMember, detectsCooks, mayJoin } from './roles.js';
-import { latestMs, timerOf } from './timers.js';
-import type { DeviceFacts, Moment, ProbeFacts, Session, SessionEvent, SessionMember } from './types.js';
+import { baselineOf, disarmed, showsCook, withoutValue, withValue } from './probe-track.js';
+import { asMember, mayJoin } from './roles.js';
+import { beginCook, cookBegan, pitBegan, start, watchRise } from './start.js';
+import { isMember, latestMs, timerOf } from './timers.js';
+import type { DeviceFacts, Moment, Session, SessionEvent, SessionMember } from './types.js';
 
-const BACK_DATED_MS = 30 * 60_000;
 /** Data that returns within this time after contact was lost reopens the session. */
 export const REOPEN_MS = 6 * 3_600_000;
 
@@ -39,15 +32,6 @@ export interface DeviceWorld {
   detection: DetectionState;
   /** The open ones, and the one that `detection.cook` names; others are left alone. */
   sessions: Session[];
-}
-
-/** A valid value of a probe, in hundredths of a degree Celsius, with the probe before and after it. */
-interface Sight {
-  probe: ProbeFacts;
-  atMs: number;
-  value: number;
-  before: ProbeTrack | undefined;
-  track: ProbeTrack;
 }
 
 /**
@@ -82,7 +66,7 @@ export function step(draft: Draft, input: Observation | Moment, newId: () => str
 export function closeDraft({ device, probes, cook, sessions }: Draft, world: DeviceWorld): DeviceWorld {
   const { detection } = world;
   const isSame = probes === detection.probes && cook === detection.cook && sessions === world.sessions;
-  return isSame ? world : { device, detection: { probes, cook }, sessions };
+  return isSame ? world : { device, detection: { ...detection, probes, cook }, sessions };
 }
 
 /** The earliest time by the cloud's clock at which a {@link Moment} changes something; null: it cannot. */
@@ -100,11 +84,6 @@ function adopt(draft: Draft): void {
   if (sessions.some((s) => s.publicId === cook.session && s.endReason === 'lost_contact')) return;
   draft.cook = undefined;
   mapProbes(draft, disarmed);
-}
-
-function beginCook(draft: Draft, { publicId, startMs }: Session): void {
-  draft.cook = { session: publicId, peak: 0, pits: {}, foodLows: {} };
-  mapProbes(draft, (track) => inSession(track, startMs));
 }
 
 function advance(draft: Draft, nowMs: number): void {
@@ -134,11 +113,17 @@ function observe(draft: Draft, observation: Observation, newId: () => string): v
   reopen(draft, probeId, atMs, value);
   const running = runningIn(draft);
   const gapMs = running ? atMs - latestMs(running, draft.probes, 'lastMs') : 0;
-  const track = withValue(before, atMs, value, !running);
+  const isIdle = !running && !mayReopen(draft, probeId);
+  const track = withValue(before, atMs, value, isIdle);
   setTrack(draft, probeId, track);
   const sight: Sight = { probe, atMs, value, before, track };
-  if (running) follow(draft, sight, gapMs);
-  else if (startsCook(draft.device, sight)) start(draft, sight, newId());
+  if (!running) {
+    if (isIdle) watchRise(draft, sight);
+    const beganMs = cookBegan(draft, sight);
+    if (beganMs === null) return;
+    start(draft, sight, beganMs, newId());
+  }
+  follow(draft, sight, gapMs);
 }
 
 function resume(draft: Draft, probeId: number, atMs: number): void {
@@ -146,6 +131,19 @@ function resume(draft: Draft, probeId: number, atMs: number): void {
     if (session.phase !== 'paused' || !hasMember(session, probeId)) continue;
     put(draft, { ...session, phase: 'active' }, 'resumed', atMs);
   }
+}
+
+/** Its session lost contact and waits for another probe: its baseline stays as it was. */
+function mayReopen({ cook, sessions }: Draft, probeId: number): boolean {
+  const session = cook && sessions.find(({ publicId }) => publicId === cook.session);
+  return session !== undefined && hasMember(session, probeId);
+}
+
+/** Without a pit: what was begun by hand does with any value; food must be warm, or warmer, when it is back. */
+function goesOn({ sessionType, endMs }: Session, track: ProbeTrack | undefined, value: number): boolean {
+  if (sessionType === 'manual') return true;
+  if (track?.value === undefined || (track.validMs ?? 0) > (endMs ?? 0)) return false;
+  return value >= FOOD_END || value >= track.value;
 }
 
 /** A session that lost contact goes on when its pit is still hot; each pit is asked once. */
@@ -158,53 +156,11 @@ function reopen(draft: Draft, probeId: number, atMs: number, value: number): voi
   const isPitless = Object.keys(cook.pits).length === 0;
   const isHot = heat && track && !isBelowEndLimit(heat, baselineOf(track), value);
   const isLate = atMs - session.endMs > REOPEN_MS;
-  if (!isLate && (isHot || isPitless)) {
+  if (!isLate && (isHot || (isPitless && goesOn(session, track, value)))) {
     const phases = { status: 'active', phase: 'active', endMs: null, endReason: null } as const;
     put(draft, { ...session, ...phases, rebuild: true }, 'reopened', atMs);
   } else if (isLate || (heat && Object.keys(otherPits).length === 0)) draft.cook = undefined;
   else if (heat) draft.cook = { ...cook, pits: otherPits };
-}
-
-function startsCook(device: DeviceFacts, { probe, track }: Sight): boolean {
-  return isPitHot(track) && detectsCooks(device) && asMember(device, probe, track).role === 'pit';
-}
-
-function start(draft: Draft, sight: Sight, publicId: string): void {
-  const { device } = draft;
-  const { atMs, track } = sight;
-  const session: Session = {
-    publicId,
-    id: null,
-    userId: device.userId,
-    deviceId: device.deviceId,
-    sessionType: 'auto',
-    status: 'active',
-    phase: 'active',
-    endReason: null,
-    startMs: Math.max(track.riseMs ?? atMs, atMs - BACK_DATED_MS),
-    endMs: null,
-    lastReadingMs: null,
-    temperatureUnit: device.temperatureUnit,
-    members: [],
-    stats: new Map(),
-    rebuild: true,
-  };
-  beginCook(draft, session);
-  session.members = device.probes.flatMap((probe) => {
-    const other = draft.probes[probe.id];
-    if (!other || (probe !== sight.probe && !takesPart(device, probe, other))) return [];
-    return [asMember(device, probe, other)];
-  });
-  draft.sessions = [...draft.sessions, session];
-  draft.events.push({ kind: 'started', session: publicId, atMs });
-  follow(draft, sight, 0);
-}
-
-/** Whether a probe that shows something since before the start belongs to the cook. */
-function takesPart(device: DeviceFacts, probe: ProbeFacts, track: ProbeTrack): boolean {
-  const { value, absentMs, minima } = track;
-  if (value === undefined || absentMs !== undefined || minima.length === 0) return false;
-  return mayJoin(device, probe) && showsCook(track, value);
 }
 
 /** One more value in a session: the probe may join or turn out to be a pit, and the pits may have cooled. */
@@ -214,15 +170,17 @@ function follow(draft: Draft, sight: Sight, gapMs: number): void {
   resume(draft, probe.id, atMs);
   const session = runningIn(draft);
   const member = session?.members.find(({ probeId }) => probeId === probe.id);
-  if (!session || !member || !draft.cook) return;
+  if (!session || !member || !isMember(member) || !draft.cook) return;
   const cook = openCook(draft, draft.cook);
   cook.peak = Math.max(cook.peak, value);
+  if (value >= FOOD_END && member.role === 'food' && !isPitShown(cook, draft.probes, session.members))
+    cook.warmMs = atMs;
   if (member.role === 'pit') {
     const lid = followLid(cook.pits[probe.id]?.lid, { atMs, value, baseline: baselineOf(track) });
     cook.pits[probe.id] = { ...addHeat(cook.pits[probe.id], before, track), lid };
     noteLid(draft, session, { probeId: probe.id, atMs, lid });
   }
-  draft.cook = cool(cook, draft.probes, member, { atMs, value, gapMs });
+  draft.cook = cool(cook, draft.probes, session, { member, atMs, value, gapMs });
   if (session.sessionType === 'auto' && isCooled(draft.cook, atMs)) finish(draft, session, 'cooled', atMs);
 }
 
@@ -232,13 +190,24 @@ function join(draft: Draft, { probe, before, track, value, atMs }: Sight): void 
   if (!session) return;
   const present = session.members.find(({ probeId }) => probeId === probe.id);
   if (!present) {
-    const isAsked = session.sessionType === 'auto' && mayJoin(device, probe);
-    if (!isAsked || (before && !showsCook(before, value))) return;
+    const isAsked = session.sessionType === 'auto' && !session.isEdited && mayJoin(device, probe);
+    const isTaken = draft.sessions.some((other) => isOpen(other) && hasMember(other, probe.id));
+    if (!isAsked || isTaken || (before && !showsCook(before, value))) return;
     const members = [...session.members, asMember(device, probe, track)];
     put(draft, { ...session, members, rebuild: true }, 'joined', atMs);
   } else if (present.role === 'food' && asMember(device, probe, track).role === 'pit') {
     const change = (other: SessionMember): SessionMember =>
       other === present ? { ...other, role: 'pit' } : other;
-    replace(draft, { ...session, members: session.members.map(change) });
+    const members = session.members.map(change);
+    // The one that began it as food began it as a pit does.
+    const isStarter = draft.cook?.startedBy === probe.id;
+    const startMs = Math.max(session.startMs, isStarter ? pitBegan(track, atMs) : 0);
+    replace(draft, {
+      ...session,
+      members,
+      startMs,
+      ...(isStarter && { startedBy: probe.id }),
+      rebuild: true,
+    });
   }
 }

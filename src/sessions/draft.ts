@@ -1,9 +1,10 @@
 import type { EndReason } from '../entities/grilling-session.js';
-import { lastHighMs } from './cooling.js';
+import type { ProbeRole } from '../readings/sample.js';
+import { cookedUntilMs } from './cooling.js';
 import type { CookTrack, LidTrack, ProbeTrack } from './detection-state.js';
 import { disarmed } from './probe-track.js';
-import { latestMs } from './timers.js';
-import type { DeviceFacts, Session, SessionEvent } from './types.js';
+import { isMember, latestMs } from './timers.js';
+import type { DeviceFacts, ProbeFacts, Session, SessionEvent } from './types.js';
 
 const SHORTEST_MS = 20 * 60_000;
 const LOWEST_PEAK = 4500;
@@ -19,16 +20,40 @@ export interface Draft {
   ownCook: CookTrack | undefined;
   sessions: Session[];
   readonly events: SessionEvent[];
+  /** Left out until it is asked for. */
+  watch?: Watch;
+}
+
+/** The probes (`probes.id`) whose rise may begin a cook, with what they are for, and those of them that are pits. */
+export interface Watch {
+  roles: ReadonlyMap<number, ProbeRole>;
+  pits: readonly number[];
+}
+
+/** A valid value of a probe, in hundredths of a degree Celsius, with the probe before and after it. */
+export interface Sight {
+  probe: ProbeFacts;
+  atMs: number;
+  value: number;
+  before: ProbeTrack | undefined;
+  track: ProbeTrack;
 }
 
 export const isOpen = ({ status }: Session): boolean => status === 'active';
 
+/** Now: one that was handed over is not in it any more. */
 export const hasMember = ({ members }: Session, id: number): boolean =>
-  members.some(({ probeId }) => probeId === id);
+  members.some((member) => member.probeId === id && isMember(member));
 
 /** The session that detection follows: the open one. */
 export function runningIn({ sessions, cook }: Draft): Session | undefined {
-  return sessions.find((s) => isOpen(s) && s.publicId === cook?.session) ?? sessions.find(isOpen);
+  let first: Session | undefined;
+  for (const session of sessions) {
+    if (!isOpen(session)) continue;
+    if (session.publicId === cook?.session) return session;
+    first ??= session;
+  }
+  return first;
 }
 
 export function replace(draft: Draft, session: Session): void {
@@ -74,10 +99,11 @@ export function mapProbes(draft: Draft, change: (track: ProbeTrack) => ProbeTrac
 export function finish(draft: Draft, session: Session, reason: EndReason, atMs: number): Session {
   const cook = draft.cook?.session === session.publicId ? draft.cook : undefined;
   const isCooled = cook !== undefined && reason === 'cooled';
-  const endMs = isCooled ? lastHighMs(cook) : latestMs(session, draft.probes, 'validMs');
+  const cookedMs = isCooled ? cookedUntilMs(cook, draft.probes, session) : undefined;
+  const endMs = cookedMs ?? latestMs(session, draft.probes, 'validMs');
   const isTooLittle =
     endMs - session.startMs < SHORTEST_MS || (cook !== undefined && cook.peak < LOWEST_PEAK);
-  const isNoCook = session.sessionType === 'auto' && isTooLittle;
+  const isNoCook = session.sessionType === 'auto' && !session.isEdited && isTooLittle;
   if (cook) {
     draft.cook = reason === 'lost_contact' ? cook : undefined; // it may reopen
     mapProbes(draft, disarmed);

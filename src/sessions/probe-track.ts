@@ -35,7 +35,7 @@ function noteMinimum(track: ProbeTrack, atMs: number, value: number): Pick<Probe
 /** The probe when a session begins: free to be a pit again, and without a baseline that is older than three hours. */
 export function inSession(track: ProbeTrack, startMs: number): ProbeTrack {
   const isStale = Math.floor(startMs / BUCKET_MS) - track.bucket >= BUCKETS;
-  return { ...track, lowest: undefined, minima: isStale ? [] : track.minima };
+  return { ...track, lowest: undefined, minima: isStale ? [] : track.minima, rise: undefined };
 }
 
 /** The probe when a session ended: while it is hot, it must cool or be fired up anew before it may start another. */
@@ -43,7 +43,8 @@ export function disarmed(track: ProbeTrack): ProbeTrack {
   const { value, validMs } = track;
   const isHot = value !== undefined && validMs !== undefined && value >= ARMED_BELOW;
   // One ms on: a reading that ended a session must not begin the next.
-  return { ...track, riseMs: undefined, hotMs: undefined, lowest: isHot ? [value, validMs + 1] : undefined };
+  const lowest: ProbeTrack['lowest'] = isHot ? [value, validMs + 1] : undefined;
+  return { ...track, riseMs: undefined, hotMs: undefined, lowest, rise: undefined };
 }
 
 /**
@@ -57,7 +58,8 @@ export function withValue(
   isIdle: boolean,
 ): ProbeTrack {
   const track = before ?? unseen(atMs);
-  const follows = (isIdle && track.hotMs === undefined) || track.minima.length === 0;
+  const isCandidate = track.hotMs !== undefined || track.rise?.isWarm === true;
+  const follows = (isIdle && !isCandidate) || track.minima.length === 0;
   const { bucket, minima } = follows ? noteMinimum(track, atMs, value) : track;
   const next: ProbeTrack = { lastMs: atMs, value, validMs: atMs, bucket, minima };
   const baseline = baselineOf(next);
@@ -69,12 +71,26 @@ export function withValue(
   } else if (lowest !== undefined && value < lowest[0]) lowest = [value, atMs];
   if (lowest !== undefined) next.lowest = lowest;
   const isSwitchedOn = isIdle && minima.length === 1 && bucket !== track.bucket;
-  if (isSwitchedOn || value <= baseline + LEFT_BASELINE) calmMs = atMs;
+  const isCold = !isIdle && (track.isCold || value < baseline - LEFT_BASELINE);
+  if (isCold) next.isCold = true;
+  if (isSwitchedOn || (!isCold && value <= baseline + LEFT_BASELINE)) calmMs = atMs;
+  else if (!isCold && before) calmMs = leftMs(before, next, baseline + LEFT_BASELINE) ?? calmMs;
   if (calmMs !== undefined) next.calmMs = calmMs;
   if (value > baseline + LEFT_BASELINE) next.riseMs = riseMs;
   const isHot = value >= PIT_START && value >= baseline + PIT_START_RISE;
   if (isHot && lowest === undefined) next.hotMs = track.hotMs ?? atMs;
   return next;
+}
+
+/** When a probe that was calm came to be warmer than `calm`, on a straight line; undefined: it was so before. */
+function leftMs(
+  { value: was, validMs, absentMs }: ProbeTrack,
+  now: ProbeTrack,
+  calm: number,
+): number | undefined {
+  if (was === undefined || validMs === undefined || absentMs !== undefined || was > calm) return undefined;
+  const { value = was, lastMs } = now;
+  return value > calm ? validMs + Math.floor(((lastMs - validMs) * (calm - was)) / (value - was)) : undefined;
 }
 
 /** The probe after it was seen to show no value. */

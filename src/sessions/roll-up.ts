@@ -1,7 +1,7 @@
 import type { Observation } from '../readings/observation.js';
 import { UNTRUSTED } from '../readings/sample.js';
 import { convertHundredths, isTemperature, type TemperatureUnit } from '../readings/temperature.js';
-import type { ProbeStats, Session } from './types.js';
+import type { ProbeStats, Session, SessionMember } from './types.js';
 
 /** A value in whole hundredths of the session's unit. */
 export interface StatsReading {
@@ -17,29 +17,43 @@ export function addToStats(
   stats: ProbeStats | undefined,
   { measuredAtMs, hundredths }: StatsReading,
 ): ProbeStats {
-  const s = stats ?? {
-    count: 0,
-    sumHundredths: 0,
-    minHundredths: hundredths,
-    minAtMs: measuredAtMs,
-    maxHundredths: hundredths,
-    maxAtMs: measuredAtMs,
-    firstMs: measuredAtMs,
-    lastMs: measuredAtMs,
-  };
-  const isEarlier = (atMs: number) => measuredAtMs < atMs;
-  const isMin = hundredths < s.minHundredths || (hundredths === s.minHundredths && isEarlier(s.minAtMs));
-  const isMax = hundredths > s.maxHundredths || (hundredths === s.maxHundredths && isEarlier(s.maxAtMs));
-  return {
-    count: s.count + 1,
-    sumHundredths: s.sumHundredths + hundredths,
-    minHundredths: isMin ? hundredths : s.minHundredths,
-    minAtMs: isMin ? measuredAtMs : s.minAtMs,
-    maxHundredths: isMax ? hundredths : s.maxHundredths,
-    maxAtMs: isMax ? measuredAtMs : s.maxAtMs,
-    firstMs: Math.min(s.firstMs, measuredAtMs),
-    lastMs: Math.max(s.lastMs, measuredAtMs),
-  };
+  const sum = stats
+    ? { ...stats }
+    : {
+        count: 0,
+        sumHundredths: 0,
+        minHundredths: hundredths,
+        minAtMs: measuredAtMs,
+        maxHundredths: hundredths,
+        maxAtMs: measuredAtMs,
+        firstMs: measuredAtMs,
+        lastMs: measuredAtMs,
+      };
+  addInto(sum, measuredAtMs, hundredths);
+  return sum;
+}
+
+/** {@link addToStats} in place. */
+function addInto(stats: ProbeStats, measuredAtMs: number, hundredths: number): void {
+  const { minHundredths, minAtMs, maxHundredths, maxAtMs } = stats;
+  stats.count += 1;
+  stats.sumHundredths += hundredths;
+  if (hundredths < minHundredths || (hundredths === minHundredths && measuredAtMs < minAtMs)) {
+    stats.minHundredths = hundredths;
+    stats.minAtMs = measuredAtMs;
+  }
+  if (hundredths > maxHundredths || (hundredths === maxHundredths && measuredAtMs < maxAtMs)) {
+    stats.maxHundredths = hundredths;
+    stats.maxAtMs = measuredAtMs;
+  }
+  if (measuredAtMs < stats.firstMs) stats.firstMs = measuredAtMs;
+  if (measuredAtMs > stats.lastMs) stats.lastMs = measuredAtMs;
+}
+
+/** A loop, since this is asked for every reading. */
+function memberIn({ members }: Session, probeId: number): SessionMember | undefined {
+  for (const member of members) if (member.probeId === probeId) return member;
+  return undefined;
 }
 
 /** Whether the session's figures contain this reading: trusted, a temperature, of a member, within all bounds. */
@@ -47,7 +61,7 @@ export function countsIn(session: Session, observation: Observation): observatio
   const { probeId, measuredAtMs: atMs, hundredths, unit, flags } = observation;
   if (hundredths === null || !isTemperature(unit) || (flags & UNTRUSTED) !== 0) return false;
   if (atMs < session.startMs || (session.endMs !== null && atMs > session.endMs)) return false;
-  const member = session.members.find((candidate) => candidate.probeId === probeId);
+  const member = memberIn(session, probeId);
   if (!member) return false;
   return (member.fromMs === null || atMs >= member.fromMs) && (member.toMs === null || atMs <= member.toMs);
 }
@@ -68,9 +82,15 @@ export function addReading(session: Session, observation: Observation): Session 
   return new RollUps().add([session], observation)[0] ?? session;
 }
 
+/** A copy of a session's figures, and the probes whose own figures are copies too. */
+interface OwnStats {
+  stats: Map<number, ProbeStats>;
+  own: Set<number>;
+}
+
 /** Adds many readings in a row to sessions: the first copies a session, the next ones are added to that copy. */
 export class RollUps {
-  private readonly copies = new WeakMap<Session, Map<number, ProbeStats>>();
+  private readonly copies = new WeakMap<Session, OwnStats>();
 
   /** The sessions with the reading added to every one, running or ended, that covers it. */
   add(sessions: Session[], observation: Observation): Session[] {
@@ -79,28 +99,37 @@ export class RollUps {
       const session = sessions[index];
       if (!session || session.rebuild || !countsIn(session, observation)) continue;
       const { probeId, measuredAtMs, unit } = observation;
-      const { copy, stats } = this.copyOf(session);
+      const copy = this.copies.has(session) ? session : this.copyOf(session);
       const hundredths = convertHundredths(observation.hundredths, unit, session.temperatureUnit);
-      stats.set(probeId, addToStats(stats.get(probeId), { measuredAtMs, hundredths }));
+      this.addTo(copy, { probeId, measuredAtMs, hundredths });
       copy.lastReadingMs = Math.max(session.lastReadingMs ?? measuredAtMs, measuredAtMs);
       if (copy !== session) added = added.with(index, copy);
     }
     return added;
   }
 
-  private copyOf(session: Session): { copy: Session; stats: Map<number, ProbeStats> } {
-    const own = this.copies.get(session);
-    if (own) return { copy: session, stats: own };
+  private addTo(copy: Session, reading: StatsReading & { probeId: number }): void {
+    const { probeId, measuredAtMs, hundredths } = reading;
+    const copied = this.copies.get(copy);
+    const stats = copied?.stats.get(probeId);
+    if (stats && copied?.own.has(probeId)) addInto(stats, measuredAtMs, hundredths);
+    else {
+      copied?.stats.set(probeId, addToStats(stats, reading));
+      copied?.own.add(probeId);
+    }
+  }
+
+  private copyOf(session: Session): Session {
     const stats = new Map(session.stats);
     const copy = { ...session, stats };
-    this.copies.set(copy, stats);
-    return { copy, stats };
+    this.copies.set(copy, { stats, own: new Set() });
+    return copy;
   }
 }
 
 /**
  * The session with all figures computed anew from the stored readings of its members between its bounds (others do
- * no harm), in any order. The start of an automatic one moves up to its first pit reading, else its first reading.
+ * no harm), in any order. The start of an automatic one moves up to the first reading of the probe that began it, else its first one.
  */
 export function rebuildRollUps(session: Session, rows: Iterable<Observation>): Session {
   const counted = Array.from(rows).filter((row) => countsIn(session, row));
@@ -110,12 +139,14 @@ export function rebuildRollUps(session: Session, rows: Iterable<Observation>): S
 }
 
 /** When the session began, to the reading, from those stored readings that count in it. */
-export function exactStartMs(session: Session, counted: readonly Observation[]): number {
-  if (session.sessionType !== 'auto') return session.startMs;
-  const pits = new Set(session.members.filter(({ role }) => role === 'pit').map(({ probeId }) => probeId));
-  const ofPits = counted.filter(({ probeId }) => pits.has(probeId));
-  const from = ofPits.length > 0 ? ofPits : counted;
-  if (from.length === 0) return session.startMs;
+export function exactStartMs(
+  { sessionType, isEdited, startMs, startedBy }: Session,
+  counted: readonly Observation[],
+): number {
+  if (sessionType !== 'auto' || isEdited) return startMs;
+  const ofStarter = counted.filter(({ probeId }) => probeId === startedBy);
+  const from = ofStarter.length > 0 ? ofStarter : counted;
+  if (from.length === 0) return startMs;
   return from.reduce((first, { measuredAtMs }) => Math.min(first, measuredAtMs), Number.POSITIVE_INFINITY);
 }
 

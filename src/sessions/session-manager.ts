@@ -2,17 +2,16 @@ import { type EntityManager, IsNull, Not } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { cloudNowMs } from '../accounts/cloud-clock.js';
 import { DeviceManager, getProbe, type OwnedDevice } from '../accounts/device-manager.js';
-import { DetectionState } from '../entities/detection-state.js';
 import { GrillingSession } from '../entities/grilling-session.js';
+import { SessionLogEntry } from '../entities/session-log-entry.js';
 import type { SessionMember as MemberRow } from '../entities/session-member.js';
 import { SessionProbeStats } from '../entities/session-probe-stats.js';
 import { SessionTag } from '../entities/session-tag.js';
 import { InputError, NotFoundError } from '../errors.js';
-import { dueAtMs, reduceDevice } from './detection.js';
-import { emptyDetection, parseDetection } from './detection-state.js';
 import { rebuildSessions } from './rebuild.js';
 import { effectiveRole } from './roles.js';
 import { loadSessions, saveSessions } from './session-store.js';
+import { storeSession } from './store-session.js';
 import type { DeviceFacts, ProbeFacts, Session, SessionMember } from './types.js';
 
 /** A session with its members, each with its probe and, once it has readings, its roll-up. */
@@ -21,6 +20,8 @@ export interface SessionView {
   probes: { member: MemberRow; stats: SessionProbeStats | undefined }[];
   /** By time. */
   tags: SessionTag[];
+  /** What people changed of it, by time. */
+  log: SessionLogEntry[];
 }
 
 /** Cooks that people begin, end and look at: reads and writes of `grilling_sessions` beside those of ingest. */
@@ -43,14 +44,15 @@ export class SessionManager {
     const device = await new DeviceManager(this.db).lock(deviceId, userId);
     const chosen = chooseProbes(device, probeIds);
     const nowMs = await cloudNowMs(this.db, userId);
-    const running = (await loadSessions(this.db, [deviceId], nowMs)).find(
+    const open = (await loadSessions(this.db, [deviceId], nowMs)).filter(
       (session) => session.status === 'active' && session.userId === userId,
     );
-    if (running?.sessionType === 'manual') {
+    const manual = open.find(({ sessionType }) => sessionType === 'manual');
+    if (manual)
       throw new InputError(
-        `a session that was begun by hand runs already on ${deviceId}: ${running.publicId}`,
+        `a session that was begun by hand runs already on ${deviceId}: ${manual.publicId}`,
       );
-    }
+    const [running] = open;
     const facts = toFacts(device);
     const members = running?.members ?? [];
     const joined = chosen.filter(({ id }) => !members.some(({ probeId }) => probeId === id));
@@ -60,7 +62,7 @@ export class SessionManager {
       members: [...members, ...joined.map((probe) => memberOf(facts, probe))],
       rebuild: true,
     };
-    await this.store(facts, begun);
+    await storeSession(this.db, facts, begun);
     if (name !== undefined) await this.db.update(GrillingSession, { publicId: begun.publicId }, { name });
     return { publicId: begun.publicId, joined: joined.map(({ id }) => id) };
   }
@@ -74,7 +76,7 @@ export class SessionManager {
     if (session?.status !== 'active') throw new InputError(`the session ${publicId} has ended already`);
     const endMs = Math.max(nowMs, session.startMs, session.lastReadingMs ?? nowMs);
     const ended = { status: 'completed', phase: 'ended', endReason: 'manual' } as const;
-    await this.store(toFacts(device), { ...session, ...ended, endMs, rebuild: true });
+    await storeSession(this.db, toFacts(device), { ...session, ...ended, endMs, rebuild: true });
   }
 
   /** Takes the session's device for this transaction. @throws NotFoundError */
@@ -90,10 +92,10 @@ export class SessionManager {
     await saveSessions(this.db, await rebuildSessions(this.db, [{ ...session, rebuild: true }]));
   }
 
-  /** The user's sessions, the newest first; cancelled ones are hidden. */
-  list(userId: number): Promise<GrillingSession[]> {
+  /** The user's sessions, the newest first; cancelled ones are hidden but with `all`. */
+  list(userId: number, { all = false }: { all?: boolean | undefined } = {}): Promise<GrillingSession[]> {
     return this.db.find(GrillingSession, {
-      where: { userId, deletedAt: IsNull(), status: Not('cancelled') },
+      where: { userId, deletedAt: IsNull(), ...(!all && { status: Not('cancelled') }) },
       order: { startTime: 'DESC', id: 'DESC' },
     });
   }
@@ -103,9 +105,12 @@ export class SessionManager {
     const session = await this.getRow(publicId);
     const stats = await this.db.findBy(SessionProbeStats, { sessionId: session.id });
     const members = (session.members ?? []).toSorted((a, b) => a.probeId - b.probeId);
+    const where = { sessionId: session.id };
+    const tags = await this.db.find(SessionTag, { where, order: { tagFrom: 'ASC' } });
     return {
       session,
-      tags: await this.db.find(SessionTag, { where: { sessionId: session.id }, order: { tagFrom: 'ASC' } }),
+      tags: tags.filter((tag) => members.some(({ probeId }) => probeId === tag.probeId)),
+      log: await this.db.find(SessionLogEntry, { where, order: { id: 'ASC' } }),
       probes: members.map((member) => ({
         member,
         stats: stats.find(({ probeId }) => probeId === member.probeId),
@@ -130,30 +135,6 @@ export class SessionManager {
     });
     if (!session) throw new NotFoundError(`no session ${publicId}: session list shows those there are`);
     return session;
-  }
-
-  /** With roll-ups computed anew, and detection told of it: so its timers run though no reading may ever come. */
-  private async store(device: DeviceFacts, session: Session): Promise<void> {
-    const rebuilt = await rebuildSessions(this.db, [session]);
-    await saveSessions(this.db, rebuilt);
-    const row = await this.db.findOneBy(DetectionState, { deviceId: device.id });
-    const detection = row ? parseDetection(row.state) : emptyDetection();
-    const stored = await loadSessions(this.db, [device.deviceId], session.endMs ?? session.startMs);
-    const sessions = stored.filter(({ userId }) => userId === device.userId);
-    // A moment long ago lets no timer run out: it only makes detection take up what was done by hand.
-    const { world } = reduceDevice({ device, detection, sessions }, { nowMs: 0 }, uuidv7);
-    // Alerts have timers there too. One that comes too early finds nothing to do and sets the right one.
-    const dueMs = Math.min(
-      dueAtMs(world) ?? Number.POSITIVE_INFINITY,
-      row?.dueAt?.getTime() ?? Number.POSITIVE_INFINITY,
-    );
-    await this.db.save(
-      Object.assign(new DetectionState(), {
-        deviceId: device.id,
-        state: world.detection,
-        dueAt: Number.isFinite(dueMs) ? new Date(dueMs) : null,
-      }),
-    );
   }
 }
 

@@ -18,6 +18,8 @@ interface MemberRow {
   phase: Session['phase'];
   end_reason: Session['endReason'];
   temperature_unit: Session['temperatureUnit'];
+  is_edited: boolean;
+  is_deleted: boolean;
   probe_id: number | null;
   role: ProbeRole | null;
   times: [
@@ -42,7 +44,7 @@ interface MemberRow {
     | null;
 }
 
-/** Data that returns within this time after contact was lost reopens the session. */
+/** Data that returns within this time after contact was lost reopens the session; after an unplugged end it may come late. */
 const REOPEN_WITHIN = "interval '6 hours'";
 
 const TIMES = numbersOf(
@@ -61,26 +63,51 @@ const STATS = numbersOf(
 
 /**
  * The sessions that readings of these devices from `fromMs` on can touch: those that run, those that ended at or after
- * that time, and those that lost contact not long before it. One statement.
+ * that time, and those that timers ended not long before it. One statement.
  */
 export async function loadSessions(
   tx: EntityManager,
   deviceIds: readonly string[],
   fromMs: number,
 ): Promise<Session[]> {
-  const rows = await tx.query<MemberRow[]>(
-    `SELECT s.id, s.public_id, s.user_id, s.device_id, s.session_type, s.status, s.phase, s.end_reason,
-       s.temperature_unit, m.probe_id, m.role, ${TIMES} AS times,
-       CASE WHEN p.probe_id IS NOT NULL THEN ${STATS} END AS stats
-     FROM grilling_sessions s
-     LEFT JOIN session_members m ON m.session_id = s.id
-     LEFT JOIN session_probe_stats p ON p.session_id = s.id AND p.probe_id = m.probe_id
-     WHERE s.device_id = ANY($1) AND s.deleted_at IS NULL AND (s.status = 'active' OR s.end_time >= $2
-       OR (s.end_reason = 'lost_contact' AND s.end_time >= $2 - ${REOPEN_WITHIN}))
-     ORDER BY s.id, m.probe_id`,
+  const rows = await queryMembers(
+    tx,
+    `s.device_id = ANY($1) AND s.deleted_at IS NULL AND (s.status = 'active' OR s.end_time >= $2
+       OR (s.end_reason IN ('lost_contact', 'unplugged') AND s.end_time >= $2 - ${REOPEN_WITHIN}))`,
     [deviceIds, new Date(fromMs)],
   );
   return [...groupBy(rows, ({ id }) => id).values()].map(toSession);
+}
+
+/** All sessions of a device with this owner that run, or ended at or after `fromMs`; also deleted ones. */
+export async function loadPastSessions(
+  tx: EntityManager,
+  { deviceId, userId }: { deviceId: string; userId: number },
+  fromMs: number,
+): Promise<(Session & { isDeleted: boolean })[]> {
+  const rows = await queryMembers(
+    tx,
+    "s.device_id = $1 AND s.user_id = $2 AND (s.status = 'active' OR s.end_time >= $3)",
+    [deviceId, userId, new Date(fromMs)],
+  );
+  return [...groupBy(rows, ({ id }) => id).values()].map((own) => ({
+    ...toSession(own),
+    isDeleted: own[0]?.is_deleted === true,
+  }));
+}
+
+function queryMembers(tx: EntityManager, condition: string, values: unknown[]): Promise<MemberRow[]> {
+  return tx.query(
+    `SELECT s.id, s.public_id, s.user_id, s.device_id, s.session_type, s.status, s.phase, s.end_reason,
+       s.temperature_unit, s.edited_at IS NOT NULL AS is_edited, s.deleted_at IS NOT NULL AS is_deleted, m.probe_id,
+       m.role, ${TIMES} AS times, CASE WHEN p.probe_id IS NOT NULL THEN ${STATS} END AS stats
+     FROM grilling_sessions s
+     LEFT JOIN session_members m ON m.session_id = s.id
+     LEFT JOIN session_probe_stats p ON p.session_id = s.id AND p.probe_id = m.probe_id
+     WHERE ${condition}
+     ORDER BY s.id, m.probe_id`,
+    values,
+  );
 }
 
 function toSession(rows: MemberRow[]): Session {
@@ -100,6 +127,7 @@ function toSession(rows: MemberRow[]): Session {
     endMs,
     lastReadingMs,
     temperatureUnit: row.temperature_unit,
+    isEdited: row.is_edited,
     members: rows.flatMap(({ probe_id: probeId, role, times: [, , , fromMs, toMs] }) =>
       probeId === null || role === null ? [] : [{ probeId, role, fromMs, toMs }],
     ),
@@ -173,7 +201,7 @@ async function upsertSessions(tx: EntityManager, sessions: readonly Session[]): 
      FROM jsonb_to_recordset($1) AS s (public_id uuid, user_id integer, device_id text, session_type text, status text,
        phase text, end_reason text, start_ms float8, end_ms float8, last_ms float8, temperature_unit text,
        reading_count integer, min float8, max float8, avg float8)
-     ORDER BY public_id
+     ORDER BY status = 'active', public_id
      ON CONFLICT (public_id) DO UPDATE SET session_type = excluded.session_type, status = excluded.status,
        phase = excluded.phase, end_reason = excluded.end_reason, start_time = excluded.start_time,
        end_time = excluded.end_time, last_reading_at = excluded.last_reading_at,
@@ -204,13 +232,16 @@ async function upsertMembers(
     })),
   );
   await tx.query(
-    `INSERT INTO session_members (session_id, probe_id, role, member_from, member_to)
-     SELECT session_id, probe_id, role, member_from, member_to
-     FROM jsonb_populate_recordset(NULL::session_members, $1) ORDER BY session_id, probe_id
+    `WITH new AS (SELECT * FROM jsonb_populate_recordset(NULL::session_members, $1)), gone AS (
+       DELETE FROM session_members m WHERE m.session_id = ANY($2::integer[])
+         AND NOT EXISTS (SELECT FROM new WHERE new.session_id = m.session_id AND new.probe_id = m.probe_id)
+     )
+     INSERT INTO session_members (session_id, probe_id, role, member_from, member_to)
+     SELECT session_id, probe_id, role, member_from, member_to FROM new ORDER BY session_id, probe_id
      ON CONFLICT (session_id, probe_id) DO UPDATE
        SET role = excluded.role, member_from = excluded.member_from, member_to = excluded.member_to,
            updated_at = now()`,
-    [JSON.stringify(records)],
+    [JSON.stringify(records), sessions.map(idOf)],
   );
 }
 

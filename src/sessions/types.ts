@@ -10,6 +10,8 @@ export interface ProbeFacts {
   label: string | null;
   /** As the user set it; null leaves it to the guess. */
   role: ProbeRole | null;
+  /** Somebody means to cook with it: it has a target, or the cloud an alarm for it at 50 °C or more. Left out: no. */
+  hasIntent?: boolean;
 }
 
 /** A device with its probes and its owner's wishes. */
@@ -22,6 +24,8 @@ export interface DeviceFacts {
   model: string | null;
   /** The unit that a session begun now is kept in. */
   temperatureUnit: TemperatureUnit;
+  /** Of the owner, for names; null or left out: UTC. */
+  timeZone?: string | null;
   probes: ProbeFacts[];
 }
 
@@ -61,6 +65,10 @@ export interface Session {
   endMs: number | null;
   lastReadingMs: number | null;
   temperatureUnit: TemperatureUnit;
+  /** Of one that detection began just now: the probe (`probes.id`) that it was. */
+  startedBy?: number;
+  /** A person set bounds or members: detection moves no bound that is set, lets nobody join and does not cancel it. */
+  isEdited?: boolean;
   members: SessionMember[];
   /** By `probes.id`. */
   stats: ReadonlyMap<number, ProbeStats>;

@@ -1,6 +1,7 @@
-import { applyPatch, Device, type Patch } from './device.js';
+import { Device } from './device.js';
 import { accountIndexOf } from './kinds.js';
 import { hex } from './random.js';
+import { applyPatch, type Patch } from './recording.js';
 import { encodeFields, type Fields } from './value.js';
 
 export interface AccountsOptions {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isRecord, type Json, parseJson } from './json.js';
-import type { ShownProbe } from './ledger.js';
+import type { ArchivedRow, ShownProbe } from './ledger.js';
 
 /** One request, its path split at `/` before each part was decoded. */
 export interface Call {
@@ -23,6 +23,9 @@ const PATTERNS = {
   batchGet: /^POST v1 projects \S+ databases \S+ documents:batchGet$/,
   list: /^GET v1 projects \S+ databases \S+ documents devices \S+ channels$/,
   channel: /^GET v1 projects \S+ databases \S+ documents devices \S+ channels \S+$/,
+  archives: /^GET v1 projects \S+ databases \S+ documents devices \S+ archive$/,
+  archive: /^GET v1 projects \S+ databases \S+ documents devices \S+ archive \S+$/,
+  file: /^GET v0 b \S+ o .+$/,
   device: /^GET v1 projects \S+ databases \S+ documents devices \S+$/,
   unknown: /^/,
 };
@@ -37,6 +40,10 @@ export interface Answer {
   json: unknown;
   /** Channel documents in the answer, for the ledger. */
   shown?: ShownProbe[];
+  /** An archive's rows in the answer, likewise. */
+  rows?: ArchivedRow[];
+  /** Default application/json. */
+  type?: string;
 }
 
 const STATUS: Record<number, string> = {

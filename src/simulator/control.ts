@@ -1,10 +1,11 @@
 import type { Account, Accounts } from './accounts.js';
 import { bodyOf, type Call, invalid, notFound } from './call.js';
 import type { SimulatedClock } from './clock.js';
-import { type Device, type Patch, PROBE_FAULTS, type Probe, type Recording } from './device.js';
+import type { Device } from './device.js';
 import type { Faults } from './faults.js';
 import { isRecord, type Json, list, number, record, text } from './json.js';
 import type { Ledger } from './ledger.js';
+import { type Patch, PROBE_FAULTS, type Probe, type Recording } from './recording.js';
 import type { Value } from './value.js';
 
 /** One request that the cloud answered. `status` is 0 where no answer went out whole. */
@@ -44,14 +45,20 @@ export function logRequest({ requests: { counts, last } }: World, served: Served
  *   readings are {measured_at?: ISO = now, value?: number | null | 'NaN' (left out: field absent), unit?, status?}.
  *   `manual: true` stops the device's own recordings, false resumes them. `publish: false` keeps readings back
  *   until the probe's next publishing call; with `touch_device: true` the device document tells of them already.
+ * - `POST /_control/archives` {device_id, type? = 'manual' | 'auto', start?, end?, created?: ISO} closes the running
+ *   recording, which began with the simulator or at the end of the one before, and ends now → {archive_id, filename,
+ *   count}; an earlier start is told, too. Or {device_id, every_seconds}: recordings close by themselves (0: none do),
+ *   as those of loggers do daily; their archives are there 10 min later
  * - `GET /_control/faults` → the request faults with `hits`; `DELETE` ends every fault of every kind
  * - `POST /_control/faults`, one of
  *   - {route, account?, from?, until?, times?, above_documents?, …effect}: route is webConfig, signIn, token, user,
- *     query, batchGet, list, channel, device or *; from and until are ISO on the simulated clock; above_documents
+ *     query, batchGet, list, channel, device, archives, archive, file or *; from and until are ISO on the simulated clock; above_documents
  *     fits only requests for more documents. Effects: delay_ms (real time; alone: then the true answer),
  *     drop: true, cut: true (half of the true body), html: true, json (any value, status 200 unless given),
  *     status with message?, status_text?, body? (raw text), retry_after? (header); and of any answer, true or not:
- *     content_type, gzip: true, pad_mb (so many megabytes of blanks behind it), drip_ms (a byte each so often)
+ *     content_type, gzip: true, pad_mb (so many megabytes of blanks behind it), drip_ms (a byte each so often).
+ *     And of a file: rows (how many, of the same time) and shape: half (as one still being written), unsorted,
+ *     celsius, seconds, iso (times), short_rows (every third row)
  *   - {probe: {device_id, probe_id}, set?, patch?}: set is absent, null, nan, no_probe, offline, unplugged, frozen,
  *     celsius, stopped or ok, from the next recording on; patch lays {field: Firestore value | null} over the document
  *   - {device: id, set?, patch?}: set is off, removed, battery_189, positive_wifi, no_latest_reading or ok
@@ -82,6 +89,7 @@ const ROUTES: Record<string, (world: World, call: Call) => unknown> = {
     for (const account of accounts.all) account.clear(nowMs);
   },
   'POST readings': (world, call) => script(bodyOf(call), world, call.nowMs),
+  'POST archives': (world, call) => archive(bodyOf(call), world, call.nowMs),
 };
 
 /** What a client needs to link an account. */
@@ -137,6 +145,21 @@ function script(body: Json, world: World, nowMs: number): void {
   const publish = body.publish !== false;
   const touchDevice = typeof body.touch_device === 'boolean' ? body.touch_device : publish;
   device.script(probe, readings, { publish, touchDevice, nowMs });
+}
+
+function archive(body: Json, world: World, nowMs: number): unknown {
+  const device = getDevice(world, body.device_id, nowMs);
+  const everySeconds = number(body.every_seconds);
+  if (everySeconds !== undefined) {
+    device.archiveEveryMs = everySeconds * 1000;
+    return undefined;
+  }
+  const time = (given: unknown) => (given === undefined ? undefined : Date.parse(String(given)));
+  const [startMs, endMs, createdMs] = [time(body.start), time(body.end), time(body.created)];
+  if ([startMs, endMs, createdMs].some(Number.isNaN)) throw invalid('start, end and created are times');
+  const type = body.type === 'auto' ? 'auto' : 'manual';
+  const { id, filename, count } = device.closeNow(nowMs, { startMs, endMs, createdMs, type });
+  return { archive_id: id, filename, count };
 }
 
 function inject(body: Json, world: World, nowMs: number): void {

@@ -1,53 +1,15 @@
+import type { Archive } from './archive.js';
 import { type DeviceSpec, deviceSpec, type Place, type ProbeSpec, serialOf } from './kinds.js';
-import { fraction } from './random.js';
-import { encodeFields, type Fields, hundredths, type Value } from './value.js';
-
-/** One sample. `value` as the document shows it: null is written, undefined leaves the field out, NaN is "NaN". */
-export interface Recording {
-  at: number;
-  value: number | null | undefined;
-  unit: string;
-  /** Default: HIGH above the alarm, else NORMAL. */
-  status?: string | undefined;
-}
-
-/** Field values laid over a document; null takes the field away. */
-export type Patch = Record<string, Value | null>;
-
-export const applyPatch = (fields: Fields, patch: Patch): Fields => {
-  const patched: Fields = {};
-  for (const [name, value] of Object.entries({ ...fields, ...patch })) if (value) patched[name] = value;
-  return patched;
-};
-
-/** What a fault makes of the next recordings; `last` is the newest finite one. Undefined: no write at all. */
-export const PROBE_FAULTS: Record<string, (now: Recording, last?: Recording) => Recording | undefined> = {
-  absent: (now) => ({ ...now, value: undefined }),
-  null: (now) => ({ ...now, value: null }),
-  nan: (now) => ({ ...now, value: Number.NaN }),
-  no_probe: (now, last) => ({ ...now, value: last?.value, status: 'NO PROBE' }),
-  offline: (now, last) => ({ ...now, value: last?.value, status: 'OFFLINE' }),
-  unplugged: (now) => ({ ...now, value: null, status: 'NO PROBE' }),
-  frozen: (now, last) => ({ ...now, value: last?.value }),
-  celsius: (now) => ({ ...now, unit: 'C', value: Math.round((((now.value ?? 32) - 32) / 1.8) * 10) / 10 }),
-  stopped: () => undefined,
-};
-
-export interface Probe {
-  spec: ProbeSpec;
-  current?: Recording;
-  /** The ten newest finite recordings that were published, newest first. */
-  recent: Recording[];
-  /** Scripted recordings that are not published yet. */
-  pending: Recording[];
-  /** Number of the last recording, counted in recording intervals since 1970. */
-  recorded: number;
-  updatedMicros: number;
-  fault?: string | undefined;
-  patch: Patch;
-}
+import { fraction, hex } from './random.js';
+import { applyPatch, isMeasured, type Patch, PROBE_FAULTS, type Probe, type Recording } from './recording.js';
+import { encodeFields, type Fields } from './value.js';
 
 const RECENT = 10;
+const DAY_MS = 86_400_000;
+/** An archive is there so long after the recording ended: by then a logger has sent all of it. */
+const CUT_AFTER_MS = 600_000;
+
+const asItIs = (recording: Recording): Recording => recording;
 
 /** One device and its probes. Nothing ticks: {@link advance} computes what happened until now. */
 export class Device {
@@ -58,6 +20,10 @@ export class Device {
   fault: 'off' | 'removed' | undefined;
   /** True: no recordings but scripted ones. */
   manual = false;
+  /** Closed recordings, by the time of closing. */
+  readonly archives: Archive[] = [];
+  /** So often a recording closes by itself; 0: never. */
+  archiveEveryMs: number;
   private readonly spec: DeviceSpec;
   private readonly offsetMs: number;
   private readonly latencyMs: number;
@@ -65,6 +31,8 @@ export class Device {
   private transmitted = 0;
   private heardAt = 0;
   private telemetryAt = 0;
+  /** Where the running recording began. */
+  private openedAt: number;
 
   /** @param deviceDelayMs the device is written so much later than its channels (negative: earlier) */
   constructor(
@@ -83,9 +51,20 @@ export class Device {
     this.probes = new Map(
       this.spec.probes.map((spec) => [
         spec.id,
-        { spec, recent: [], pending: [], recorded: 0, updatedMicros: this.createdMicros, patch: {} },
+        {
+          spec,
+          recent: [],
+          pending: [],
+          scripted: [],
+          modes: [],
+          recorded: 0,
+          updatedMicros: this.createdMicros,
+          patch: {},
+        },
       ]),
     );
+    this.archiveEveryMs = this.spec.facts.type === 'datalogger' ? DAY_MS : 0;
+    this.openedAt = startMs;
   }
 
   get createdMicros(): number {
@@ -100,12 +79,37 @@ export class Device {
 
     const deviceLatencyMs = this.latencyMs + Math.max(0, this.deviceDelayMs);
     const heardAt = this.transmittedAt(nowMs, deviceLatencyMs);
-    if (heardAt <= this.transmitted) return;
-    this.transmitted = heardAt;
-    if (this.manual || this.fault) return;
-    this.heardAt = heardAt;
-    this.telemetryAt = heardAt;
-    this.touch(this, heardAt + deviceLatencyMs);
+    if (heardAt > this.transmitted) {
+      this.transmitted = heardAt;
+      if (!this.manual && !this.fault) {
+        this.heardAt = heardAt;
+        this.telemetryAt = heardAt;
+        this.touch(this, heardAt + deviceLatencyMs);
+      }
+    }
+    while (this.archiveEveryMs > 0 && nowMs >= this.openedAt + this.archiveEveryMs + CUT_AFTER_MS) {
+      const endMs = this.openedAt + this.archiveEveryMs;
+      const createdMs = endMs + CUT_AFTER_MS;
+      this.close({ type: 'auto', startMs: this.openedAt, endMs, createdMs });
+      this.updatedMicros = Math.max(this.updatedMicros, createdMs * 1000);
+    }
+  }
+
+  /** Ends the running recording, by hand: it becomes an archive. */
+  closeNow(nowMs: number, { startMs = this.openedAt, endMs = nowMs, createdMs = nowMs, type = 'manual' }) {
+    const archive = this.close({ type, startMs, endMs, createdMs });
+    this.touch(this, nowMs);
+    return archive;
+  }
+
+  private close(closed: Pick<Archive, 'type' | 'startMs' | 'endMs' | 'createdMs'>): Archive {
+    const id = `arc${hex(17, this.place.seed, this.id, this.archives.length)}`;
+    const probes = [...this.probes.values()];
+    const count = probes.reduce((sum, probe) => sum + this.history(probe, closed).length, 0);
+    const archive = { ...closed, id, count, filename: `archives/${this.id}/${id}.json` };
+    this.archives.push(archive);
+    this.openedAt = Math.max(this.openedAt, closed.endMs);
+    return archive;
   }
 
   /** Takes scripted recordings; `publish` shows them in the channel, `touchDevice` in the device. */
@@ -115,6 +119,7 @@ export class Device {
     { publish, touchDevice, nowMs }: { publish: boolean; touchDevice: boolean; nowMs: number },
   ): void {
     probe.pending.push(...readings);
+    probe.scripted.push(...readings);
     const telemetryAt = Math.max(0, ...probe.pending.map(({ at }) => at));
     if (publish) {
       for (const recording of probe.pending.splice(0)) this.show(probe, recording);
@@ -135,6 +140,7 @@ export class Device {
   fields(): Fields {
     const { facts, recordSeconds, transmitSeconds } = this.spec;
     const isRfx = facts.type === 'rfx';
+    const lastArchive = this.archives.at(-1);
     const telemetryAt = this.telemetryAt > 0 ? new Date(this.telemetryAt) : undefined;
     const fields = encodeFields({
       ...facts,
@@ -147,7 +153,10 @@ export class Device {
       lastSeen: new Date(this.heardAt + this.latencyMs),
       lastTelemetrySaved: isRfx ? undefined : telemetryAt,
       latestReading: facts.type === 'datalogger' ? undefined : telemetryAt,
-      sessionStart: isRfx ? undefined : new Date(this.startMs - 30 * 86_400_000),
+      sessionStart: isRfx
+        ? undefined
+        : new Date(this.archives.length > 0 ? this.openedAt : this.startMs - 30 * DAY_MS),
+      lastArchive: lastArchive && new Date(lastArchive.createdMs),
       // What an RFX device states says nothing about when it reports.
       transmitIntervalInSeconds: isRfx ? 60 : transmitSeconds,
       recordingIntervalInSeconds: isRfx ? 0 : recordSeconds,
@@ -155,33 +164,6 @@ export class Device {
       exportVersion: 0.5,
     });
     return applyPatch(fields, this.patch);
-  }
-
-  probeFields({ spec, current, recent, updatedMicros, patch }: Probe): Fields {
-    const units = current?.unit ?? spec.unit;
-    const high =
-      spec.alarmHigh !== undefined && units === spec.unit && (current?.value ?? 0) > spec.alarmHigh;
-    const alarm = { units: units === 'H' ? 'F' : units, value: spec.alarmHigh ?? 250 };
-    const byValue = recent.toSorted((a, b) => Number(a.value) - Number(b.value));
-    const fields = encodeFields({
-      // Some documents leave it out: the id says it.
-      number: spec.type === 'rfx meat sensor' && spec.id === '4' ? undefined : spec.id,
-      label: spec.label,
-      type: spec.type,
-      units,
-      value: current ? current.value : null,
-      status: current ? (current.status ?? (high ? 'HIGH' : 'NORMAL')) : 'NO PROBE',
-      lastTelemetrySaved: current && new Date(current.at),
-      lastSeen: current && new Date(Math.floor(updatedMicros / 1000) - 80),
-      alarmHigh: { ...alarm, enabled: spec.alarmHigh !== undefined, alarming: high },
-      alarmLow: { ...alarm, enabled: false, alarming: false, value: 32 },
-      minimum: extreme(byValue[0]),
-      maximum: extreme(byValue.at(-1)),
-      enabled: spec.type === 'Pro-Series' ? true : undefined,
-      color: 'none',
-      recentReadings: spec.type === 'rfx air' ? undefined : recent.map(recentEntry),
-    });
-    return applyPatch(fields, patch);
   }
 
   private transmittedAt(nowMs: number, latencyMs: number): number {
@@ -195,9 +177,12 @@ export class Device {
     const last = Math.floor((until - this.offsetMs) / recordMs);
     const first = Math.max(probe.recorded + 1, last - RECENT + 1);
     if (!probe.spec.curve || last < first) return;
+    const mode = this.manual || this.fault ? 'stopped' : (probe.fault ?? 'ok');
+    if (mode !== (probe.modes.at(-1)?.mode ?? 'ok'))
+      probe.modes.push({ from: probe.recorded + 1, mode, last: probe.recent[0] });
     probe.recorded = last;
-    if (this.manual || this.fault || probe.fault === 'stopped') return;
-    const bend = PROBE_FAULTS[probe.fault ?? ''] ?? ((recording: Recording) => recording);
+    if (mode === 'stopped') return;
+    const bend = PROBE_FAULTS[mode] ?? asItIs;
     for (let index = first; index <= last; index += 1) {
       const at = index * recordMs + this.offsetMs;
       const recording = bend(
@@ -209,6 +194,35 @@ export class Device {
     this.touch(probe, until + this.latencyMs + Math.max(0, -this.deviceDelayMs));
   }
 
+  /**
+   * What it measured in a stretch of time and has sent, by time: also what no document showed.
+   * @param everyMs what it would have measured at this interval instead
+   */
+  history(
+    probe: Probe,
+    { startMs, endMs }: { startMs: number; endMs: number },
+    everyMs?: number,
+  ): Recording[] {
+    const stepMs = everyMs ?? this.spec.recordSeconds * 1000;
+    const offsetMs = everyMs === undefined ? this.offsetMs : startMs;
+    const end = Math.floor((endMs - offsetMs) / stepMs);
+    const last = everyMs === undefined ? Math.min(end, probe.recorded) : end;
+    const made: Recording[] = [];
+    for (
+      let index = Math.ceil((startMs - offsetMs) / stepMs);
+      probe.spec.curve && index <= last;
+      index += 1
+    ) {
+      const { mode = 'ok', last: before } = probe.modes.findLast(({ from }) => from <= index) ?? {};
+      const at = index * stepMs + offsetMs;
+      const plain = { at, value: this.sample(probe.spec, at), unit: probe.spec.unit };
+      const recording = (PROBE_FAULTS[mode] ?? asItIs)(plain, made.at(-1) ?? before);
+      if (recording && isMeasured(recording)) made.push(recording);
+    }
+    const scripted = probe.scripted.filter((one) => isMeasured(one) && one.at >= startMs && one.at <= endMs);
+    return scripted.length === 0 ? made : [...made, ...scripted].sort((a, b) => a.at - b.at);
+  }
+
   private sample({ id, unit, curve }: ProbeSpec, at: number): number {
     const noise = (fraction(this.place.seed, this.id, id, at) - 0.5) * 0.2;
     const exact = (curve?.((at - this.startMs) / 1000) ?? 0) + noise;
@@ -218,21 +232,7 @@ export class Device {
 
   private show(probe: Probe, recording: Recording): void {
     probe.current = recording;
-    const { value, status = '' } = recording;
-    if (typeof value !== 'number' || !Number.isFinite(value) || /no probe|offline/i.test(status)) return;
+    if (!isMeasured(recording)) return;
     probe.recent = [recording, ...probe.recent].toSorted((a, b) => b.at - a.at).slice(0, RECENT);
   }
 }
-
-const extreme = (recording: Recording | undefined) =>
-  recording && {
-    reading: { value: recording.value, units: recording.unit },
-    dateReading: new Date(recording.at),
-  };
-
-/** `v` is decimal text; `ts` is now a timestamp, now text. */
-const recentEntry = ({ at, value, unit }: Recording) => ({
-  v: hundredths(Math.fround(value ?? 0)).toFixed(3),
-  ts: fraction(at) < 0.5 ? new Date(at) : new Date(at).toISOString(),
-  u: unit,
-});

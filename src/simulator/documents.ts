@@ -1,5 +1,7 @@
 import type { Account, Accounts } from './accounts.js';
+import { archiveFields } from './archive.js';
 import { type Answer, bodyOf, type Call, denied, invalid, notFound } from './call.js';
+import { channelFields } from './channel.js';
 import { APP } from './identity.js';
 import { type Json, list, number, record, text } from './json.js';
 import type { ShownProbe } from './ledger.js';
@@ -46,11 +48,18 @@ class Reader {
     const { createdMicros, updatedMicros } = device;
     const name = `${ROOT}/devices/${id}`;
     if (sub === undefined) return { name, fields: device.fields(), createdMicros, updatedMicros };
-    const probe = sub === 'channels' && rest.length === 0 ? device.probes.get(number ?? '') : undefined;
+    if (rest.length > 0) return undefined;
+    const archive = sub === 'archive' ? device.archives.find((one) => one.id === number) : undefined;
+    if (archive) {
+      const micros = archive.createdMs * 1000 + 100;
+      const fields = archiveFields(device, archive);
+      return { name: `${name}/archive/${number}`, fields, createdMicros: micros, updatedMicros: micros };
+    }
+    const probe = sub === 'channels' ? device.probes.get(number ?? '') : undefined;
     if (!probe) return undefined;
     return {
       name: `${name}/channels/${number}`,
-      fields: device.probeFields(probe),
+      fields: channelFields(probe),
       createdMicros,
       updatedMicros: probe.updatedMicros,
       probe: { device_id: id, probe_id: probe.spec.id },
@@ -63,9 +72,17 @@ class Reader {
     return devices.map(({ id }) => id).sort();
   }
 
-  channelIds(serial: string): string[] {
-    if (!this.find(['devices', serial])) return [];
-    return [...(this.accounts.findDevice(serial, this.nowMs)?.device.probes.keys() ?? [])].sort();
+  /** Of the documents in a device's collection, in the order of `orderBy`; undefined: there is no such order. */
+  idsIn(serial: string, collection: string, orderBy: string): string[] | undefined {
+    const isByName = /^(__name__( asc)?)?$/.test(orderBy);
+    const isByTime = collection === 'archive' && /^createdOn( asc| desc)?$/.test(orderBy);
+    if (!isByName && !isByTime) return undefined;
+    const device = this.find(['devices', serial]) && this.accounts.findDevice(serial, this.nowMs)?.device;
+    if (collection === 'channels') return [...(device?.probes.keys() ?? [])].sort();
+    const archives = [...(device?.archives ?? [])].sort((a, b) => (a.id < b.id ? -1 : 1));
+    if (isByTime) archives.sort((a, b) => a.createdMs - b.createdMs);
+    if (orderBy.endsWith('desc')) archives.reverse();
+    return archives.map(({ id }) => id);
   }
 
   /** As JSON, with the fields that the mask names; a document without any has no `fields`. */
@@ -96,7 +113,8 @@ function respond(call: Call, reader: Reader): unknown {
     case 'batchGet':
       return batchGet(call, reader);
     case 'list':
-      return listChannels(call, reader);
+    case 'archives':
+      return listDocuments(call, reader);
     default:
       return get(call, reader);
   }
@@ -147,23 +165,23 @@ function batchGet(call: Call, reader: Reader): unknown {
   return shuffled.map(({ json }) => ({ ...json, readTime: reader.readTime }));
 }
 
-/** The channels of a device in pages; a page token goes only with the parameters it was made for. */
-function listChannels(call: Call, reader: Reader): unknown {
-  const { path, query } = call;
-  const orderBy = query.get('orderBy');
-  if (orderBy && !/^__name__( asc)?$/.test(orderBy)) throw invalid(`Unsupported orderBy "${orderBy}".`);
+/** The channels or archives of a device in pages; a page token goes only with the parameters it was made for. */
+function listDocuments({ path, query }: Call, reader: Reader): unknown {
+  const [serial = '', collection = ''] = path.slice(7);
+  const orderBy = query.get('orderBy') ?? '';
+  const ids = reader.idsIn(serial, collection, orderBy);
+  if (!ids) throw invalid(`Unsupported orderBy "${orderBy}".`);
   const mask = query.getAll('mask.fieldPaths');
-  const scope = `${path[7]} ${orderBy} ${mask.join()}`;
+  const scope = `${serial} ${collection} ${orderBy} ${mask.join()}`;
   const token = query.get('pageToken');
   // The characters + / = make clients prove that they encode what they send back.
   const tokenOf = (id: string) => `tok/+=${Buffer.from(`${scope} ${id}`).toString('base64')}`;
-  const ids = reader.channelIds(path[7] ?? '');
   const start = token ? ids.findIndex((id) => tokenOf(id) === token) + 1 : 0;
   if (token && start === 0) throw invalid('Page token does not fit the request.');
   const size = Math.min(Number(query.get('pageSize')) || PAGE_SIZE, PAGE_SIZE);
   const page = ids.slice(start, start + size);
   const documents = page.flatMap((id) => {
-    const stored = reader.find(['devices', path[7] ?? '', 'channels', id]);
+    const stored = reader.find(['devices', serial, collection, id]);
     return stored ? [reader.show(stored, mask)] : [];
   });
   const last = page.at(-1);

@@ -11,6 +11,8 @@ export const APP = {
   projectNumber: '78998049458',
 };
 
+export const BUCKET = `${APP.projectId}.appspot.com`;
+
 /** The gate of web config, sign-in and refresh: the API key, then the referer. */
 function checkApp({ query, headers }: Call): void {
   const key = query.get('key') ?? headers['x-goog-api-key'];
@@ -35,7 +37,7 @@ export function webConfig(call: Call): unknown {
     projectId,
     appId,
     databaseURL: `https://${projectId}.firebaseio.com`,
-    storageBucket: `${projectId}.appspot.com`,
+    storageBucket: BUCKET,
     locationId: 'us-central',
     authDomain: `${projectId}.firebaseapp.com`,
     messagingSenderId: projectNumber,
@@ -109,7 +111,7 @@ function idToken(account: Account, nowMs: number, speed: number): string {
 }
 
 const claimsOf = ({ headers }: Call) => {
-  const payload = headers.authorization?.replace(/^Bearer /, '').split('.')[1] ?? '';
+  const payload = headers.authorization?.replace(/^(?:Bearer|Firebase) /, '').split('.')[1] ?? '';
   return record(parseJson(Buffer.from(payload, 'base64url').toString()));
 };
 

@@ -13,9 +13,10 @@ export interface LedgerEntry {
   unit: string;
   /**
    * Where it was shown; 'value' once it was ever shown there. One seen only in `recentReadings` is to be stored
-   * unless a newer reading of its probe has a smaller `served`: that one was then stored before.
+   * unless a newer reading of its probe has a smaller `served`: that one was then stored before. One that only an
+   * archive told of is to be stored where the cloud was not asked when it could be seen.
    */
-  source: 'value' | 'recent';
+  source: 'value' | 'recent' | 'archive';
   /** Number of the answer that showed it first; readings of one answer share it. */
   served: number;
 }
@@ -29,9 +30,21 @@ export interface ShownProbe {
   fields: Fields;
 }
 
+/** One row of an archive file as it was sent, time in epoch ms. */
+export interface ArchivedRow {
+  account: string;
+  device_id: string;
+  probe_id: string;
+  at: number;
+  value: number;
+  unit: string;
+}
+
 const numberOf = (value?: Value) =>
   Number.parseFloat(String(value?.integerValue ?? value?.doubleValue ?? value?.stringValue));
 const timeOf = (value?: Value) => Date.parse(value?.timestampValue ?? value?.stringValue ?? '');
+
+const timestampOf = (ms: number): Value => ({ timestampValue: new Date(ms).toISOString() });
 
 /** Every reading served, once per (account, device, probe, measured at). */
 export class Ledger {
@@ -57,12 +70,22 @@ export class Ledger {
     }
   }
 
+  /** Likewise, of a file. */
+  addRows(rows: readonly ArchivedRow[], readMs: number): void {
+    if (rows.length === 0 || !this.keeps) return;
+    this.answers += 1;
+    for (const { at, value, unit, ...probe } of rows) {
+      const shown = { v: { doubleValue: value }, u: { stringValue: unit }, ts: timestampOf(at) };
+      this.note(probe, 'archive', readMs, shown);
+    }
+  }
+
   since(served: number): LedgerEntry[] {
     return [...this.entries.values()].filter((entry) => entry.served > served);
   }
 
   private note(
-    { account, device_id, probe_id }: ShownProbe,
+    { account, device_id, probe_id }: Pick<ShownProbe, 'account' | 'device_id' | 'probe_id'>,
     source: LedgerEntry['source'],
     readMs: number,
     { v, u, ts }: { v?: Value | undefined; u?: Value | undefined; ts?: Value | undefined },
@@ -72,7 +95,7 @@ export class Ledger {
     if (!Number.isFinite(value) || Number.isNaN(at) || isAbsurd || !['F', 'C', 'H'].includes(unit)) return;
     const key = `${account} ${device_id} ${probe_id} ${at}`;
     const known = this.entries.get(key);
-    if (known && source === 'value') known.source = 'value';
+    if (known && (source === 'value' || known.source === 'archive')) known.source = source;
     if (known) return;
     const measured_at = new Date(at).toISOString();
     const rounded = hundredths(value);

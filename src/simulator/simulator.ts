@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { Accounts } from './accounts.js';
+import { readFile } from './archive.js';
 import { type Answer, type Call, notFound, parseBody, Refusal, refusalBody, routeOf } from './call.js';
 import { SimulatedClock } from './clock.js';
 import { control, credentials, logRequest, type World } from './control.js';
@@ -123,7 +124,7 @@ function attempt(call: Call, act: () => Answer): Answer & { status: number } {
   }
 }
 
-function act(call: Call, { accounts, clock }: World): Answer {
+function act(call: Call, { accounts, clock }: World, fault: Json | undefined): Answer {
   switch (call.route) {
     case 'webConfig':
       return { json: webConfig(call) };
@@ -131,6 +132,8 @@ function act(call: Call, { accounts, clock }: World): Answer {
       return { json: signIn(call, accounts, clock.speed) };
     case 'token':
       return { json: refresh(call, accounts, clock.speed) };
+    case 'file':
+      return readFile(call, accounts, authenticate(call, accounts), fault);
     case 'unknown':
       throw notFound('Resource');
     default:
@@ -139,15 +142,18 @@ function act(call: Call, { accounts, clock }: World): Answer {
 }
 
 function answer(call: Call, world: World, fault: Json | undefined, response: ServerResponse): void {
-  const { status, json, shown = [] } = attempt(call, () => act(call, world));
+  const { status, json, shown = [], rows = [], type } = attempt(call, () => act(call, world, fault));
   const body = JSON.stringify(json);
   if (fault?.cut) {
     response.setHeader('content-length', Buffer.byteLength(body));
     response.writeHead(status).write(body.slice(0, body.length / 2), () => response.destroy());
     return;
   }
-  response.once('finish', () => world.ledger.add(shown, call.nowMs));
-  send(response, status, body, fault);
+  response.once('finish', () => {
+    world.ledger.add(shown, call.nowMs);
+    world.ledger.addRows(rows, call.nowMs);
+  });
+  send(response, status, body, { content_type: type, ...fault });
 }
 
 /** Sends a body, in the way and under the content type that a fault names. */

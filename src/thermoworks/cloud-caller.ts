@@ -41,9 +41,12 @@ export interface CloudRequest {
   url: string;
   headers: Record<string, string>;
   body?: string;
+  /** A file: its answer is text of any content type, with limits of its own. */
+  file?: Pick<CallLimits, 'maxBytes' | 'deadlineMs'>;
 }
 
 export interface CloudAnswer {
+  /** Parsed; the text of a file. */
   body: unknown;
   /** The cloud's clock as its `Date` header shows it, else ours. */
   sentAt: Date;
@@ -83,7 +86,7 @@ export class CloudCaller {
    * @param within ms for the call, where that is less than its limit @throws CloudError
    */
   async send(wanted: CloudRequest, within = Number.POSITIVE_INFINITY): Promise<CloudAnswer> {
-    const deadlineMs = Math.min(within, this.limits.deadlineMs);
+    const deadlineMs = Math.min(within, wanted.file?.deadlineMs ?? this.limits.deadlineMs);
     const deadline = performance.now() + deadlineMs;
     const retries = wanted.call === 'refresh' || wanted.call === 'sign_in' ? 1 : 2;
     for (let attempt = 0; ; attempt += 1) {
@@ -139,9 +142,9 @@ export class CloudCaller {
   }
 
   private async exchange(wanted: CloudRequest, timeoutMs: number): Promise<CloudAnswer> {
-    const { call, ...rest } = wanted;
+    const { call, file, ...rest } = wanted;
     const { now, signal, onRequest } = this.options;
-    const { idleMs, maxBytes } = this.limits;
+    const { idleMs, maxBytes } = { ...this.limits, ...file };
     try {
       const answer = await request({
         ...rest,
@@ -152,7 +155,7 @@ export class CloudCaller {
         signal,
       });
       onRequest?.(call, String(answer.status));
-      return readAnswer(call, answer, now());
+      return readAnswer(wanted, answer, now());
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
       onRequest?.(call, error.kind);
@@ -161,8 +164,10 @@ export class CloudCaller {
   }
 }
 
-function readAnswer(call: CloudCall, answer: HttpAnswer, now: Date): CloudAnswer {
-  const json = /\bjson\b/i.test(answer.headers['content-type'] ?? '') ? parsed(answer.text) : undefined;
+function readAnswer({ call, file }: CloudRequest, answer: HttpAnswer, now: Date): CloudAnswer {
+  const isFile = file !== undefined && answer.status >= 200 && answer.status < 300;
+  const isJson = /\bjson\b/i.test(answer.headers['content-type'] ?? '');
+  const json = isFile ? answer.text : isJson ? parsed(answer.text) : undefined;
   const error = errorIn(json);
   const status = statusOf(answer.status, error);
   if (status >= 200 && status < 300) {

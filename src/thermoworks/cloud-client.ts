@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fetchArchiveRows, fetchArchives } from './archives.js';
 import { ChannelLadder } from './channel-ladder.js';
 import { type ChannelList, fetchChannels } from './channels.js';
 import { type CallerOptions, CloudCaller } from './cloud-caller.js';
@@ -6,7 +7,14 @@ import { type CloudCall, CloudError } from './cloud-error.js';
 import { type DeviceList, fetchDevices } from './devices.js';
 import { Documents } from './documents.js';
 import { readUser, USER_FIELDS } from './payload.js';
-import type { ChannelsWanted, CloudUser, ProviderSettings, Tokens } from './types.js';
+import type {
+  ArchiveRows,
+  ChannelsWanted,
+  CloudArchive,
+  CloudUser,
+  ProviderSettings,
+  Tokens,
+} from './types.js';
 
 interface WebConfig {
   projectId: string;
@@ -42,6 +50,10 @@ export interface CloudClient {
   devices(accessToken: string, accountId: string): Promise<DeviceList>;
   /** One request for nine devices, where the cloud's rules let batches through. */
   channels(accessToken: string, wanted: ChannelsWanted[]): Promise<ChannelList>;
+  /** A device's archives that were made at `since` or later, newest first. */
+  archives(accessToken: string, deviceId: string, since: Date): Promise<CloudArchive[]>;
+  /** All that an archive holds: a file of 50 MB at most. */
+  archiveRows(accessToken: string, filename: string): Promise<ArchiveRows>;
   /** Ends kept-alive connections. */
   close(): void;
 }
@@ -64,6 +76,12 @@ export function createCloudClient({
     user: (accessToken, uid) => fetchUser(documents, accessToken, uid),
     devices: (accessToken, accountId) => fetchDevices(documents, accessToken, accountId),
     channels: (accessToken, wanted) => fetchChannels(documents, ladder, accessToken, wanted),
+    archives: (accessToken, deviceId, since) => fetchArchives(documents, accessToken, deviceId, since),
+    archiveRows: async (accessToken, filename) => {
+      const { storageBucket: bucket } = await webConfig();
+      if (bucket === null) throw new CloudError('archive_file', 'rejected', 'no_bucket');
+      return fetchArchiveRows(caller, provider, accessToken, { bucket, filename });
+    },
     close: () => caller.close(),
   };
 }

@@ -9,7 +9,9 @@ export type CloudCall =
   | 'devices'
   | 'channels'
   | 'channel_list'
-  | 'channel';
+  | 'channel'
+  | 'archives'
+  | 'archive_file';
 
 /**
  * Of one account: `unauthorized` (refresh, then once more), `forbidden`, `dead_credential` (only from a refresh),

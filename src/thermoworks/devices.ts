@@ -1,7 +1,8 @@
 import { CloudError } from './cloud-error.js';
 import type { Documents, StreamElement } from './documents.js';
 import { isRecord } from './firestore-value.js';
-import { DEVICE_FIELDS, type RejectReason, readDevice } from './payload.js';
+import type { RejectReason } from './judge.js';
+import { DEVICE_FIELDS, readDevice } from './payload.js';
 import type { CloudDevice } from './types.js';
 
 /** How much of what the cloud showed was left out, by reason. */

@@ -1,5 +1,4 @@
 import {
-  EARLIEST,
   FLAG,
   isPlausible,
   isStorable,
@@ -19,26 +18,21 @@ import {
   textOf,
   timeOf,
 } from './firestore-value.js';
+import { judge, type RejectReason } from './judge.js';
 import type { CloudChannel, CloudDevice, CloudUser } from './types.js';
-
-/** Why something that the cloud showed gave no sample; a label of a metric. */
-export type RejectReason = 'document' | 'number' | 'range' | 'unit' | 'time' | 'clock';
 
 /** What is asked of each document, so that personal fields never reach us. */
 export const USER_FIELDS = ['accountId', 'preferredUnits', 'timeZone'];
 export const DEVICE_FIELDS = [
   ...['label', 'type', 'device', 'battery', 'batteryState', 'wifi_stength', 'gatewayRSSI', 'lastSeen'],
   ...['latestReading', 'lastTelemetrySaved', 'transmitIntervalInSeconds', 'recordingIntervalInSeconds'],
-  ...['iotDeviceId', 'gatewayId'],
+  ...['lastArchive', 'iotDeviceId', 'gatewayId'],
 ];
 export const CHANNEL_FIELDS = [
   ...['value', 'units', 'status', 'type', 'label', 'enabled', 'lastTelemetrySaved', 'lastSeen'],
   ...['minimum', 'maximum', 'alarmHigh', 'recentReadings'],
 ];
 
-const MINUTE_MS = 60_000;
-const SKEWED_AFTER_MS = 2 * MINUTE_MS;
-const REJECTED_AFTER_MS = 24 * 60 * MINUTE_MS;
 const LONGEST_INTERVAL_SECONDS = 31 * 86_400;
 
 /** What a shown 0 is in the unit of the minimum or maximum beside it. */
@@ -58,7 +52,7 @@ const CHARGING = new Map([
 const ESCAPE_CODES = new RegExp(`${String.fromCharCode(27)}\\[[0-?]*[ -/]*[@-~]`, 'g');
 /** What is stored as it came: nothing that PostgreSQL refuses, or that comes back as something else. */
 const ACCOUNT_ID = /^[^\p{Cc}\p{Cs}]{1,100}$/u;
-const UPDATE_TIME = /^[\x20-\x7e]{1,40}$/;
+export const UPDATE_TIME = /^[\x20-\x7e]{1,40}$/;
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu;
 
 /** The user document, or null where it names no account: nothing can be listed then. */
@@ -89,6 +83,7 @@ export function readDevice(document: unknown, readTime: Date): CloudDevice | nul
     signalDbm: wholeNumber(fields.wifi_stength, -200, -1) ?? wholeNumber(fields.gatewayRSSI, -200, -1),
     lastSeenAt: timeOf(fields.lastSeen),
     lastTelemetryAt: timeOf(fields.latestReading) ?? timeOf(fields.lastTelemetrySaved),
+    lastArchiveAt: timeOf(fields.lastArchive),
     transmitIntervalSeconds: wholeNumber(fields.transmitIntervalInSeconds, 1, LONGEST_INTERVAL_SECONDS),
     recordingIntervalSeconds: wholeNumber(fields.recordingIntervalInSeconds, 1, LONGEST_INTERVAL_SECONDS),
     iotDeviceId: plainText(fields.iotDeviceId),
@@ -198,12 +193,10 @@ function sampleOf(
   if (unit === null) return 'unit';
   if (!isStorable(value)) return 'range';
   if (measuredAt === null) return 'time';
-  const aheadMs = measuredAt.getTime() - readTime.getTime();
-  if (aheadMs > REJECTED_AFTER_MS || measuredAt.getTime() < EARLIEST) return 'clock';
-  const isDoubtful = !isPlausible(value, unit) || (value === 0 && isZeroTrap(unit, fields));
-  const suspect = isDoubtful ? FLAG.suspect : 0;
-  const skewed = aheadMs > SKEWED_AFTER_MS ? FLAG.skewed : 0;
-  return { measuredAt, value: roundToHundredth(value), unit, flags: shown.flags | suspect | skewed };
+  const judged = judge({ value, unit, ms: measuredAt.getTime() }, readTime.getTime());
+  if (typeof judged === 'string') return judged;
+  const trap = value === 0 && isZeroTrap(unit, fields) ? FLAG.suspect : 0;
+  return { measuredAt, value: roundToHundredth(value), unit, flags: shown.flags | judged | trap };
 }
 
 /**
@@ -234,7 +227,7 @@ function unitOf(value: unknown): Unit | null {
   return text === 'F' || text === 'C' || text === 'H' ? text : null;
 }
 
-function wholeNumber(value: unknown, lowest: number, highest: number): number | null {
+export function wholeNumber(value: unknown, lowest: number, highest: number): number | null {
   const number = Math.round(numberOf(value) ?? Number.NaN);
   return number >= lowest && number <= highest ? number + 0 : null;
 }
@@ -257,7 +250,7 @@ function timeZoneOf(value: unknown): string | null {
 }
 
 /** The path of a document below `documents`; empty if an id is one that we would not store as a key. */
-function pathOf(document: unknown): string[] {
+export function pathOf(document: unknown): string[] {
   if (!isRecord(document) || typeof document.name !== 'string') return [];
   const path = document.name.split('/documents/')[1]?.split('/') ?? [];
   return path.every((id) => /^[\x21-\x7e]{1,50}$/.test(id)) ? path : [];

@@ -45,6 +45,8 @@ export interface CloudDevice {
   lastSeenAt: Date | null;
   /** `latestReading`, else `lastTelemetrySaved`: the newest reading that its channels should show. */
   lastTelemetryAt: Date | null;
+  /** When a recording of it was closed last. */
+  lastArchiveAt: Date | null;
   transmitIntervalSeconds: number | null;
   recordingIntervalSeconds: number | null;
   /** By which devices behind a gateway name it, in `gatewayId`. */
@@ -75,4 +77,37 @@ export interface ChannelsWanted {
   deviceId: string;
   /** The channels known so far; null asks for 1 to 9. */
   probeIds: string[] | null;
+}
+
+/** A closed recording, as its document has it. */
+export interface CloudArchive {
+  archiveId: string;
+  /** As sent: only ever compared for equality. */
+  updateTime: string;
+  filename: string;
+  startAt: Date;
+  endAt: Date;
+  createdAt: Date;
+  /** Rows that the file should have; null: not said. */
+  count: number | null;
+}
+
+/** One probe's rows of an archive, by time; the columns have the same length. */
+export interface ArchivedSamples {
+  /** Epoch ms. */
+  times: number[];
+  /** As reported, rounded to hundredths. */
+  values: number[];
+  units: Unit[];
+  flags: number[];
+}
+
+export interface ArchiveRows {
+  /** By the cloud's channel id. */
+  probes: Map<string, ArchivedSamples>;
+  /** Rows that the file has, and how many of them are no readings. */
+  total: number;
+  bad: number;
+  /** False: the file ends in the middle. */
+  isWhole: boolean;
 }

@@ -1,20 +1,51 @@
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { expireQuarters } from '../buckets/bucket-store.js';
+import { rollUpBuckets } from '../buckets/roll-up-buckets.js';
 import type { DeviceMoment } from '../ingest/gather.js';
 import type { Ingest, IngestOutcome } from '../ingest/ingest.js';
+import type { Logger } from '../logger.js';
 import type { Queues } from '../queues/backend.js';
 import { ensurePartitions } from '../readings/reading-store.js';
+import { dropOldMonths, keptSince } from '../readings/retention.js';
 import { isOutage } from './outage.js';
 
 const DAY_MS = 24 * 3600_000;
 const PARTITIONS_AHEAD_MS = 60 * DAY_MS;
 const MOST_DEVICES_AT_ONCE = 200;
 const KEEP_CANCELLED = "interval '7 days'";
+const KEEP_QUARTERS_DAYS = 3 * 366;
+const PROBES_AT_ONCE = 1000;
 /** Longer than CANARY_SECONDS may be. */
 const KEEP_CANARIES = "interval '3 hours'";
 
-/** Partitions for the months ahead, and the end of cancelled sessions that nobody restored for a week and of canaries of processes that are gone. */
-export function createMaintenance({ dataSource, now }: { dataSource: DataSource; now: () => Date }) {
+/** Once over each channel; by the cloud's clock, like the end that comes after as long again. */
+const ASK_WHETHER_IT_GOES_ON = `
+  INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at, updated_at)
+  SELECT gen_random_uuid(), 'session.long', s.public_id, c.id, now() + interval '24 hours',
+    now() - interval '15 seconds' -- so that the relay takes it at its next round
+  FROM grilling_sessions s JOIN thermoworks_credentials t USING (user_id) JOIN notification_channels c USING (user_id)
+  WHERE s.status = 'active' AND s.deleted_at IS NULL AND c.is_active
+    AND s.start_time <= t.cloud_read_at - interval '36 hours'
+    AND NOT EXISTS (SELECT FROM notifications n
+      WHERE n.channel_id = c.id AND n.subject = 'session.long' AND n.subject_id = s.public_id)`;
+
+/**
+ * Partitions for the months ahead, buckets, a question to the owner of a cook that goes on for long, and the end of what
+ * is old: of cancelled sessions that nobody restored for a week, of canaries of processes that are gone, of quarters of an hour and of months of readings.
+ */
+export function createMaintenance({
+  dataSource,
+  now,
+  ...upkeep
+}: {
+  dataSource: DataSource;
+  now: () => Date;
+  retentionDays: number;
+  logger: Logger;
+  /** Ends work that may take long; the next run goes on with it. */
+  signal?: AbortSignal;
+}) {
   return async (): Promise<void> => {
     const today = now().getTime();
     await ensurePartitions(dataSource.manager, [{ fromMs: today, toMs: today + PARTITIONS_AHEAD_MS }]);
@@ -22,6 +53,7 @@ export function createMaintenance({ dataSource, now }: { dataSource: DataSource;
       `UPDATE grilling_sessions SET deleted_at = now(), updated_at = now()
        WHERE status = 'cancelled' AND deleted_at IS NULL AND updated_at < now() - ${KEEP_CANCELLED}`,
     );
+    await dataSource.query(ASK_WHETHER_IT_GOES_ON);
     await dataSource.query(`DELETE FROM canaries WHERE updated_at < now() - ${KEEP_CANARIES}`);
     // A process of the version before knows of no alert with timers: whoever has some is looked at.
     await dataSource.query(
@@ -30,7 +62,28 @@ export function createMaintenance({ dataSource, now }: { dataSource: DataSource;
          LEFT JOIN alert_states s ON s.alert_id = a.id
          WHERE a.deleted_at IS NULL AND (a.alert_type = 'no_data' OR s.phase IN ('pending', 'firing')))`,
     );
+    await keepHistory({ dataSource, now: now(), ...upkeep });
   };
+}
+
+/** No reading goes before it is in its buckets. */
+async function keepHistory({
+  dataSource,
+  now,
+  retentionDays,
+  logger,
+  signal,
+}: {
+  dataSource: DataSource;
+  now: Date;
+  retentionDays: number;
+  logger: Logger;
+  signal?: AbortSignal;
+}): Promise<void> {
+  if (!(await rollUpBuckets({ dataSource, signal }))) return;
+  await expireQuarters(dataSource.manager, keptSince(now, KEEP_QUARTERS_DAYS), PROBES_AT_ONCE);
+  for (const { partition, rows } of await dropOldMonths(dataSource, keptSince(now, retentionDays)))
+    logger.info('a month of readings is gone: older than READINGS_RETENTION_DAYS', { partition, rows });
 }
 
 const dueRow = z.object({

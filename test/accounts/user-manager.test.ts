@@ -123,9 +123,23 @@ describe('UserManager', () => {
       [probe],
     );
     await db.query(
+      `WITH bucket AS (INSERT INTO reading_buckets VALUES ($1, 900, now(), 'F', 1, 1, 1, 1, 1)),
+         mark AS (INSERT INTO reading_bucket_marks (probe_id, hour_start) VALUES ($1, now()))
+       INSERT INTO reading_bucket_progress VALUES ($1, now(), now())`,
+      [probe],
+    );
+    await db.query(
+      `INSERT INTO archive_copies (user_id, device_id, archive_id, cloud_update_time, scope)
+       SELECT user_id, id, 'a', 't', 'all' FROM devices WHERE id = $1`,
+      [home.device],
+    );
+    await db.query(
       `INSERT INTO session_tags (session_id, probe_id, tag, tag_from, tag_to)
        SELECT session_id, probe_id, 'lid_open', now(), now() FROM session_members WHERE probe_id = $1`,
       [probe],
+    );
+    await db.query(
+      `INSERT INTO session_log (session_id, actor, action, after) SELECT id, 'operator', 'edited', '{}' FROM grilling_sessions`,
     );
     await db.query(
       `INSERT INTO notification_attempts (notification_id, attempt, started_at, outcome, latency_ms)
@@ -136,6 +150,7 @@ describe('UserManager', () => {
     await bury(db)({ queue: 'readings', jobId: 'ing-1', data: job(home, [[T0, 1]]), ...dead });
     const low = { ...job(home), batteries: [[home.device, T0, 5, null]] };
     await bury(db)({ queue: 'readings', jobId: 'ing-3', data: low, ...dead });
+    await bury(db)({ queue: 'backfill', jobId: 'bkf', data: { device: home.device }, ...dead });
     await bury(db)({ queue: 'notifications', jobId: 'ntf-1', data: { notificationId }, ...dead });
     await bury(db)({ queue: 'readings', jobId: 'ing-2', data: 'torn', ...dead });
     await db.query(`DELETE FROM dead_letters WHERE job_id = 'ing-2'`);

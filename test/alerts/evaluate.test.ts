@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { alreadyMet, evaluate, initialStates, rearm } from '../../src/alerts/evaluate.js';
+import { isUndisturbed } from '../../src/alerts/resting.js';
 import type { AlertRule, AlertState, AlertTransition } from '../../src/alerts/types.js';
 import type { Observation } from '../../src/readings/observation.js';
 import { toHundredths, type Unit } from '../../src/readings/sample.js';
@@ -726,6 +727,26 @@ describe('evaluate: a target', () => {
     ]);
     expect(again.states[0]?.version).to.equal(3);
     expect(rearm(target(), initialStates(target()))).to.deep.equal(initialStates(target()));
+  });
+
+  it('rests while it waits to be armed, and from the first reading far enough away counts ten minutes', () => {
+    const options = { expectedIntervalMs: MINUTE };
+    const next = (states: AlertState[], point: Point) =>
+      evaluate(target(), states, observe(point), options).states;
+    const above = run(target(), [[0, 205]]).states;
+    expect(above[0]).to.include({ phase: 'inactive', isArmed: false });
+    expect(isUndisturbed(target(), above, observe([30, 205]))).to.equal(true);
+    expect(next(above, [30, 205]), 'met').to.equal(above);
+    expect(next(above, [60, 192]), 'near').to.equal(above);
+    let armed = above;
+    const away = Array.from({ length: 11 }, (_, i) => {
+      armed = next(armed, [90 + i, 150]);
+      return armed;
+    });
+    expect(away.map(([state]) => state?.isArmed)).to.deep.equal([...Array(10).fill(false), true]);
+    expect(isUndisturbed(target(), armed, observe([120, 150]))).to.equal(true);
+    expect(next(armed, [120, 150]), 'armed again').to.equal(armed);
+    expect(isUndisturbed(target(), armed, observe([121, 205]))).to.equal(false);
   });
 
   it('takes a first value that meets it for met before, not for a crossing', () => {

@@ -188,7 +188,7 @@ describe('canary', function () {
     const ages = () => here.db.query("SELECT FROM canaries WHERE sent_at < now() - interval '1 hour'");
     const all = async () => (await here.db.query('SELECT FROM canaries')).length;
     const before = await all();
-    await createMaintenance({ dataSource: here.db, now: () => new Date() })();
+    await createMaintenance({ dataSource: here.db, now: () => new Date(), retentionDays: 400, logger })();
     expect([await ages(), await all()]).to.deep.equal([[], before - 1]);
   });
 });

@@ -4,8 +4,8 @@ import { runCli } from '../../src/cli/index.js';
 import { insertNewReadings, type NewReading } from '../../src/readings/reading-store.js';
 import type { Unit } from '../../src/readings/sample.js';
 import { parseTrace } from '../../src/replay/trace.js';
-import { addHome, HOUR, type Home, MINUTE, SECOND } from '../ingest/household.js';
-import { type CommandLine, openCommandLine } from './command-line.js';
+import { addHome, addSession, HOUR, type Home, MINUTE, SECOND } from '../ingest/household.js';
+import { at, type CommandLine, items, openCommandLine } from './command-line.js';
 
 const DAY = 24 * HOUR;
 /** Long ago by any clock: a UTC midnight, and its noon. */
@@ -210,5 +210,56 @@ describe('the history of a device', () => {
       expect((await cli.run([...command, '--from', iso(DAY0)])).code).to.equal(2);
       expect((await cli.run([...command, ...range(DAY0, DAY0 + DAY), '--format', 'xml'])).code).to.equal(2);
     });
+  });
+
+  it('prunes months that are older than the retention, and shows before what would go', async () => {
+    const home = await addHome(cli.dataSource);
+    const [january = 0, february = 0] = [Date.UTC(2024, 0, 10), Date.UTC(2024, 1, 10)];
+    await cli.dataSource.query('SELECT ensure_readings_partitions($1, $2)', [iso(january), iso(february)]);
+    await store(home.probes[0] ?? 0, [january, february, february + MINUTE], () => 20);
+    await addSession(cli.dataSource, home, {
+      startTime: new Date(january - HOUR),
+      endTime: new Date(january + HOUR),
+    });
+    const fates = async (...args: string[]) => {
+      const months: unknown = await cli.json(['reading', 'prune', ...args]);
+      const shown = ['partition', 'rows', 'fate', 'why'];
+      return items(months)
+        .slice(0, 2)
+        .map((month) => shown.map((name) => at(month, name)));
+    };
+    const held = ['readings_2024_01', 1, 'keep', 'readings of a session'];
+    const old = ['readings_2024_02', 2, 'drop', 'older than the retention'];
+    expect(await fates('--dry-run')).to.deep.equal([held, old]);
+    const { stdout } = await cli.run(['reading', 'prune', '--dry-run'], {
+      env: { READINGS_RETENTION_DAYS: '36500' },
+    });
+    expect(stdout).to.match(/^partition +rows +bytes +fate +why\n/);
+    expect(stdout).not.to.include('drop ');
+    expect(await fates()).to.deep.equal([held, [...old.slice(0, 2), 'dropped', old[3]]]);
+    expect((await fates('--dry-run'))[1]?.[0]).to.not.equal('readings_2024_02');
+  });
+
+  it('draws what the probes of a device showed, and gives the figures as JSON', async () => {
+    const home = await addHome(cli.dataSource, { probes: [{ label: 'Pit' }, { label: 'Point' }] });
+    const [pit = 0] = home.probes;
+    const timesMs = times(DAY0, 24 * 60, MINUTE);
+    await store(pit, timesMs, (ms) => Math.floor((ms - DAY0) / HOUR) * 10);
+    await cli.dataSource.query('UPDATE probes SET last_measured_at = $2 WHERE id = $1', [
+      pit,
+      iso(DAY0 + DAY),
+    ]);
+    const command = ['reading', 'chart', '--device', home.deviceId, ...range(DAY0, DAY0 + DAY)];
+    const { stdout } = await cli.run(command);
+    expect(stdout).to.match(/^2025-03-01T00:00:00.000Z to 2025-03-02T00:00:00.000Z, 30 min a column, /);
+    expect(stdout).to.match(/^Pit +32 +446 +F +▁{6}▂{6}▃{6}▄{6}▅{6}▆{6}▇{6}█{6}$/m);
+    const points = items(await cli.json([...command, '--probe', '1']));
+    expect(points).to.have.length(1440);
+    const shared = { probe_id: '1', unit: 'F', step_seconds: null, count: 1 };
+    expect(points[60]).to.include({ ...shared, start: iso(DAY0 + HOUR), min: 50, max: 50, mean: 50 });
+    expect(await fail([...command, '--probe', '9'])).to.include('no probe 9');
+    expect(await fail(['reading', 'chart', '--device', home.deviceId, ...range(DAY0, DAY0)])).to.include(
+      'must be after --from',
+    );
   });
 });

@@ -70,10 +70,29 @@ describe('the history of a session', () => {
       expect(sessions.map(figuresOf)).to.deep.equal([figuresOf(shown)]);
       const ofProbe = (row: unknown) => [...FIGURES, ...TIMES].map((figure) => at(row, figure));
       expect(sessions[0]?.probes.map(ofProbe)).to.deep.equal(items(at(shown, 'probes')).map(ofProbe));
-      const rows = items(await cli.json(['session', 'export', id]));
+      const file = await cli.json(['session', 'export', id]);
+      expect(at(file, 'session')).to.deep.include({ id, start_time: at(shown, 'start_time') });
+      const rows = items(at(file, 'readings'));
       expect(rows).to.have.length(Number(at(shown, 'reading_count')));
       expect(at(rows, '0.measured_at')).to.equal(at(shown, 'start_time'));
     });
+
+  it('exports a trace of which a replay makes the same session where food cooked alone', async () => {
+    const foods = [
+      meat([0, 4], [30, 4], [200, 60], [300, 60], [420, 20]),
+      meat([0, 4], [500, 60], [599, 30]),
+    ];
+    for (const food of foods) {
+      const [, id] = await cooked([() => undefined, food], 1);
+      const shown = await cli.json(['session', 'show', id]);
+      const { stdout } = await cli.run(['session', 'export', id, '--format', 'csv']);
+      const { sessions } = replay(parseTrace(Buffer.from(stdout)), { temperatureUnit: 'C' });
+      expect(sessions.map(figuresOf)).to.deep.equal([figuresOf(shown)]);
+      expect(sessions.map(({ start_time }) => start_time.toISOString())).to.deep.equal([
+        at(shown, 'start_time'),
+      ]);
+    }
+  });
 
   it('shows for how long each probe was known', async () => {
     // From minute 60 to 160: lost between 100 and 150, of which the value at 95 covers ten minutes.
@@ -91,6 +110,40 @@ describe('the history of a session', () => {
     });
     expect(at(probe, 'coverage_percent')).to.equal(55);
     expect((await cli.run(['session', 'show', id])).stdout).to.match(/^probes\n.* coverage_percent/m);
+    expect(probe).to.include({ seconds_in_range: null, seconds_above: null, temperature_p50: 120 });
+    expect(at(probe, 'seconds_below')).to.equal(null);
+  });
+
+  it('shows how long each probe was in, above and below the range that its user set', async () => {
+    // From minute 60 on 100 °C, then 120 from minute 100 and 140 from 150 to 160.
+    const steps: Curve = (minute) => {
+      if (minute < 60 || minute > 160) return 20;
+      return minute < 100 ? 100 : minute < 150 ? 120 : 140;
+    };
+    const [home, id] = await cooked([steps], 5);
+    const { deviceId } = home;
+    await cli.dataSource.query(
+      'UPDATE grilling_sessions SET end_time = $2, start_time = $3 WHERE device_id = $1',
+      [deviceId, new Date(T0 + 160 * MINUTE), new Date(T0 + 60 * MINUTE)],
+    );
+    const [owner] = await cli.dataSource.query<{ email: string }[]>('SELECT email FROM users WHERE id = $1', [
+      home.userId,
+    ]);
+    const set = ['device', 'set', '--email', owner?.email ?? '', '--device', deviceId, '--probe', '1'];
+    const shown = async (...options: string[]) => {
+      await cli.json([...set, ...options]);
+      const probe = at(await cli.json(['session', 'show', id]), 'probes.0');
+      return ['seconds_in_range', 'seconds_above', 'seconds_below'].map((name) => at(probe, name));
+    };
+    const all = ['--min-temperature', '110', '--max-temperature', '120'];
+    expect(await shown(...all)).to.deep.equal([3000, 600, 2400]);
+    expect(await shown('--max-temperature', '119.99')).to.deep.equal([0, 3600, 2400]);
+    expect(await shown('--min-temperature', 'none')).to.deep.equal([2400, 3600, 0]);
+    expect(await shown('--max-temperature', 'none')).to.deep.equal([null, null, null]);
+    const inF = ['--min-temperature', '230', '--max-temperature', '248', '--temperature-unit', 'F'];
+    expect(await shown(...inF)).to.deep.equal([3000, 600, 2400]);
+    const spread = at(await cli.json(['session', 'show', id]), 'probes.0');
+    expect(spread).to.include({ temperature_p5: 100, temperature_p50: 120, temperature_p95: 140 });
   });
 
   it('recomputes from the stored readings, and tells what changed', async () => {

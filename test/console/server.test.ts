@@ -132,6 +132,7 @@ describe('the console', () => {
       expect(api.json().queues.map(({ name }: { name: string }) => name)).to.have.members([
         'readings',
         'notifications',
+        'backfill',
         'maintenance',
       ]);
       expect(await statusOf({ url: '/queues/api/redis/stats', headers: BEARER })).to.equal(403);

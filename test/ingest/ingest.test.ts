@@ -476,7 +476,7 @@ describe('ingest', () => {
       const home = await addHome(db, { probes: [{ label: 'Pit' }, { label: 'Meat' }] });
       const channel = await addChannel(db, home.userId, 'webhook');
       expect(channel).to.be.greaterThan(0);
-      await addAlert(db, home, { type: 'target', targetTemperature: 100, temperatureUnit: 'C' });
+      await addAlert(db, home, { type: 'range', maxTemperature: 90, temperatureUnit: 'C', holdSeconds: 0 });
       const kinds: string[] = [];
       for (const one of cook(home))
         kinds.push(...(await ingest([one])).sessionEvents.map(({ kind }) => kind));

@@ -92,7 +92,7 @@ describe('the statements of a batch', () => {
     return { samples, ...(await statementsOf(() => ingest(jobs))) };
   }
 
-  it('are at most 17 with late readings of probes with range alerts, as many for 1,000 samples as for 100', async () => {
+  it('are at most 18 with late readings of probes with range alerts, as many for 1,000 samples as for 100', async () => {
     const small = await worstBatch(2, 50);
     const large = await worstBatch(20, 50);
     expect([small.samples, large.samples]).to.deep.equal([100, 1_000]);
@@ -113,14 +113,14 @@ describe('the statements of a batch', () => {
       small.rows.length,
     );
     expect(large.calls).to.equal(small.calls);
-    expect(large.calls).to.be.at.most(17);
+    expect(large.calls).to.be.at.most(18);
   });
 
-  it('are at most 15 where no late reading is of a probe with such an alert, and one more where that changes its past', async () => {
+  it('are at most 16 where no late reading is of a probe with such an alert, and one more where that changes its past', async () => {
     const rising = { type: 'rising', thresholdValue: 15, windowSeconds: 600 };
     const { outcome, calls } = await worstBatch(4, 50, rising);
     expect(outcome.transitions.map(({ type }) => type)).to.include('rising');
-    expect(calls).to.be.at.most(15);
+    expect(calls).to.be.at.most(16);
     const homes = await addHomes(2);
     const ingest = createIngest({ dataSource: db });
     const inTime = await statementsOf(() => ingest(homes.map((home) => job(home, [[T0 + HOUR, 20, 'C']]))));
@@ -136,6 +136,7 @@ describe('the statements of a batch', () => {
     const ingest = createIngest({ dataSource: db });
     await ingest(homes.map((home) => hot(home, 20)));
     const { calls } = await statementsOf(() => ingest(homes.map((home) => hot(home, 20))));
-    expect(calls).to.be.at.most(6);
+    // One of them asks for the month of long ago, which may have gone meanwhile.
+    expect(calls).to.be.at.most(7);
   });
 });

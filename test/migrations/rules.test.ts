@@ -10,7 +10,10 @@ const NAMES = (keys: string, relation: string) =>
   `ARRAY(SELECT a.attname::text FROM unnest(${keys}) WITH ORDINALITY AS k(attnum, position)
      JOIN pg_attribute a ON a.attrelid = ${relation} AND a.attnum = k.attnum ORDER BY k.position)`;
 /** Kept by the service, not made by people or the cloud: no created_at and updated_at. */
-const STATES = ['readings', 'session_probe_stats', 'detection_states', 'alert_states', 'alert_events'];
+const STATES = [
+  ...['readings', 'session_probe_stats', 'detection_states', 'alert_states', 'alert_events'],
+  ...['reading_buckets', 'reading_bucket_progress', 'reading_bucket_marks', 'session_log'],
+];
 
 onEachServer('the schema', (place) => {
   const rows = async <T extends object>({ client }: Place, query: string) =>

@@ -76,7 +76,8 @@ export const SEEDS: Record<string, string> = {
     UPDATE notifications SET group_key = 'session 1', held_until = now(), group_id = id WHERE alert_id IS NOT NULL;`,
   gateways: `
     UPDATE devices SET iot_device_id = 'TAABBCC001122', gateway_id = 'TAABBCC001133';
-    UPDATE alert_events SET silent_devices = 2;
+    UPDATE alert_events SET silent_devices = 2;`,
+  'canary-stages': `
     UPDATE canaries SET ingested_sent_at = now();`,
   'late-and-lid': `
     UPDATE temperature_alerts SET judged_after = now();
@@ -85,8 +86,29 @@ export const SEEDS: Record<string, string> = {
     INSERT INTO alert_events (public_id, alert_id, kind, side, tier, version, value, unit, measured_at, detected_late)
       SELECT gen_random_uuid(), id, kind, 'up', 'warning', version, 203.2, 'F', now(), true
       FROM temperature_alerts, (VALUES ('fired', -1), ('resolved', -2)) AS late (kind, version);`,
+  archives: `
+    UPDATE devices SET last_archive_at = now(), archives_due_at = now();
+    INSERT INTO archive_copies (user_id, device_id, archive_id, cloud_update_time, scope)
+      SELECT user_id, id, 'arc01', '2026-11-19T03:00:00.100000Z', 'all 1970-01-01T00:00:00.000Z' FROM devices;`,
   canaries: `
     INSERT INTO canaries (replica, sent_at, proven_at, proven_sent_at) VALUES (gen_random_uuid(), now(), now(), now());`,
+  'plain-detection-state': `
+    UPDATE detection_states SET state = '{"phase":"idle","probes":{}}';`,
+  'intent-and-long-sessions': `
+    UPDATE probes SET high_alarm_celsius = 95;
+    INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
+      SELECT gen_random_uuid(), 'session.long', s.public_id, c.id, now()
+      FROM grilling_sessions s JOIN notification_channels c USING (user_id) WHERE s.status = 'active';`,
+  'buckets-and-retention': `
+    UPDATE probes SET min_temperature = 33, max_temperature = 41, temperature_unit = 'F' WHERE id % 2 = 0;
+    INSERT INTO reading_buckets
+      SELECT id, seconds, '2026-02-01T00:00Z', 'F', 1, 6825, 6825, 409500000, 60000, 0 FROM probes, unnest(ARRAY[900, 3600]) AS seconds;
+    INSERT INTO reading_bucket_progress SELECT id, now(), now() FROM probes;
+    INSERT INTO reading_bucket_marks (probe_id, hour_start) SELECT id, '2026-02-01T00:00Z' FROM probes;`,
+  'session-edits': `
+    UPDATE grilling_sessions SET edited_at = now() WHERE status = 'completed';
+    INSERT INTO session_log (session_id, actor, action, before, after)
+      SELECT id, 'operator', 'edited', '{"name":null}', '{"name":"Brisket"}' FROM grilling_sessions;`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)

@@ -21,10 +21,18 @@ const at = (seconds: number): Date => new Date(NOW + seconds * 1000);
 
 function cloudDevice(more: Partial<CloudDevice> = {}): CloudDevice {
   const texts = { label: null, type: null, model: null };
-  const times = { lastSeenAt: at(0), lastTelemetryAt: at(0), updateTime: 'u1' };
+  const times = { lastSeenAt: at(0), lastTelemetryAt: at(0), lastArchiveAt: null, updateTime: 'u1' };
   const numbers = { batteryPercent: null, isCharging: null, signalDbm: null, recordingIntervalSeconds: null };
   const gateways = { iotDeviceId: null, gatewayId: null };
-  return { deviceId: 'D', transmitIntervalSeconds: null, ...texts, ...times, ...numbers, ...gateways, ...more };
+  return {
+    deviceId: 'D',
+    transmitIntervalSeconds: null,
+    ...texts,
+    ...times,
+    ...numbers,
+    ...gateways,
+    ...more,
+  };
 }
 
 function knownProbe(more: Partial<KnownProbe> = {}): KnownProbe {

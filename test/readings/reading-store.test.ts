@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { DataSource } from 'typeorm';
+import { sqlStateOf } from '../../src/errors.js';
+import { copyReadings } from '../../src/readings/copy-readings.js';
 import {
   countConflicts,
   ensurePartitions,
@@ -83,6 +85,50 @@ describe('the reading store', () => {
     expect([...fresh].sort()).to.deep.equal([readingKey(1, T0 - 1), readingKey(2, T0 + 1)].sort());
     expect(await insert()).to.deep.equal(new Set());
     expect(await readingsOf(db)).to.have.lengthOf(4);
+  });
+
+  it('copies rows just as it inserts them, to the last bit', async () => {
+    const instant = fc.integer({ min: Date.UTC(1990, 0), max: Date.UTC(2038, 11, 31) });
+    const hundredths = fc.integer({ min: -1_000_000_000, max: 1_000_000_000 });
+    const row = fc.tuple(
+      instant,
+      hundredths,
+      fc.constantFrom<Unit>('F', 'C', 'H'),
+      fc.integer({ max: 32_767, min: 0 }),
+    );
+    const stored = () =>
+      db.query(
+        'SELECT *, value::text AS text, extract(epoch FROM measured_at)::text AS at FROM readings ORDER BY 1, 2',
+      );
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(row, { maxLength: 40, selector: ([ms]) => ms }), async (rows) => {
+        const given = rows.map(([ms, h, u, flags]) => reading(7, ms, h / 100, u, flags));
+        await db.query('TRUNCATE readings');
+        await insert(...given);
+        const inserted = await stored();
+        await db.query('TRUNCATE readings');
+        await db.transaction((tx) => copyReadings(tx, given));
+        expect(await stored()).to.deep.equal(inserted);
+      }),
+      { numRuns: 25 },
+    );
+    const most = reading(7, T0, 3.4028234e38);
+    await db.transaction((tx) => copyReadings(tx, [most, reading(8, T0, -3.4028234e38)]));
+    const [row7] = await db.query(
+      'SELECT value::text AS value FROM readings WHERE probe_id = 7 AND flags = 0 AND value > 1e38',
+    );
+    expect(row7).to.deep.equal({ value: '3.4028235e+38' });
+  });
+
+  it('copies within a transaction only, and nothing where one row is there', async () => {
+    const refused = await copyReadings(db.manager, [reading(1, T0)]).catch((error: Error) => error.message);
+    expect(refused).to.equal('readings are copied within a transaction only');
+    await insert(reading(2, T0));
+    const twice = await db
+      .transaction((tx) => copyReadings(tx, [reading(1, T0), reading(2, T0, 1)]))
+      .catch(sqlStateOf);
+    expect(twice).to.equal('23505');
+    expect(await readingsOf(db)).to.have.length(1);
   });
 
   it('keeps the first value of a key, and counts another value or unit as a conflict', async () => {

@@ -17,9 +17,10 @@ export function batteryAt(ms: number): number {
   return 100 - (Math.floor((ms - T0) / 360_000) % 91);
 }
 
-export function csvOf(rows: readonly Shown[]): string {
+/** @param roles by probe; by default those that the user set */
+export function csvOf(rows: readonly Shown[], roles: { 1: string; 2: string } = ROLES): string {
   const lines = rows.map(({ probe, ms, value, unit }) =>
-    ['D1', probe, new Date(ms).toISOString(), value, unit, ROLES[probe], batteryAt(ms)].join(),
+    ['D1', probe, new Date(ms).toISOString(), value, unit, roles[probe], batteryAt(ms)].join(),
   );
   return `${[HEADER, ...lines].join('\n')}\n`;
 }
@@ -27,7 +28,7 @@ export function csvOf(rows: readonly Shown[]): string {
 const MINUTES = { min: 0, max: 700 };
 
 /** Some hours of a pit and of meat in it: lit twice at most, out of reach and unplugged now and then. */
-const cooks: fc.Arbitrary<Shown[]> = fc
+export const cooks: fc.Arbitrary<Shown[]> = fc
   .record({
     everyMinutes: fc.constantFrom(2, 4, 7),
     minutes: fc.integer({ min: 60, max: 900 }),

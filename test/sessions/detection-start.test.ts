@@ -67,8 +67,10 @@ describe('pit start', () => {
   it('comes from a pit only, and once', () => {
     const values = pitShows([0, 20], [60, 40], [130, 80], [140, 80], [150, 80]);
     expect(started([probeFacts(1, 'Pit')], values)?.members).to.equal('1pit');
-    expect(started([probeFacts(1, 'Point')], values)).to.equal(null);
-    expect(started([probeFacts(1, 'Pit', { role: 'food' })], values)).to.equal(null);
+    const beside = (probe: ProbeFacts) =>
+      started([probe, probeFacts(2, 'Pit')], [shows(2, 0, 20), ...values]);
+    expect(beside(probeFacts(1, 'Point'))).to.equal(null);
+    expect(beside(probeFacts(1, 'Pit', { role: 'food' }))).to.equal(null);
     expect(started([probeFacts(1, 'Pit', { kind: 'humidity' })], values)).to.equal(null);
   });
 
@@ -99,7 +101,7 @@ describe('a probe without a role that heats up fast', () => {
 
   it('counts as pit when it is hot within 60 min of leaving its baseline', () => {
     expect(started(unknown, climbs(70))?.members).to.equal('1pit');
-    expect(started(unknown, climbs(70.1))).to.equal(null);
+    expect(started(unknown, climbs(70.1))?.members).to.equal('1food');
   });
 
   it('counts as pit when the device is switched on late', () => {
@@ -108,7 +110,7 @@ describe('a probe without a role that heats up fast', () => {
   });
 
   it('is food when it heated up while nobody saw it, or was hot when it was plugged in during a cook', () => {
-    expect(started(unknown, pitShows([0, 20], [100, 70], [105, 70]))).to.equal(null);
+    expect(started(unknown, pitShows([0, 20], [100, 70], [105, 70]))?.members).to.equal('1food');
     const lit = pitShows([0, 20], [10, 80], [15, 80]);
     const plugged = [20, 25, 30].map((minute) => shows(2, minute, 70));
     expect(started([probeFacts(1, 'Pit'), probeFacts(2)], [...lit, ...plugged])?.members).to.equal(
@@ -117,7 +119,7 @@ describe('a probe without a role that heats up fast', () => {
   });
 
   it('is what the user says it is, when he says so', () => {
-    expect(started([probeFacts(1, 'Channel 1', { role: 'food' })], climbs(40))).to.equal(null);
+    expect(started([probeFacts(1, 'Channel 1', { role: 'food' })], climbs(40))?.members).to.equal('1food');
     expect(started([probeFacts(1, 'Channel 1', { role: 'other' })], climbs(40))).to.equal(null);
   });
 

@@ -126,14 +126,15 @@ describe('rebuildRollUps', () => {
     expect(rebuilt).to.deep.equal({ ...stale, rebuild: false });
   });
 
-  it('moves the start of an automatic session up to its first pit reading, which then is its first', () => {
-    const rebuilt = rebuildRollUps(session({ sessionType: 'auto', members, rebuild: true }), rows);
+  it('moves the start of an automatic session up to the first reading of what began it', () => {
+    const begun = session({ sessionType: 'auto', startedBy: 2, members, rebuild: true });
+    const rebuilt = rebuildRollUps(begun, rows);
     expect(rebuilt.startMs).to.equal(1200);
     expect([...rebuilt.stats.keys()]).to.deep.equal([2]);
     expect(rebuildRollUps(rebuilt, rows)).to.deep.equal(rebuilt);
   });
 
-  it('without a pit reading takes the first of any member; a manual session keeps its start', () => {
+  it('without one of that takes the first of any member; a manual session keeps its start', () => {
     const foodOnly = rebuildRollUps(session({ sessionType: 'auto', rebuild: true }), rows);
     expect(foodOnly.startMs).to.equal(1100);
     expect(rebuildRollUps(session({ sessionType: 'auto', rebuild: true }), []).startMs).to.equal(1000);

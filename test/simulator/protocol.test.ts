@@ -108,13 +108,14 @@ describe('the simulated cloud, rule by rule', () => {
       expect([batch.status, at(batch.json, '0.error.status')]).to.deep.equal([403, 'PERMISSION_DENIED']);
     });
 
-    it('answers 404 to unknown documents and to archives', async () => {
+    it('answers 404 to unknown documents', async () => {
       const headers = await cloud.bearer();
       const [device] = await cloud.devices();
       for (const path of [
         'devices/M1',
         `devices/${device?.id}/channels/9`,
-        `devices/${device?.id}/archive`,
+        `devices/${device?.id}/archive/1`,
+        `devices/${device?.id}/sessions`,
       ]) {
         expect((await cloud.request(`${DOCS}/${path}`, { headers })).status).to.equal(404);
       }

@@ -349,6 +349,7 @@ describe('readDevice', () => {
       signalDbm: -72,
       lastSeenAt: new Date('2026-11-20T10:15:07.702Z'),
       lastTelemetryAt: new Date('2026-11-20T10:10:00.000Z'),
+      lastArchiveAt: null,
       transmitIntervalSeconds: 7200,
       recordingIntervalSeconds: 600,
       iotDeviceId: null,

@@ -1,10 +1,23 @@
 import { expect } from 'chai';
 import type { DataSource } from 'typeorm';
 import { createIngest, type Ingest, type IngestOutcome } from '../../src/ingest/ingest.js';
+import { createMessage } from '../../src/notifications/message.js';
+import { NotificationManager } from '../../src/notifications/notification-manager.js';
 import { SessionManager } from '../../src/sessions/session-manager.js';
 import { createMaintenance, createTimers, storedUntil } from '../../src/worker/maintenance.js';
-import { addHome, addSession, HOUR, type Home, job, MINUTE, openDatabase, T0 } from '../ingest/household.js';
+import {
+  addChannel,
+  addHome,
+  addSession,
+  HOUR,
+  type Home,
+  job,
+  MINUTE,
+  openDatabase,
+  T0,
+} from '../ingest/household.js';
 import { openTestQueues } from '../queues/queues.js';
+import { captureLog } from '../support/captured-log.js';
 import { cook, polledAt } from './linked-home.js';
 
 const at = (minutes: number) => T0 + minutes * MINUTE;
@@ -168,8 +181,10 @@ describe('maintenance', () => {
     });
   });
 
+  const upkeep = () => ({ dataSource: db, retentionDays: 400, logger: captureLog().logger });
+
   it('makes the partitions of the two months ahead, each once', async () => {
-    const maintain = createMaintenance({ dataSource: db, now: () => new Date('2031-12-15T00:00:00Z') });
+    const maintain = createMaintenance({ ...upkeep(), now: () => new Date('2031-12-15T00:00:00Z') });
     await maintain();
     await maintain();
     const rows = await db.query<{ name: string }[]>(
@@ -181,6 +196,42 @@ describe('maintenance', () => {
       'readings_2032_01',
       'readings_2032_02',
     ]);
+  });
+
+  it('asks once over each channel about a cook of 36 hours, by the clock of the cloud', async () => {
+    const home = await cook(db, ingest);
+    const channels = [
+      await addChannel(db, home.userId, 'webhook'),
+      await addChannel(db, home.userId, 'ntfy'),
+    ];
+    await addChannel(db, home.userId, 'email', { isActive: false });
+    const maintain = createMaintenance({ ...upkeep(), now: () => new Date() });
+    const asked = async (minutes: number) => {
+      await polledAt(db, home, at(minutes));
+      await maintain();
+      return (
+        await db.query<{ channel_id: number }[]>(
+          `SELECT channel_id FROM notifications n JOIN grilling_sessions s ON s.public_id = n.subject_id
+         WHERE n.subject = 'session.long' ORDER BY channel_id`,
+        )
+      ).map(({ channel_id }) => channel_id);
+    };
+    const manager = new NotificationManager(db.manager);
+    expect(await asked(36 * 60 + 1.99)).to.deep.equal([]);
+    expect(await asked(36 * 60 + 2)).to.deep.equal(channels);
+    expect(await asked(40 * 60)).to.deep.equal(channels);
+    const [id = ''] = await manager.dueIds(1);
+    const claimed = await manager.claim(id);
+    if (!claimed) throw new Error('nothing to tell');
+    expect(createMessage(claimed).text).to.match(
+      /^the cook on M1\d+ has gone on since 2026-11-21 12:02 UTC: does it still\? "session end [-\da-f]{36}" ends it/,
+    );
+    await db.query(
+      `UPDATE grilling_sessions SET status = 'completed', phase = 'ended', end_time = start_time`,
+    );
+    const [other = ''] = await manager.dueIds(1);
+    const over = await manager.claim(other);
+    expect(() => over && createMessage(over)).to.throw('something that is gone');
   });
 
   it('hides cancelled sessions a week after, and no others', async () => {
@@ -200,7 +251,7 @@ describe('maintenance', () => {
     await age(old, '7 days 1 minute');
     await age(young, '6 days 23 hours 59 minutes');
     await age(completed, '30 days');
-    await createMaintenance({ dataSource: db, now: () => new Date() })();
+    await createMaintenance({ ...upkeep(), now: () => new Date() })();
     const hidden = await db.query('SELECT id FROM grilling_sessions WHERE deleted_at IS NOT NULL');
     expect(hidden).to.deep.equal([{ id: old }]);
   });
