@@ -70,7 +70,9 @@ describe('a cook without a pit', () => {
     const cold = trace({ 2: () => 20 }, { minutes: 200 });
     const both = [...rows, ...cold].sort((a, b) => a.measuredAtMs - b.measuredAtMs);
     expect(cooks([food(), probeFacts(2, 'Pit')], both).sessions).to.deep.equal([]);
-    expect(cooks([food(), probeFacts(2, 'Pit')], [shows(2, 0, 20), shows(2, 0.5, null), ...rows]).sessions).to.have.length(1);
+    expect(
+      cooks([food(), probeFacts(2, 'Pit')], [shows(2, 0, 20), shows(2, 0.5, null), ...rows]).sessions,
+    ).to.have.length(1);
     expect(cooks([food()], rows, undefined, 'datalogger').sessions).to.deep.equal([]);
     expect(cooks([probeFacts(1, null, { role: 'storage' })], rows).sessions).to.deep.equal([]);
     expect(cooks([probeFacts(1, null, { role: 'other' })], rows).sessions).to.deep.equal([]);
