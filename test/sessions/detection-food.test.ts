@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Observation } from '../../src/readings/observation.js';
+import { reduceDevice } from '../../src/sessions/detection.js';
 import type { ProbeFacts } from '../../src/sessions/types.js';
 import {
   at,
@@ -153,6 +154,20 @@ describe('a cook without a pit', () => {
     );
     expect(unknown?.sessions).to.deep.equal(known?.sessions);
     expect(unknown?.members).to.deep.equal(['1pit']);
+  });
+
+  it('stays where a person put its start, also when its probe turns out to be a pit', () => {
+    const rows = trace({ 1: pit({ riseTau: 50, off: 400 }) }, { minutes: 300 });
+    const device = deviceFacts([probeFacts(1)], { type: 'signals' });
+    const begunAt = rows.findIndex((_, n) => replay(device, rows.slice(0, n)).sessions.length > 0);
+    const { world } = replay(device, rows.slice(0, begunAt));
+    const edited = world.sessions.map((one) => ({ ...one, startMs: at(5), isEdited: true }));
+    const detection = world.detection;
+    let now = { device, detection, sessions: edited };
+    for (const row of rows.slice(begunAt)) now = reduceDevice(now, row, () => 'other').world;
+    const [session] = now.sessions;
+    expect(session?.members.map(({ role }) => role)).to.deep.equal(['pit']);
+    expect(session?.startMs).to.equal(at(5));
   });
 });
 

@@ -228,6 +228,21 @@ describe('SessionEditor', () => {
     expect((await get(publicId)).session).to.include({ status: 'active', sessionType: 'auto' });
   });
 
+  it('leaves no probe behind that came only after the time it is split at', async () => {
+    const { id } = await cook({ probes: 3 });
+    await edit(id, { addProbe: ['2'], at: minute(100) });
+    await edit(id, { addProbe: ['3'], at: minute(100) });
+    const { publicId } = await split(id, ['2'], minute(80));
+    const probesOf = async (of: string) => (await get(of)).probes.map(({ member }) => member.probe?.probeId);
+    expect(await probesOf(id)).to.deep.equal(['1', '3']);
+    expect(await figures(publicId)).to.deep.equal([[21], 21, 300, 320]);
+    const { publicId: rest } = await split(id, ['1', '3'], minute(90));
+    expect(await probesOf(id)).to.deep.equal(['1']);
+    expect(await probesOf(rest)).to.deep.equal(['1', '3']);
+    await edit(id, { addProbe: ['1'], at: minute(70) });
+    expect(await failureOf(split(id, ['1'], minute(65)))).to.be.instanceOf(InputError);
+  });
+
   it('shows a cancelled session again, for seven days', async () => {
     const { home, id } = await cook({ type: 'auto' });
     expect(await failureOf(restore(id))).to.be.instanceOf(InputError);
