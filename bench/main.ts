@@ -2,6 +2,8 @@ import 'reflect-metadata';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchAlerts } from './alerts.js';
+import { benchCharts } from './charts.js';
+import { benchCook } from './cook.js';
 import { benchEvents } from './events.js';
 import { benchFold } from './fold.js';
 import { benchImport } from './import.js';
@@ -24,6 +26,8 @@ const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   timers: benchTimers,
   rehearse: benchRehearse,
   import: benchImport,
+  charts: benchCharts,
+  cook: benchCook,
 };
 
 const { values, positionals } = parseArgs({
