@@ -33,8 +33,11 @@ const known = new WeakMap<AlertRule, Limit[]>();
 
 /** Worked out once for each rule object. */
 export function limitsOf(rule: AlertRule): Limit[] {
-  const limits = known.get(rule) ?? readLimits(rule);
-  known.set(rule, limits);
+  let limits = known.get(rule);
+  if (!limits) {
+    limits = readLimits(rule);
+    known.set(rule, limits);
+  }
   return limits;
 }
 

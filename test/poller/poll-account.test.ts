@@ -48,6 +48,11 @@ describe('poll: what comes of it', () => {
     }
     await expectExact();
     expect(kitchen.served().length).to.be.greaterThan(250);
+    const behind = await sql(
+      `SELECT DISTINCT m.model AS device, g.model AS gateway FROM devices m
+       JOIN devices g ON g.iot_device_id = m.gateway_id AND g.user_id = m.user_id`,
+    );
+    expect(behind).to.deep.equal([{ device: 'rfx meat', gateway: 'rfx gateway' }]);
   });
 
   it('loses nothing when it dies between its rows and its job, and blames nobody', async () => {
