@@ -10,6 +10,7 @@ import { addBucket, type Bucket, bucketsOf } from './bucket.js';
 import type { Hours } from './bucket-store.js';
 import { inPieces, staleHours } from './stale-hours.js';
 
+const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 86_400;
 /** Seconds of a point: quarters and hours, and what is put together of them. */
 const STEPS = [900, 1800, ...[1, 2, 3, 6, 12].map((hours) => hours * 3600)];
@@ -49,7 +50,8 @@ interface Asked {
 
 /**
  * A chart of any span, of 2,000 points at most: the readings themselves where they are so few, else buckets, the finest
- * that fit. What no bucket has yet, or what late readings changed, is worked out from the readings. As of one moment.
+ * that fit and are kept. What no bucket has yet, or what late readings changed, is worked out from the readings. As of one
+ * moment.
  */
 export async function chartPoints(
   db: EntityManager,
@@ -62,6 +64,8 @@ export async function chartPoints(
   const all = [...STEPS, ...LONGER_STEPS];
   const stepSeconds = all.find((seconds) => stepsIn(seconds) <= perProbe) ?? all.at(-1) ?? DAY_SECONDS;
   return db.transaction('REPEATABLE READ', async (tx) => {
+    if (stepSeconds < HOUR_SECONDS && (await haveQuartersEnded(tx, asked)))
+      return { stepSeconds: HOUR_SECONDS, points: await bucketsAsPoints(tx, asked, HOUR_SECONDS) };
     if (stepSeconds === STEPS[0]) {
       const known = await countInQuarters(tx, asked);
       const points = known > maxPoints ? [] : await readingsAsPoints(tx, asked, maxPoints);
@@ -69,6 +73,18 @@ export async function chartPoints(
     }
     return { stepSeconds, points: await bucketsAsPoints(tx, asked, stepSeconds) };
   });
+}
+
+/** Whether an hour in the span has no quarters any more: these are kept for some years, and hours for good. */
+async function haveQuartersEnded(tx: EntityManager, { probeIds, fromMs, toMs }: Asked): Promise<boolean> {
+  const [row] = await tx.query<{ have: boolean }[]>(
+    `SELECT EXISTS (SELECT FROM reading_buckets h
+       WHERE probe_id = ANY($1) AND seconds = 3600 AND bucket_start >= $2 AND bucket_start < $3 AND NOT EXISTS (
+         SELECT FROM reading_buckets q WHERE q.probe_id = h.probe_id AND q.seconds = 900
+           AND q.bucket_start >= h.bucket_start AND q.bucket_start < h.bucket_start + interval '1 hour')) AS have`,
+    [probeIds, new Date(floorTo(HOUR_SECONDS, fromMs)), new Date(toMs)],
+  );
+  return row?.have === true;
 }
 
 const valueRows = z.array(

@@ -210,7 +210,8 @@ describe('late readings and sessions', () => {
     expect(made.map(({ status, end_reason: why }) => `${status} ${why}`)).to.deep.equal(
       Array(days).fill('completed cooled'),
     );
-    for (const [day, { start, end, count }] of made.entries()) {
+    for (const [day, { start, end, count, name }] of made.entries()) {
+      expect(name).to.match(/, .* \d+ (Nov|Dec|Jan)$/);
       expect([start - day * 1440, Number(end) - day * 1440]).to.deep.equal([made[0]?.start, made[0]?.end]);
       expect(count).to.equal(made[0]?.count);
     }

@@ -70,7 +70,9 @@ describe('a cook without a pit', () => {
     const cold = trace({ 2: () => 20 }, { minutes: 200 });
     const both = [...rows, ...cold].sort((a, b) => a.measuredAtMs - b.measuredAtMs);
     expect(cooks([food(), probeFacts(2, 'Pit')], both).sessions).to.deep.equal([]);
-    expect(cooks([food(), probeFacts(2, 'Pit')], [shows(2, 0, null), ...rows]).sessions).to.have.length(1);
+    expect(
+      cooks([food(), probeFacts(2, 'Pit')], [shows(2, 0, 20), shows(2, 0.5, null), ...rows]).sessions,
+    ).to.have.length(1);
     expect(cooks([food()], rows, undefined, 'datalogger').sessions).to.deep.equal([]);
     expect(cooks([probeFacts(1, null, { role: 'storage' })], rows).sessions).to.deep.equal([]);
     expect(cooks([probeFacts(1, null, { role: 'other' })], rows).sessions).to.deep.equal([]);
@@ -146,7 +148,7 @@ describe('a cook without a pit', () => {
   });
 
   it('began like a pit where its probe turns out to be one', () => {
-    const slow = pit({ riseTau: 50, off: 400 });
+    const slow = pit({ riseTau: 100, off: 400 });
     const [unknown, known] = [probeFacts(1), probeFacts(1, 'Pit')].map((probe) =>
       cooks([probe], trace({ 1: slow }, { minutes: 700 })),
     );
@@ -155,7 +157,7 @@ describe('a cook without a pit', () => {
   });
 
   it('stays where a person put its start, also when its probe turns out to be a pit', () => {
-    const rows = trace({ 1: pit({ riseTau: 50, off: 400 }) }, { minutes: 300 });
+    const rows = trace({ 1: pit({ riseTau: 100, off: 400 }) }, { minutes: 400 });
     const device = deviceFacts([probeFacts(1)], { type: 'signals' });
     const begunAt = rows.findIndex((_, n) => replay(device, rows.slice(0, n)).sessions.length > 0);
     const { world } = replay(device, rows.slice(0, begunAt));
