@@ -4,7 +4,7 @@ import { redetectStored } from '../ingest/late-sessions.js';
 import { lockDevices } from '../ingest/world-store.js';
 import { ensurePartitions, loadSpans } from '../readings/reading-store.js';
 import type { Copy, Wanted } from './archive-copy.js';
-import { countRows, inChunks, type Part, type ProbeRows, spanOf, unknownOf } from './selection.js';
+import { countRows, daysOf, inChunks, type Part, type ProbeRows, spanOf, unknownOf } from './selection.js';
 
 /** Of one transaction. */
 const CHUNK = 4_000;
@@ -22,8 +22,8 @@ export interface Application {
 
 /**
  * Stores wanted rows of an archive, some thousands in one transaction with how far it has come: whoever is killed goes
- * on there. Nobody is told, no present state changes, and what is stored already stays. The last transaction makes of
- * it what sessions there were, and does `finish`; only then the archive is done.
+ * on there. Nobody is told, no present state changes, and what is stored already stays. When all is stored, it is made
+ * what sessions there were, and the last transaction does `finish`; only then the archive is done.
  * @param finish null: more of the archive may come, so that it is not done
  * @returns how many readings were new @throws when `signal` ended it
  */
@@ -49,9 +49,13 @@ export async function applyArchive(
     });
     onProgress?.({ done, of, stored });
   }
+  // A day at a time: live readings of the device, and all that came with them, wait for it no longer than a moment.
+  for (const day of daysOf(parts)) {
+    signal?.throwIfAborted();
+    await dataSource.transaction((tx) => redetectStored(tx, { device, ...day, nowMs: span?.toMs }));
+  }
   signal?.throwIfAborted();
   await dataSource.transaction(async (tx) => {
-    if (span) await redetectStored(tx, { device, ...span });
     await lockDevices(tx, [device]);
     await finish?.(tx);
     await tx.query(

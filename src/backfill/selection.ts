@@ -26,6 +26,7 @@ export interface ProbeRows {
 
 /** Rows of an archive and a reading that was seen live are the same within this time, if their values are. */
 const SAME_WITHIN_MS = 1_000;
+const DAY_MS = 24 * 3_600_000;
 /** They change no present state, and say where they came from. */
 const FROM_ARCHIVE = FLAG.late | FLAG.backfilled;
 
@@ -71,6 +72,24 @@ export function spanOf(parts: readonly Part[]): { fromMs: number; toMs: number }
   const firsts = parts.map(({ samples, from }) => samples.times[from] ?? 0);
   const lasts = parts.map(({ samples, to }) => samples.times[to - 1] ?? 0);
   return { fromMs: Math.min(...firsts), toMs: Math.max(...lasts) };
+}
+
+/** The rows in stretches of a day at most, by time: the times of the first and the last row of each. */
+export function daysOf(parts: readonly Part[]): { fromMs: number; toMs: number }[] {
+  const days: { fromMs: number; toMs: number }[] = [];
+  for (let fromMs = spanOf(parts)?.fromMs; fromMs !== undefined; ) {
+    let toMs = fromMs;
+    let nextMs: number | undefined;
+    for (const { samples, from, to } of parts) {
+      const end = Math.min(to, indexOf(samples.times, fromMs + DAY_MS));
+      if (end > from) toMs = Math.max(toMs, samples.times[end - 1] ?? 0);
+      const next = end < to ? samples.times[Math.max(from, end)] : undefined;
+      if (next !== undefined) nextMs = Math.min(nextMs ?? next, next);
+    }
+    days.push({ fromMs, toMs });
+    fromMs = nextMs;
+  }
+  return days;
 }
 
 /** So many rows at a time, after those that are done. */

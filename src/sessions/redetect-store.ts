@@ -8,6 +8,7 @@ import { saveNames } from './name-store.js';
 import { rebuildSessions } from './rebuild.js';
 import { reconcile, type StoredSession } from './reconcile.js';
 import { isFixed, REST_MS, Redetection, TAIL_MS } from './redetect.js';
+import { mayJoin } from './roles.js';
 import { loadPastSessions, saveSessions } from './session-store.js';
 import type { DeviceFacts, Session, SessionEvent } from './types.js';
 
@@ -51,7 +52,11 @@ export async function redetect(
   for (let startMs = stretch.fromMs - REST_MS; ; startMs -= DAY_MS) {
     startMs = quietBefore(stored, startMs);
     const isLast = startMs <= limitMs;
-    const run = await runFrom(tx, world, { ...stretch, startMs, stored, isLast, newId });
+    const run = await runFrom(
+      tx,
+      { ...world, device: asThen(world.device, stored) },
+      { ...stretch, startMs, stored, isLast, newId },
+    );
     if (!run) continue;
     const { sessions, detection, lids, untilMs, isAtRest } = run;
     const theirs = stored.filter((one) => (one.endMs ?? untilMs) >= startMs && one.startMs <= untilMs);
@@ -66,6 +71,17 @@ export async function redetect(
       lids: lids.map((event) => ({ ...event, session: nameOf(event.session) })),
     };
   }
+}
+
+/** A probe that was put into a store since stays what it was in the cooks that it took part in. */
+function asThen(device: DeviceFacts, stored: readonly StoredSession[]): DeviceFacts {
+  const cooks = stored.filter((one) => !isFixed(one) && one.status !== 'cancelled');
+  const members = cooks.flatMap((one) => one.members);
+  const roles = new Map(members.map(({ probeId, role }) => [probeId, role]));
+  const probes = device.probes.map((probe) =>
+    mayJoin(device, probe) ? probe : { ...probe, role: roles.get(probe.id) ?? probe.role },
+  );
+  return { ...device, probes };
 }
 
 /**

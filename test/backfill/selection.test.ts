@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { inChunks, select, unknownOf } from '../../src/backfill/selection.js';
+import { daysOf, inChunks, select, unknownOf } from '../../src/backfill/selection.js';
 import type { JobSample } from '../../src/queues/jobs.js';
 import type { Observation } from '../../src/readings/observation.js';
 import type { ArchivedSamples, ArchiveRows } from '../../src/thermoworks/types.js';
@@ -47,6 +47,37 @@ describe('rows of an archive', () => {
       [2, 0.2, 'F', 49],
       [3, 0.3, 'F', 49],
     ]);
+  });
+
+  it('come in stretches of a day at most, none without a row, and all rows are in one', () => {
+    const day = 24 * 3_600_000;
+    const part = (times: number[], from = 0, to = times.length) => ({
+      probe: 1,
+      samples: samplesAt(times),
+      from,
+      to,
+    });
+    expect(daysOf([])).to.deep.equal([]);
+    expect(daysOf([part([5])])).to.deep.equal([{ fromMs: 5, toMs: 5 }]);
+    const two = [part([0, 10, day + 9, day + 10, 9 * day], 1), part([3 * day, 3 * day + 1, 4 * day], 0, 2)];
+    expect(daysOf(two)).to.deep.equal([
+      { fromMs: 10, toMs: day + 9 },
+      { fromMs: day + 10, toMs: day + 10 },
+      { fromMs: 3 * day, toMs: 3 * day + 1 },
+      { fromMs: 9 * day, toMs: 9 * day },
+    ]);
+    const times = fc.uniqueArray(fc.nat(20 * day), { maxLength: 20 }).map((all) => all.sort((a, b) => a - b));
+    fc.assert(
+      fc.property(fc.array(times, { maxLength: 3 }), (probes) => {
+        const days = daysOf(probes.filter((all) => all.length > 0).map((all) => part(all)));
+        for (const [at, { fromMs, toMs }] of days.entries()) {
+          expect(toMs - fromMs).to.be.within(0, day - 1);
+          expect(fromMs).to.be.greaterThan(days[at - 1]?.toMs ?? -1);
+        }
+        for (const ms of probes.flat())
+          expect(days.filter(({ fromMs, toMs }) => fromMs <= ms && ms <= toMs)).to.have.length(1);
+      }),
+    );
   });
 
   it('come in chunks of one size, each row once and in order, wherever it begins', () => {

@@ -166,6 +166,16 @@ describe('late readings and sessions', () => {
     ]);
   });
 
+  it('leave a probe in the cook that it was in, though it was put into a store since', async () => {
+    const home = await addHome(db, { probes: PROBES });
+    await ingest([fire(home, 0, 500)]);
+    await ingest([job(home, [], [[at(500), 20, 'C']])]);
+    const before = await sessions(home);
+    await db.query(`UPDATE probes SET role = 'storage' WHERE id = $1`, [home.probes[0]]);
+    await ingest([job(home, [[at(101), pit({ off: 240 })(101), 'C']])]);
+    expect(await sessions(home)).to.deep.equal(before.map((one) => ({ ...one, count: one.count + 1 })));
+  });
+
   it('move nothing when they are more than a week old', async () => {
     const home = await addHome(db, { probes: PROBES });
     await ingest([job(home, [[at(8 * 24 * 60), 20, 'C']])]);

@@ -157,13 +157,12 @@ describe('a cook without a pit', () => {
   });
 
   it('stays where a person put its start, also when its probe turns out to be a pit', () => {
-    const rows = trace({ 1: pit({ riseTau: 50, off: 400 }) }, { minutes: 300 });
+    const rows = trace({ 1: pit({ riseTau: 100, off: 400 }) }, { minutes: 400 });
     const device = deviceFacts([probeFacts(1)], { type: 'signals' });
     const begunAt = rows.findIndex((_, n) => replay(device, rows.slice(0, n)).sessions.length > 0);
     const { world } = replay(device, rows.slice(0, begunAt));
     const edited = world.sessions.map((one) => ({ ...one, startMs: at(5), isEdited: true }));
-    const detection = world.detection;
-    let now: DeviceWorld = { device, detection, sessions: edited };
+    let now: DeviceWorld = { ...world, sessions: edited };
     for (const row of rows.slice(begunAt)) now = reduceDevice(now, row, () => 'other').world;
     const [session] = now.sessions;
     expect(session?.members.map(({ role }) => role)).to.deep.equal(['pit']);
