@@ -13,7 +13,7 @@ import {
 } from '../readings/reading-store.js';
 import { FLAG } from '../readings/sample.js';
 import { type Contents, lookThrough } from './import-contents.js';
-import { takeIn } from './import-cooks.js';
+import { findCooks, takeIn } from './import-cooks.js';
 import { type FileRow, readHistoryFile } from './import-file.js';
 import { makePlace, placeOf } from './import-place.js';
 import { storeImported } from './import-session.js';
@@ -35,7 +35,8 @@ export interface Imported {
 
 /**
  * Stores the readings of an exported file that are not stored yet, and its session. The file is read twice, a part at a
- * time: once to see that all of it is right, and once in the transaction that stores it. Nobody is alerted.
+ * time: once to see that all of it is right, and once in the transaction that stores it. What cooks there were in a file
+ * without a session is found after that. Nobody is alerted.
  * @throws InputError, NotFoundError: then nothing of it is stored
  */
 export async function importHistory(dataSource: DataSource, user: User, path: string): Promise<Imported> {
@@ -44,12 +45,14 @@ export async function importHistory(dataSource: DataSource, user: User, path: st
   const { firstMs, lastMs } = contents;
   await placeOf(dataSource.manager, user, contents);
   if (contents.readings > 0) await ensurePartitions(dataSource.manager, [{ fromMs: firstMs, toMs: lastMs }]);
-  return dataSource.transaction((tx) => store(tx, { user, path, contents, nowMs }));
+  const imported = await dataSource.transaction((tx) => store(tx, { user, path, contents }));
+  if (!contents.session) await findCooks(dataSource, { user, contents, nowMs });
+  return imported;
 }
 
 async function store(
   tx: EntityManager,
-  { user, path, contents, nowMs }: { user: User; path: string; contents: Contents; nowMs: number },
+  { user, path, contents }: { user: User; path: string; contents: Contents },
 ): Promise<Imported> {
   const { session, deviceId, readings } = contents;
   const probes = await makePlace(tx, user, contents);
@@ -62,7 +65,7 @@ async function store(
   }
   // Only now: ingest of the device does not wait for the file.
   await new DeviceManager(tx).hold(deviceId);
-  if (stored > 0) await takeIn(tx, { user, contents, probes, nowMs });
+  if (stored > 0) await takeIn(tx, { user, contents, probes });
   const sessionId = session && (await storeImported(tx, { user, session, probes, lastMs: contents.lastMs }));
   return { sessionId, deviceId, readings, stored, conflicts };
 }

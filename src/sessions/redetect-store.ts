@@ -26,6 +26,8 @@ export interface Stretch {
 export interface Redetected {
   /** Sessions to be rebuilt and stored. */
   changed: Session[];
+  /** How far it ran: nothing up to then has to be looked at again for the stretch's sake. */
+  untilMs: number;
   /** What detection goes on from; null: the present does not depend on the stretch. */
   detection: DetectionState | null;
   /** Lids that were open, in sessions by their public ids. */
@@ -56,6 +58,7 @@ export async function redetect(
     const cook = detection.cook && { ...detection.cook, session: nameOf(detection.cook.session) };
     return {
       changed,
+      untilMs,
       detection: isAtRest ? null : { ...world.detection, probes: detection.probes, cook },
       lids: lids.map((event) => ({ ...event, session: nameOf(event.session) })),
     };
