@@ -89,11 +89,12 @@ export function alertCommand(program: Command, context: Context): void {
 }
 
 const MOST_EVENTS = 8;
+const AUDIT = new Set(['created_at', 'updated_at']);
 const STATE_FLAGS = ['is_unknown', 'is_muted', 'is_inhibited', 'acknowledged_at', 'snoozed_until'];
 
 /** On one screen: what is set of the rule, where each side stands, the newest events. JSON has all of it. */
 function glance({ states, events, ...rule }: AlertRow & { events: Record<string, unknown>[] }): string {
-  const isSet = ([, value]: [string, unknown]) => value !== null && value !== undefined && value !== '';
+  const isSet = ([name, value]: [string, unknown]) => (value ?? '') !== '' && !AUDIT.has(name);
   const flags = STATE_FLAGS.filter((flag) => states.some((state) => state[flag]));
   const columns = ['side', 'tier', 'phase', 'fired_at', 'resolved_at', ...flags];
   const shown = events

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { insertEvents, saveStates } from '../alerts/alert-store.js';
+import { markLate } from '../buckets/bucket-store.js';
 import { sqlStateOf } from '../errors.js';
 import type { ReadingsJob } from '../queues/jobs.js';
 import { copyReadings } from '../readings/copy-readings.js';
@@ -28,7 +29,7 @@ import {
   toReadings,
 } from './gather.js';
 import { recordLate } from './late.js';
-import { redetectLate, tagOf } from './late-sessions.js';
+import { type LookedBack, NOTHING_PAST, redetectLate, tagOf } from './late-sessions.js';
 import { alertsDueMs } from './missed.js';
 import { markStuck } from './stuck.js';
 import type { AlertInstance, FoldResult, IngestWorld } from './types.js';
@@ -113,15 +114,14 @@ async function work(
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
-  const { worlds: current, lids } = late.sessions
-    ? await redetectLate(tx, worlds, inputs, newId)
-    : { worlds, lids: [] };
-  const folded = inTurn(current, gateways).map(([device, before]) => {
+  const past = late.sessions ? await redetectLate(tx, worlds, inputs, newId) : { worlds, ...NOTHING_PAST };
+  const folded = inTurn(past.worlds, gateways).map(([device, before]) => {
     const after = fold(before, inputs.get(device) ?? [], newId);
     noteTold(before, after.transitions);
     return { before: loaded.get(device) ?? before, ...after };
   });
-  const notificationIds = await store(tx, folded, { moved: batch.moments, lids });
+  const notificationIds = await store(tx, folded, batch.moments, past);
+  await markLate(tx, stored);
   if (late.alerts)
     await recordLate(
       tx,
@@ -178,10 +178,11 @@ async function makePartitions(db: EntityManager, { samples }: Batch, seen: Set<n
 async function store(
   tx: EntityManager,
   folded: readonly Folded[],
-  { moved, lids }: { moved: ReadonlyMap<number, number>; lids: readonly SessionEvent[] },
+  moved: ReadonlyMap<number, number>,
+  past: Pick<LookedBack, 'lids' | 'before'>,
 ): Promise<string[]> {
   const sessions = await rebuildSessions(tx, folded.flatMap(changedSessions));
-  const before = folded.flatMap((device) => device.before.sessions.sessions);
+  const before = past.before.concat(folded.flatMap((device) => device.before.sessions.sessions));
   const ids = await saveSessions(tx, sessions, before);
   await saveNames(tx, sessions, before, ({ deviceId, userId }) =>
     folded
@@ -209,9 +210,9 @@ async function store(
   const rowOf = (session: string) => ids.get(session) ?? known.get(session) ?? null;
   await saveTags(
     tx,
-    [...lids, ...folded.flatMap((device) => device.sessionEvents)].flatMap((event) =>
-      tagOf(event, rowOf(event.session)),
-    ),
+    past.lids
+      .concat(folded.flatMap((device) => device.sessionEvents))
+      .flatMap((event) => tagOf(event, rowOf(event.session))),
   );
   const notifications = await insertEvents(
     tx,

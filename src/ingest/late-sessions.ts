@@ -1,12 +1,10 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { saveNames } from '../sessions/name-store.js';
-import { rebuildSessions } from '../sessions/rebuild.js';
 import { seenUntilMs } from '../sessions/redetect.js';
-import { type Redetected, redetect } from '../sessions/redetect-store.js';
+import { type Redetected, redetect, saveRedetected } from '../sessions/redetect-store.js';
 import { detectsCooks } from '../sessions/roles.js';
-import { loadPastSessions, saveSessions, saveTags } from '../sessions/session-store.js';
-import type { SessionEvent } from '../sessions/types.js';
+import { loadPastSessions, saveTags } from '../sessions/session-store.js';
+import type { Session, SessionEvent } from '../sessions/types.js';
 import { lateIn, replaced, withAbsences } from './late-inputs.js';
 import type { IngestWorld, Input } from './types.js';
 import { loadWorlds, lockDevices, saveDetections } from './world-store.js';
@@ -18,7 +16,11 @@ const LATEST_MS = 7 * 24 * 3_600_000;
 export interface LookedBack {
   worlds: Map<number, IngestWorld>;
   lids: SessionEvent[];
+  /** The stored sessions that changed, as they were. */
+  before: Session[];
 }
+
+export const NOTHING_PAST: Pick<LookedBack, 'lids' | 'before'> = { lids: [], before: [] };
 
 /**
  * The worlds with automatic sessions and detection as the stored rows in order of time give them, where a batch brought
@@ -34,6 +36,7 @@ export async function redetectLate(
 ): Promise<LookedBack> {
   let current = worlds;
   const lids: SessionEvent[] = [];
+  const before: Session[] = [];
   for (const [device, world] of worlds) {
     const seenMs = seenUntilMs(world.sessions);
     const late = lateIn(world, inputs.get(device) ?? [], { seenMs, notBeforeMs: seenMs - LATEST_MS });
@@ -43,6 +46,7 @@ export async function redetectLate(
     const stretch = { fromMs: first.measuredAtMs, toMs: last.measuredAtMs, seenMs };
     const { changed, detection, ...found } = await redetect(tx, known, stretch, newId);
     lids.push(...found.lids);
+    before.push(...found.before);
     if (current === worlds) current = new Map(worlds);
     const next = {
       ...known,
@@ -51,7 +55,7 @@ export async function redetectLate(
     };
     current.set(device, { ...world, sessions: next });
   }
-  return { worlds: current, lids };
+  return { worlds: current, lids, before };
 }
 
 /**
@@ -70,23 +74,15 @@ export async function redetectStored(
   if (!world) return { changed: 0, untilMs: toMs };
   const { sessions } = world;
   const stretch = { fromMs, toMs, seenMs: Math.max(seenUntilMs(sessions), toMs, nowMs) };
-  const none: Redetected = { changed: [], untilMs: toMs, detection: null, lids: [] };
-  const { changed, untilMs, detection, lids } = detectsCooks(sessions.device)
-    ? await redetect(tx, sessions, stretch, uuidv7)
-    : none;
+  const none: Redetected = { changed: [], before: [], untilMs: toMs, detection: null, lids: [] };
+  const found = detectsCooks(sessions.device) ? await redetect(tx, sessions, stretch, uuidv7) : none;
+  const { changed, untilMs, detection, lids } = found;
   const moved = new Set(changed.map(({ publicId }) => publicId));
   const stored = await loadPastSessions(tx, sessions.device, fromMs);
   const others = stored.filter(
     ({ publicId, startMs, isDeleted }) => !isDeleted && startMs <= untilMs && !moved.has(publicId),
   );
-  const ids = new Map<string, number>();
-  // Those that are over first: one at most may run.
-  const inOrder = [...changed, ...others].sort((a, b) => Number(a.endMs === null) - Number(b.endMs === null));
-  for (const session of inOrder) {
-    const rebuilt = await rebuildSessions(tx, [{ ...session, rebuild: true }]);
-    for (const [publicId, id] of await saveSessions(tx, rebuilt)) ids.set(publicId, id);
-    await saveNames(tx, rebuilt, stored, () => sessions.device);
-  }
+  const ids = await saveRedetected(tx, sessions.device, found, others);
   await saveTags(
     tx,
     lids.flatMap((event) => tagOf(event, ids.get(event.session) ?? null)),

@@ -9,13 +9,11 @@ export class Gateways1795000000022 implements MigrationInterface {
         ADD COLUMN iot_device_id varchar(50),
         ADD COLUMN gateway_id varchar(50);
       ALTER TABLE alert_events ADD COLUMN silent_devices integer;
-      ALTER TABLE canaries ADD COLUMN ingested_sent_at timestamptz(3);
     `);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
-      ALTER TABLE canaries DROP COLUMN ingested_sent_at;
       ALTER TABLE alert_events DROP COLUMN silent_devices;
       ALTER TABLE devices DROP COLUMN gateway_id, DROP COLUMN iot_device_id;
     `);

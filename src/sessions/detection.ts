@@ -200,14 +200,9 @@ function join(draft: Draft, { probe, before, track, value, atMs }: Sight): void 
       other === present ? { ...other, role: 'pit' } : other;
     const members = session.members.map(change);
     // The one that began it as food began it as a pit does.
-    const isStarter = draft.cook?.startedBy === probe.id;
-    const startMs = Math.max(session.startMs, isStarter ? pitBegan(track, atMs) : 0);
-    replace(draft, {
-      ...session,
-      members,
-      startMs,
-      ...(isStarter && { startedBy: probe.id }),
-      rebuild: true,
-    });
+    const isStarter = draft.cook?.startedBy === probe.id && !session.isEdited;
+    const startMs = isStarter ? pitBegan(track, atMs) : session.startMs;
+    if (startMs <= session.startMs) replace(draft, { ...session, members });
+    else replace(draft, { ...session, members, startMs, startedBy: probe.id, rebuild: true });
   }
 }

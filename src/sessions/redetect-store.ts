@@ -4,10 +4,12 @@ import { loadLast } from '../readings/reading-store.js';
 import { stretches } from '../readings/stretches.js';
 import type { DeviceWorld } from './detection.js';
 import { type DetectionState, emptyDetection } from './detection-state.js';
+import { saveNames } from './name-store.js';
+import { rebuildSessions } from './rebuild.js';
 import { reconcile, type StoredSession } from './reconcile.js';
 import { isFixed, REST_MS, Redetection, TAIL_MS } from './redetect.js';
-import { loadPastSessions } from './session-store.js';
-import type { Session, SessionEvent } from './types.js';
+import { loadPastSessions, saveSessions } from './session-store.js';
+import type { DeviceFacts, Session, SessionEvent } from './types.js';
 
 const DAY_MS = 24 * 3_600_000;
 /** No further back it is looked for a time when the device was at rest. */
@@ -28,6 +30,8 @@ export interface Redetected {
   changed: Session[];
   /** How far it ran: nothing up to then has to be looked at again for the stretch's sake. */
   untilMs: number;
+  /** Those of them that are stored, as they were. */
+  before: Session[];
   /** What detection goes on from; null: the present does not depend on the stretch. */
   detection: DetectionState | null;
   /** Lids that were open, in sessions by their public ids. */
@@ -56,13 +60,39 @@ export async function redetect(
     const { changed, names } = reconcile(theirs, sessions);
     const nameOf = (publicId: string) => names.get(publicId) ?? publicId;
     const cook = detection.cook && { ...detection.cook, session: nameOf(detection.cook.session) };
+    const moved = new Set(changed.map(({ publicId }) => publicId));
     return {
       changed,
       untilMs,
+      before: theirs.filter(({ publicId }) => moved.has(publicId)),
       detection: isAtRest ? null : { ...world.detection, probes: detection.probes, cook },
       lids: lids.map((event) => ({ ...event, session: nameOf(event.session) })),
     };
   }
+}
+
+/**
+ * Stores what was found, with figures and names, one session after the other so that the readings of one are in memory.
+ * @param others stored sessions whose figures are to be made anew
+ * @returns the row id of each public id
+ */
+export async function saveRedetected(
+  tx: EntityManager,
+  device: DeviceFacts,
+  { changed, before }: Redetected,
+  others: readonly Session[] = [],
+): Promise<Map<string, number>> {
+  // Those that are over first: one at most may run.
+  const inOrder = [...changed, ...others].sort((a, b) => Number(a.endMs === null) - Number(b.endMs === null));
+  const known = new Map([...before, ...others].map((session) => [session.publicId, session]));
+  const ids = new Map<string, number>();
+  for (const session of inOrder) {
+    const rebuilt = await rebuildSessions(tx, [{ ...session, rebuild: true }]);
+    for (const [publicId, id] of await saveSessions(tx, rebuilt)) ids.set(publicId, id);
+    const was = known.get(session.publicId);
+    await saveNames(tx, rebuilt, was ? [was] : [], () => device);
+  }
+  return ids;
 }
 
 /** The last time, `startMs` at most, from which on no session was watched until a device can be at rest. */

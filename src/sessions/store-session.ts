@@ -49,12 +49,12 @@ async function tellDetection(tx: EntityManager, device: DeviceFacts, session: Se
 }
 
 /** What its probes rose until its end was its own: no later session begins there. */
-function endedBefore({ probes, cook }: DetectionState, { members, endMs }: Session): DetectionState {
-  if (endMs === null) return { probes, cook };
-  const after = Object.entries(probes).map(([id, track]): [string, ProbeTrack] => {
+function endedBefore(detection: DetectionState, { members, endMs }: Session): DetectionState {
+  if (endMs === null) return detection;
+  const after = Object.entries(detection.probes).map(([id, track]): [string, ProbeTrack] => {
     const isOurs = members.some(({ probeId }) => String(probeId) === id);
     const isBefore = track.riseMs !== undefined && track.riseMs <= endMs;
     return [id, isOurs && isBefore ? { ...track, riseMs: endMs + 1 } : track];
   });
-  return { probes: Object.fromEntries(after), cook };
+  return { ...detection, probes: Object.fromEntries(after) };
 }

@@ -147,6 +147,23 @@ describe('the roll-up of buckets', function () {
     expect(await stored()).not.to.deep.equal(before);
   });
 
+  it('takes in what an archive brings, though its alerts judge nothing', async () => {
+    const home = await cooked(60);
+    await rollUp();
+    const archive = createIngest({
+      dataSource: db,
+      late: { alerts: false, sessions: false, areNew: true },
+    });
+    await archive([
+      job(home, [
+        [T0 - 5 * HOUR, 70],
+        [T0 + 1, 71],
+      ]),
+    ]);
+    await rollUp();
+    expect(await stored()).to.deep.equal(await expected(home));
+  });
+
   it('works out the time out of range again when the range is another', async () => {
     const home = await cooked(60);
     await rollUp();

@@ -30,25 +30,6 @@ describe('grill-stats device and reading', () => {
     expect(at(await cli.json(['device', 'list']), '0.probes.0.label')).to.equal('Dome');
   });
 
-  it('keeps the range of a probe in the unit that it was typed in, and refuses one that is none', async () => {
-    const set = ['device', 'set', '--email', 'a@example.com', '--device', deviceId, '--probe', '1'];
-    const range = ['--min-temperature', '-1.5', '--max-temperature', '5', '--temperature-unit', 'C'];
-    const columns = { min_temperature: -1.5, max_temperature: 5, temperature_unit: 'C' };
-    expect(at(await cli.json([...set, ...range]), 'probes.0')).to.include(columns);
-    for (const [wrong, code, why] of [
-      [['--min-temperature', '5'], 1, /--min-temperature 5 must be below --max-temperature 5/],
-      [['--min-temperature', '20', '--temperature-unit', 'F'], 1, /changes both limits/],
-      [['--max-temperature', 'warm'], 2, /at most two decimals, or none/],
-    ] as const) {
-      const answer = await cli.run([...set, ...wrong]);
-      expect(answer.code, wrong.join(' ')).to.equal(code);
-      expect(answer.stderr).to.match(why);
-    }
-    expect(at(await cli.json(['device', 'list']), '0.probes.0')).to.include(columns);
-    const open = await cli.json([...set, '--min-temperature', 'none', '--max-temperature', 'none']);
-    expect(at(open, 'probes.0')).to.include({ min_temperature: null, temperature_unit: null });
-  });
-
   it('is found by its name too, where that names one', async () => {
     const newest = ['reading', 'list', '--limit', '1', '--device'];
     const named = await cli.json([...newest, 'sMOKER']);
@@ -67,6 +48,25 @@ describe('grill-stats device and reading', () => {
     await cli.json(['device', 'set', ...owned, other, '--nickname', deviceId]);
     expect(await cli.json([...newest, deviceId])).to.deep.equal(named);
     await cli.json(['device', 'set', ...owned, other, '--nickname', '']);
+  });
+
+  it('keeps the range of a probe in the unit that it was typed in, and refuses one that is none', async () => {
+    const set = ['device', 'set', '--email', 'a@example.com', '--device', deviceId, '--probe', '1'];
+    const range = ['--min-temperature', '-1.5', '--max-temperature', '5', '--temperature-unit', 'C'];
+    const columns = { min_temperature: -1.5, max_temperature: 5, temperature_unit: 'C' };
+    expect(at(await cli.json([...set, ...range]), 'probes.0')).to.include(columns);
+    for (const [wrong, code, why] of [
+      [['--min-temperature', '5'], 1, /--min-temperature 5 must be below --max-temperature 5/],
+      [['--min-temperature', '20', '--temperature-unit', 'F'], 1, /changes both limits/],
+      [['--max-temperature', 'warm'], 2, /at most two decimals, or none/],
+    ] as const) {
+      const answer = await cli.run([...set, ...wrong]);
+      expect(answer.code, wrong.join(' ')).to.equal(code);
+      expect(answer.stderr).to.match(why);
+    }
+    expect(at(await cli.json(['device', 'list']), '0.probes.0')).to.include(columns);
+    const open = await cli.json([...set, '--min-temperature', 'none', '--max-temperature', 'none']);
+    expect(at(open, 'probes.0')).to.include({ min_temperature: null, temperature_unit: null });
   });
 
   it('says what there is where a device or a probe is not', async () => {

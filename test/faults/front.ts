@@ -15,6 +15,8 @@ export interface Front {
   close(): Promise<void>;
 }
 
+const MQTT_CONNECT = 0x10;
+const MQTT_CONNACK = Buffer.from([0x20, 2, 0, 0]);
 const GARBAGE = Buffer.from(Array.from({ length: 512 }, (_, index) => (index * 167 + 13) % 256));
 
 /** A server on loopback in front of a receiver that works. @param isReceipt of bytes that the receiver answers */
@@ -32,12 +34,15 @@ export async function startFront(target: number, isReceipt: (answer: Buffer) => 
     socket.write(GARBAGE);
     socket.on('data', () => socket.write(GARBAGE));
   };
-  /** Without an end, and not before it was asked. */
+  /** What an answer begins with, without an end; to a broker's client what it waits for first. */
   const trickle = (socket: Socket) => {
-    const answer = 'HTTP/1.1 200 OK\r\nX-Slow: ';
-    let at = 0;
-    const timer = setInterval(() => socket.write(answer[at++] ?? 'x'), 1_000);
-    socket.on('data', () => undefined).on('close', () => clearInterval(timer));
+    let [answer, at] = [Buffer.from('HTTP/1.1 200 OK\r\nX-Slow: '), 0];
+    const timer = setInterval(() => socket.write(answer.subarray(at, ++at)), 1_000);
+    socket
+      .on('close', () => clearInterval(timer))
+      .on('data', ([first]: Buffer) => {
+        if (first === MQTT_CONNECT) answer = MQTT_CONNACK;
+      });
   };
   const pass = (client: Socket) => {
     const receiver = keep(connect(target, '127.0.0.1'));

@@ -76,7 +76,8 @@ export const SEEDS: Record<string, string> = {
     UPDATE notifications SET group_key = 'session 1', held_until = now(), group_id = id WHERE alert_id IS NOT NULL;`,
   gateways: `
     UPDATE devices SET iot_device_id = 'TAABBCC001122', gateway_id = 'TAABBCC001133';
-    UPDATE alert_events SET silent_devices = 2;
+    UPDATE alert_events SET silent_devices = 2;`,
+  'canary-stages': `
     UPDATE canaries SET ingested_sent_at = now();`,
   'late-and-lid': `
     UPDATE temperature_alerts SET judged_after = now();

@@ -158,6 +158,20 @@ describe('SessionEditor', () => {
     expect((await get(id)).session).to.include({ sessionType: 'auto', status: 'active' });
   });
 
+  it('lets no cook that is found later begin before an end that was put later', async () => {
+    const home = await addHome(db, { probes: [{ role: 'pit' }] });
+    const shown = (from: number, to: number): Shown[] =>
+      Array.from({ length: to - from }, (_, n) => [T0 + (from + n) * MINUTE, from + n < 40 ? 20 : 120, 'C']);
+    await ingest([job(home, shown(0, 44))]);
+    const over = { status: 'completed', phase: 'ended', endReason: 'manual' } as const;
+    const row = await addSession(db, home, { ...over, startTime: minute(0), endTime: minute(30) });
+    const { publicId } = await db.manager.findOneByOrFail(GrillingSession, { id: row });
+    await edit(publicId, { end: minute(43) });
+    await ingest([job(home, shown(44, 60))]);
+    const [found] = await new SessionManager(db.manager).list(home.userId);
+    expect(found).to.deep.include({ sessionType: 'auto', status: 'active', startTime: minute(44) });
+  });
+
   it('splits by probe: both keep their readings, each counts once', async () => {
     const { home, id } = await cook({ type: 'auto' });
     await db.query(
