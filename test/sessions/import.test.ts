@@ -314,6 +314,9 @@ describe('importHistory', () => {
     );
     await db.query('DELETE FROM grilling_sessions WHERE public_id = $1', [id]);
     expect(await dump(db)).to.deep.equal(before);
+    expect(String(await failureOf(importHistory(db, user, '/dev/null')))).to.contain(
+      'null: it must be a file',
+    );
     expect(String(await failureOf(importHistory(db, user, join(folder, 'none'))))).to.contain(
       'cannot read it',
     );
