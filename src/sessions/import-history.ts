@@ -72,12 +72,14 @@ async function store(
 
 async function insert(tx: EntityManager, rows: readonly FileRow[], probes: ReadonlyMap<string, Probe>) {
   const byKey = new Map<string, NewReading>();
+  const again: NewReading[] = [];
   for (const { probeId: name, measuredAtMs, hundredths, unit, flags, isFlagged } of rows) {
     const probeId = probes.get(name)?.id;
     if (probeId === undefined || hundredths === null || unit === null) continue;
     const key = readingKey(probeId, measuredAtMs);
     const given = { value: hundredths / 100, unit, flags: isFlagged ? flags : flags | FLAG.backfilled };
-    if (!byKey.has(key)) byKey.set(key, { probeId, measuredAtMs, ...given });
+    if (byKey.has(key)) again.push({ probeId, measuredAtMs, ...given });
+    else byKey.set(key, { probeId, measuredAtMs, ...given });
   }
   const all = [...byKey.values()];
   const fresh = await insertNewReadings(tx, all);
@@ -88,5 +90,5 @@ async function insert(tx: EntityManager, rows: readonly FileRow[], probes: Reado
     news.map((reading) => ({ ...reading, flags: reading.flags | FLAG.backfilled })),
   );
   const repeated = all.filter(({ probeId, measuredAtMs }) => !fresh.has(readingKey(probeId, measuredAtMs)));
-  return { stored: fresh.size, conflicts: await countConflicts(tx, repeated) };
+  return { stored: fresh.size, conflicts: await countConflicts(tx, [...repeated, ...again]) };
 }

@@ -240,6 +240,13 @@ describe('importHistory', () => {
       conflicts: 1,
     });
     expect(await figuresOf(id)).to.include({ readingCount: 3, minTemperature: 50, maxTemperature: 103 });
+    const at4 = (value: number) => `${home.deviceId},1,${minute(4).toISOString()},${value},F`;
+    const twice = ['device_id,probe_id,measured_at,value,unit', at4(104), at4(105), at4(104)].join('\r\n');
+    for (const stored of [1, 0])
+      expect(await taken('twice.csv', `\ufeff${twice}`, await userOf(home))).to.include({
+        stored,
+        conflicts: 1,
+      });
   });
 
   it('refuses what is not right with the number of its line, and stores nothing', async () => {
