@@ -237,6 +237,22 @@ describe('gaps and archives', function () {
     await expectWhole();
   });
 
+  it('are left to whoever comes next where the process ends, and filled once', async () => {
+    await open();
+    await outage();
+    const ending = new AbortController();
+    ending.abort();
+    const due = await claimDue(home.dataSource);
+    for (const device of due) await filler(ending.signal)({ device });
+    expect([due.length, await gaps()]).to.deep.equal([1, [{ status: 'open', n: 3 }]]);
+    expect(await dueIn()).to.be.within(500, 600);
+    const [device] = due;
+    // Two processes at once, as when a job is taken for lost.
+    await Promise.all([filler()({ device: device ?? 0 }), filler()({ device: device ?? 0 })]);
+    await expectWhole();
+    expect(await gaps()).to.deep.equal([{ status: 'filled', n: 3 }]);
+  });
+
   it('are given up after 30 days', async () => {
     await open();
     await watch(2);

@@ -204,6 +204,26 @@ describe('poll: what comes of it', () => {
         expect(await state(reading)).to.include(expected);
       });
 
+    it('have the high alarm of the cloud while it is on', async () => {
+      const probe = { device_id: serials[0] ?? '', probe_id: '1' };
+      const stored = async (alarm: { enabled: boolean; value: number; units: string }) => {
+        const { enabled, value, units } = alarm;
+        const text = { stringValue: units };
+        const fields = { enabled: { booleanValue: enabled }, value: { doubleValue: value }, units: text };
+        kitchen.pass(600);
+        await kitchen.fault({ probe, patch: { alarmHigh: { mapValue: { fields } } } });
+        await good();
+        const rows = await sql(
+          'SELECT high_alarm_celsius FROM probes WHERE device_id = $1 AND probe_id = $2',
+          Object.values(probe),
+        );
+        return rows[0].high_alarm_celsius;
+      };
+      expect(await stored({ enabled: true, value: 203, units: 'F' })).to.equal(95);
+      expect(await stored({ enabled: true, value: 49.5, units: 'C' })).to.equal(49.5);
+      expect(await stored({ enabled: false, value: 49.5, units: 'C' })).to.equal(null);
+    });
+
     it('are disabled where the cloud says so', async () => {
       const [serial = ''] = serials;
       const probe = { device_id: serial, probe_id: '1' };

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Observation } from '../../src/readings/observation.js';
-import { reduceDevice } from '../../src/sessions/detection.js';
+import { type DeviceWorld, reduceDevice } from '../../src/sessions/detection.js';
 import type { ProbeFacts } from '../../src/sessions/types.js';
 import {
   at,
@@ -163,7 +163,7 @@ describe('a cook without a pit', () => {
     const { world } = replay(device, rows.slice(0, begunAt));
     const edited = world.sessions.map((one) => ({ ...one, startMs: at(5), isEdited: true }));
     const detection = world.detection;
-    let now = { device, detection, sessions: edited };
+    let now: DeviceWorld = { device, detection, sessions: edited };
     for (const row of rows.slice(begunAt)) now = reduceDevice(now, row, () => 'other').world;
     const [session] = now.sessions;
     expect(session?.members.map(({ role }) => role)).to.deep.equal(['pit']);

@@ -102,14 +102,16 @@ describe('archive files', () => {
     ));
 });
 
-describe('archives of a device', () => {
+describe('archives of a device', function () {
+  this.timeout(120_000);
   let cloud: Cloud;
   let client: CloudClient;
   let device: string;
   const calls: string[] = [];
   before(async () => {
     cloud = await openCloud();
-    client = clientOf(cloud.simulator.url, (call, status) => calls.push(`${call} ${status}`));
+    const limits = { idleMs: 60_000 };
+    client = clientOf(cloud.simulator.url, (call, status) => calls.push(`${call} ${status}`), { limits });
     device = (await cloud.devices())[0]?.id ?? '';
   });
   beforeEach(() => {
