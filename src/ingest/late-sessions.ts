@@ -63,24 +63,24 @@ export async function redetectLate(
  * they give, and the figures of all sessions that they count in. Nobody is told. It locks the device; however long the
  * stretch, one day of readings and those of one session are in memory.
  * @param nowMs the cloud's clock, where timers are to run until then; else until the newest reading
- * @returns how many sessions began, moved or went
+ * @returns how many sessions began, moved or went, and until when all are what the stored readings give
  */
 export async function redetectStored(
   tx: EntityManager,
   { device, fromMs, toMs, nowMs = toMs }: { device: number; fromMs: number; toMs: number; nowMs?: number },
-): Promise<number> {
+): Promise<{ changed: number; untilMs: number }> {
   await lockDevices(tx, [device]);
   const world = (await loadWorlds(tx, [device], fromMs)).get(device);
-  if (!world) return 0;
+  if (!world) return { changed: 0, untilMs: toMs };
   const { sessions } = world;
   const stretch = { fromMs, toMs, seenMs: Math.max(seenUntilMs(sessions), toMs, nowMs) };
-  const none: Redetected = { changed: [], before: [], detection: null, lids: [] };
+  const none: Redetected = { changed: [], before: [], untilMs: toMs, detection: null, lids: [] };
   const found = detectsCooks(sessions.device) ? await redetect(tx, sessions, stretch, uuidv7) : none;
-  const { changed, detection, lids } = found;
+  const { changed, untilMs, detection, lids } = found;
   const moved = new Set(changed.map(({ publicId }) => publicId));
   const stored = await loadPastSessions(tx, sessions.device, fromMs);
   const others = stored.filter(
-    ({ publicId, startMs, isDeleted }) => !isDeleted && startMs <= toMs && !moved.has(publicId),
+    ({ publicId, startMs, isDeleted }) => !isDeleted && startMs <= untilMs && !moved.has(publicId),
   );
   const ids = await saveRedetected(tx, sessions.device, found, others);
   await saveTags(
@@ -89,7 +89,7 @@ export async function redetectStored(
   );
   const after = { ...sessions, sessions: replaced(sessions.sessions, changed) };
   if (detection) await saveDetections(tx, [{ ...world, sessions: { ...after, detection } }]);
-  return changed.length;
+  return { changed: changed.length, untilMs };
 }
 
 /** An open lid as a tag of a stored session. */

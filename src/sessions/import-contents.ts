@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Probe } from '../entities/probe.js';
 import { InputError } from '../errors.js';
@@ -34,6 +35,10 @@ export async function lookThrough(path: string, latestMs: number): Promise<Conte
     firstMs: Number.POSITIVE_INFINITY,
     lastMs: 0,
   };
+  const there = await stat(path).catch(() => null);
+  // A pipe would be empty the second time.
+  if (there && !there.isFile())
+    throw new InputError(`${basename(path)}: it must be a file: it is read twice`);
   for await (const part of readHistoryFile(path)) {
     if ('session' in part) {
       found.session = part.session;

@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { Device } from '../entities/device.js';
 import type { Probe } from '../entities/probe.js';
 import type { User } from '../entities/user.js';
@@ -10,29 +10,48 @@ import { loadSessions, saveSessions } from './session-store.js';
 
 /** So long after the last reading the timers run: whatever ended has ended by then. */
 const AFTER_MS = 12 * 3_600_000;
+const PIECE_MS = 3 * 24 * 3_600_000;
 
 /**
- * What came in counts in the sessions that were there, and in what is known of the probes. A file without a session makes
- * automatic ones, as its readings and those stored before have them. Under the device's lock.
+ * Automatic sessions as the stored readings of a file and those around them have them, and the figures of all sessions
+ * that these count in: some days in each transaction, since ingest of the device waits for it. After one that is killed,
+ * the same file once more makes the rest.
  */
-export async function takeIn(
-  tx: EntityManager,
+export async function findCooks(
+  dataSource: DataSource,
   {
     user,
     contents,
-    probes,
     nowMs,
-  }: { user: User; contents: Contents; probes: ReadonlyMap<string, Probe>; nowMs: number },
+    pieceMs = PIECE_MS,
+  }: { user: User; contents: Contents; nowMs: number; pieceMs?: number },
+): Promise<void> {
+  const { deviceId, firstMs, lastMs } = contents;
+  const untilMs = Math.min(lastMs + AFTER_MS, nowMs);
+  for (let fromMs = firstMs; fromMs <= lastMs; ) {
+    const toMs = Math.min(fromMs + pieceMs - 1, lastMs);
+    const doneMs = await dataSource.transaction(async (tx) => {
+      const { id: device, userId } = await tx.findOneByOrFail(Device, { deviceId });
+      if (userId !== user.id) return lastMs;
+      return (await redetectStored(tx, { device, fromMs, toMs, nowMs: untilMs })).untilMs;
+    });
+    fromMs = Math.max(toMs, doneMs) + 1;
+  }
+}
+
+/**
+ * What came in counts in what is known of the probes; and in the sessions that were there, unless {@link findCooks} is to
+ * follow. Under the device's lock.
+ */
+export async function takeIn(
+  tx: EntityManager,
+  { user, contents, probes }: { user: User; contents: Contents; probes: ReadonlyMap<string, Probe> },
 ): Promise<void> {
   const { deviceId, firstMs, lastMs, session } = contents;
   const ids = [...probes.values()].map(({ id }) => id);
   await raiseMarks(tx, ids);
-  const { id: device, userId } = await tx.findOneByOrFail(Device, { deviceId });
-  if (!session && userId === user.id) {
-    const untilMs = Math.min(lastMs + AFTER_MS, nowMs);
-    await redetectStored(tx, { device, fromMs: firstMs, toMs: lastMs, nowMs: untilMs });
-    return;
-  }
+  const { userId } = await tx.findOneByOrFail(Device, { deviceId });
+  if (!session && userId === user.id) return;
   const touched = (await loadSessions(tx, [deviceId], firstMs)).filter(
     ({ startMs, members }) => startMs <= lastMs && members.some(({ probeId }) => ids.includes(probeId)),
   );

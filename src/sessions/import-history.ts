@@ -13,7 +13,7 @@ import {
 } from '../readings/reading-store.js';
 import { FLAG } from '../readings/sample.js';
 import { type Contents, lookThrough } from './import-contents.js';
-import { takeIn } from './import-cooks.js';
+import { findCooks, takeIn } from './import-cooks.js';
 import { type FileRow, readHistoryFile } from './import-file.js';
 import { makePlace, placeOf } from './import-place.js';
 import { storeImported } from './import-session.js';
@@ -35,7 +35,8 @@ export interface Imported {
 
 /**
  * Stores the readings of an exported file that are not stored yet, and its session. The file is read twice, a part at a
- * time: once to see that all of it is right, and once in the transaction that stores it. Nobody is alerted.
+ * time: once to see that all of it is right, and once in the transaction that stores it. What cooks there were in a file
+ * without a session is found after that. Nobody is alerted.
  * @throws InputError, NotFoundError: then nothing of it is stored
  */
 export async function importHistory(dataSource: DataSource, user: User, path: string): Promise<Imported> {
@@ -44,12 +45,14 @@ export async function importHistory(dataSource: DataSource, user: User, path: st
   const { firstMs, lastMs } = contents;
   await placeOf(dataSource.manager, user, contents);
   if (contents.readings > 0) await ensurePartitions(dataSource.manager, [{ fromMs: firstMs, toMs: lastMs }]);
-  return dataSource.transaction((tx) => store(tx, { user, path, contents, nowMs }));
+  const imported = await dataSource.transaction((tx) => store(tx, { user, path, contents }));
+  if (!contents.session) await findCooks(dataSource, { user, contents, nowMs });
+  return imported;
 }
 
 async function store(
   tx: EntityManager,
-  { user, path, contents, nowMs }: { user: User; path: string; contents: Contents; nowMs: number },
+  { user, path, contents }: { user: User; path: string; contents: Contents },
 ): Promise<Imported> {
   const { session, deviceId, readings } = contents;
   const probes = await makePlace(tx, user, contents);
@@ -62,19 +65,21 @@ async function store(
   }
   // Only now: ingest of the device does not wait for the file.
   await new DeviceManager(tx).hold(deviceId);
-  if (stored > 0) await takeIn(tx, { user, contents, probes, nowMs });
+  if (stored > 0) await takeIn(tx, { user, contents, probes });
   const sessionId = session && (await storeImported(tx, { user, session, probes, lastMs: contents.lastMs }));
   return { sessionId, deviceId, readings, stored, conflicts };
 }
 
 async function insert(tx: EntityManager, rows: readonly FileRow[], probes: ReadonlyMap<string, Probe>) {
   const byKey = new Map<string, NewReading>();
+  const again: NewReading[] = [];
   for (const { probeId: name, measuredAtMs, hundredths, unit, flags, isFlagged } of rows) {
     const probeId = probes.get(name)?.id;
     if (probeId === undefined || hundredths === null || unit === null) continue;
     const key = readingKey(probeId, measuredAtMs);
     const given = { value: hundredths / 100, unit, flags: isFlagged ? flags : flags | FLAG.backfilled };
-    if (!byKey.has(key)) byKey.set(key, { probeId, measuredAtMs, ...given });
+    if (byKey.has(key)) again.push({ probeId, measuredAtMs, ...given });
+    else byKey.set(key, { probeId, measuredAtMs, ...given });
   }
   const all = [...byKey.values()];
   const fresh = await insertNewReadings(tx, all);
@@ -85,5 +90,5 @@ async function insert(tx: EntityManager, rows: readonly FileRow[], probes: Reado
     news.map((reading) => ({ ...reading, flags: reading.flags | FLAG.backfilled })),
   );
   const repeated = all.filter(({ probeId, measuredAtMs }) => !fresh.has(readingKey(probeId, measuredAtMs)));
-  return { stored: fresh.size, conflicts: await countConflicts(tx, repeated) };
+  return { stored: fresh.size, conflicts: await countConflicts(tx, [...repeated, ...again]) };
 }

@@ -29,6 +29,8 @@ export interface Stretch {
 export interface Redetected {
   /** Sessions to be rebuilt and stored. */
   changed: Session[];
+  /** How far it ran: nothing up to then has to be looked at again for the stretch's sake. */
+  untilMs: number;
   /** Those of them that are stored, as they were. */
   before: Session[];
   /** What detection goes on from; null: the present does not depend on the stretch. */
@@ -66,6 +68,7 @@ export async function redetect(
     const moved = new Set(changed.map(({ publicId }) => publicId));
     return {
       changed,
+      untilMs,
       before: theirs.filter(({ publicId }) => moved.has(publicId)),
       detection: isAtRest ? null : { ...world.detection, probes: detection.probes, cook },
       lids: lids.map((event) => ({ ...event, session: nameOf(event.session) })),

@@ -110,7 +110,10 @@ export class SessionManager {
     const tags = await this.db.find(SessionTag, { where, order: { tagFrom: 'ASC' } });
     return {
       session,
-      tags: tags.filter((tag) => members.some(({ probeId }) => probeId === tag.probeId)),
+      tags: tags.filter(
+        ({ probeId, tagFrom }) =>
+          isWithin(session, tagFrom) && members.some((one) => one.probeId === probeId),
+      ),
       log: await this.db.find(SessionLogEntry, { where, order: { id: 'ASC' } }),
       probes: members.map((member) => ({
         member,
@@ -138,6 +141,10 @@ export class SessionManager {
     return session;
   }
 }
+
+/** What was noted before bounds were moved may lie outside now. */
+const isWithin = ({ startTime, endTime }: GrillingSession, at: Date): boolean =>
+  at >= startTime && (endTime === null || at <= endTime);
 
 function chooseProbes(device: OwnedDevice, probeIds: string[]): ProbeFacts[] {
   const humid = probeIds.find((id) => getProbe(device, id).kind === 'humidity');

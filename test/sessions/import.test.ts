@@ -9,7 +9,9 @@ import { GrillingSession } from '../../src/entities/grilling-session.js';
 import { User } from '../../src/entities/user.js';
 import { createIngest } from '../../src/ingest/ingest.js';
 import { exportText } from '../../src/readings/export.js';
+import { ensurePartitions, insertNewReadings } from '../../src/readings/reading-store.js';
 import { stretches } from '../../src/readings/stretches.js';
+import { findCooks } from '../../src/sessions/import-cooks.js';
 import { toExported } from '../../src/sessions/import-file.js';
 import { importHistory } from '../../src/sessions/import-history.js';
 import { SessionManager } from '../../src/sessions/session-manager.js';
@@ -18,6 +20,7 @@ import { addHome, addSession, dump, type Home, job, MINUTE, openDatabase } from 
 import { takenReadings } from '../ingest/plain-roll-up.js';
 import { failureOf } from '../support/failure-of.js';
 
+const DAY = 24 * 60 * MINUTE;
 /** Long ago by any clock. */
 const T0 = Date.UTC(2025, 2, 1);
 
@@ -171,6 +174,49 @@ describe('importHistory', () => {
     expect(await dump(db)).to.deep.equal(before);
   });
 
+  it('finds the same cooks of some days piece by piece, however they are cut', async () => {
+    const shown = (n: number): [number, number, 'C'] => {
+      const [day, at] = [Math.floor(n / 288), n % 288];
+      const isHot = at > 200 && day < 4 && day !== 1;
+      // The last one goes on over midnight.
+      return [T0 + 5 * n * MINUTE, isHot || (day === 4 && at < 40) ? 120 : 20, 'C'];
+    };
+    const cooksOf = async (pieceMs: number) => {
+      const home = await addHome(db, { user: { temperatureUnit: 'C' }, probes: [{ role: 'pit' }] });
+      const [probeId = 0] = home.probes;
+      const curve = Array.from({ length: 5 * 288 }, (_, n) => shown(n));
+      await ensurePartitions(db.manager, [{ fromMs: T0, toMs: T0 + 5 * DAY }]);
+      await insertNewReadings(
+        db.manager,
+        curve.map(([measuredAtMs, value, unit]) => ({ probeId, measuredAtMs, value, unit, flags: 0 })),
+      );
+      const contents = { session: null, deviceId: home.deviceId, probes: new Map(), readings: curve.length };
+      const span = { firstMs: T0, lastMs: curve.at(-1)?.[0] ?? 0 };
+      const given = {
+        user: await userOf(home),
+        contents: { ...contents, ...span },
+        nowMs: Date.now(),
+        pieceMs,
+      };
+      await findCooks(db, given);
+      const found = () => new SessionManager(db.manager).list(home.userId);
+      const sessions = await found();
+      await findCooks(db, given);
+      expect((await found()).map(({ publicId }) => publicId)).to.deep.equal(
+        sessions.map(({ publicId }) => publicId),
+      );
+      return sessions.map(({ startTime, endTime, status, endReason, readingCount, name }) => ({
+        ...{ startTime, endTime, status, endReason, readingCount, name },
+      }));
+    };
+    const whole = await cooksOf(30 * DAY);
+    expect(whole.map(({ status, endReason }) => `${status} ${endReason}`)).to.deep.equal(
+      Array(3).fill('completed cooled'),
+    );
+    expect(await cooksOf(DAY)).to.deep.equal(whole);
+    expect(await cooksOf(7 * 60 * MINUTE)).to.deep.equal(whole);
+  });
+
   it('adds what is missing to a device that is the user’s, and counts it in the sessions that are there', async () => {
     const home = await addHome(db, { device: { cloudUpdateTime: 'x' }, probes: [{ role: 'food' }] });
     const shown: [number, number][] = [1, 2, 3].map((n) => [T0 + n * MINUTE, 100 + n]);
@@ -194,6 +240,13 @@ describe('importHistory', () => {
       conflicts: 1,
     });
     expect(await figuresOf(id)).to.include({ readingCount: 3, minTemperature: 50, maxTemperature: 103 });
+    const at4 = (value: number) => `${home.deviceId},1,${minute(4).toISOString()},${value},F`;
+    const twice = ['device_id,probe_id,measured_at,value,unit', at4(104), at4(105), at4(104)].join('\r\n');
+    for (const stored of [1, 0])
+      expect(await taken('twice.csv', `\ufeff${twice}`, await userOf(home))).to.include({
+        stored,
+        conflicts: 1,
+      });
   });
 
   it('refuses what is not right with the number of its line, and stores nothing', async () => {
@@ -268,6 +321,9 @@ describe('importHistory', () => {
     );
     await db.query('DELETE FROM grilling_sessions WHERE public_id = $1', [id]);
     expect(await dump(db)).to.deep.equal(before);
+    expect(String(await failureOf(importHistory(db, user, '/dev/null')))).to.contain(
+      'null: it must be a file',
+    );
     expect(String(await failureOf(importHistory(db, user, join(folder, 'none'))))).to.contain(
       'cannot read it',
     );

@@ -191,6 +191,10 @@ describe('SessionEditor', () => {
     ]);
     expect(begun.log[0]).to.deep.include({ action: 'split', before: null });
     expect(begun.log[0]?.after).to.include({ split_from: id });
+    await edit(id, { start: minute(90) });
+    expect((await get(id)).tags, 'before it began').to.deep.equal([]);
+    await edit(id, { start: minute(70) });
+    expect((await get(id)).tags).to.have.length(1);
   });
 
   it('hands a probe over at a time; both sessions run on, and the new one’s alerts are armed', async () => {
