@@ -171,7 +171,7 @@ async function checkRows({ db }: Servers): Promise<void> {
        (SELECT sum(reading_count) FROM session_probe_stats)::integer % ${PROBES} AS uncounted,
        (SELECT count(*) FROM probes p JOIN temperature_alerts a USING (device_id, probe_id)
         JOIN alert_states s ON s.alert_id = a.id WHERE s.evaluated_at IS NULL
-          OR (s.phase <> 'inactive' AND s.evaluated_at <> p.last_measured_at))::integer AS unseen`,
+          OR (s.phase IN ('pending', 'recovering') AND s.evaluated_at <> p.last_measured_at))::integer AS unseen`,
   );
   const { wrong, stored, given, uncounted, unseen } = rows[0];
   if (wrong + uncounted + unseen > 0 || stored !== given)

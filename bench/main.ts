@@ -2,8 +2,11 @@ import 'reflect-metadata';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchAlerts } from './alerts.js';
+import { benchCharts } from './charts.js';
+import { benchCook } from './cook.js';
 import { benchEvents } from './events.js';
 import { benchFold } from './fold.js';
+import { benchImport } from './import.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
 import { benchMemory } from './memory.js';
@@ -22,6 +25,9 @@ const FIGURES: Record<string, (options: Options) => Promise<Row[]>> = {
   events: benchEvents,
   timers: benchTimers,
   rehearse: benchRehearse,
+  import: benchImport,
+  charts: benchCharts,
+  cook: benchCook,
 };
 
 const { values, positionals } = parseArgs({

@@ -166,15 +166,6 @@ export class CredentialManager {
     return (await this.lease(owner, 'c.id = $3', 1, [accountRow]))[0];
   }
 
-  /** The account of a device's present owner (`devices.id`), leased or not. */
-  async ofDevice(deviceRow: number): Promise<LeasedAccount | undefined> {
-    const rows: unknown = await this.db.query(
-      `SELECT ${LEASED} FROM thermoworks_credentials c JOIN devices d ON d.user_id = c.user_id WHERE d.id = $1`,
-      [deviceRow],
-    );
-    return z.array(leasedRow).parse(rows).map(toLeased)[0];
-  }
-
   private async lease(
     owner: string,
     which: string,

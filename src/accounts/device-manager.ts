@@ -37,6 +37,28 @@ export class DeviceManager {
     throw new NotFoundError(`no device ${deviceId}; there is ${there.join(', ') || 'none'}`);
   }
 
+  /**
+   * The serial that `--device` means: itself, or the one device with that nickname (or, without one, the cloud's label),
+   * whatever the case of its letters.
+   * @param email of whose devices; undefined: of all
+   * @returns what was given, where it names nothing
+   * @throws InputError that lists the devices, if there are several
+   */
+  async serialOf(named: string, email?: string): Promise<string> {
+    const rows = await this.db.query<{ device_id: string }[]>(
+      `SELECT d.device_id FROM devices d JOIN users u ON u.id = d.user_id
+       WHERE d.deleted_at IS NULL AND u.deleted_at IS NULL AND ($2::text IS NULL OR lower(u.email) = lower($2))
+         AND (d.device_id = $1 OR lower(coalesce(nullif(d.nickname, ''), d.label)) = lower($1)) ORDER BY d.id`,
+      [named, email ?? null],
+    );
+    const serials = rows.map((row) => row.device_id);
+    const [serial = named, ...others] = serials.includes(named) ? [named] : serials;
+    if (others.length === 0) return serial;
+    throw new InputError(
+      `--device ${named} is the name of ${serials.length}: give the serial, ${serials.slice(0, 20).join(' or ')}`,
+    );
+  }
+
   private async load({ deviceId, userId }: { deviceId?: string; userId?: number }): Promise<OwnedDevice[]> {
     const devices = await this.db.find(Device, {
       where: {

@@ -49,14 +49,23 @@ export class AlertFlags {
 
   /**
    * Tells of no firing and no repeat for so long; what then fires is told at the end, and what was told before, when it
-   * is over. A critical tier is covered only if it fires already. @throws NotFoundError, InputError
+   * is over. A critical tier is covered only if it fires already.
+   * @param minutes 0: a snooze that goes on ends now
+   * @throws NotFoundError, InputError
    */
   async snooze(publicId: string, minutes: number): Promise<{ snoozedUntil: Date }> {
-    if (!Number.isInteger(minutes) || minutes < 1 || minutes > MOST_MINUTES)
-      throw new InputError(`--minutes must be a whole number from 1 to ${MOST_MINUTES}`);
+    if (!Number.isInteger(minutes) || minutes < 0 || minutes > MOST_MINUTES)
+      throw new InputError(`--minutes must be a whole number from 0 (no longer) to ${MOST_MINUTES}`);
     const until = (nowMs: number) => nowMs + minutes * 60_000;
-    const nowMs = await this.flag(publicId, 'snoozed', (state, now, tiers) =>
-      state.tier !== 'critical' || isFiring(state) || tiers === 1 ? { snoozedUntilMs: until(now) } : null,
+    const isCovered = (state: AlertState, now: number, tiers: number) =>
+      minutes === 0
+        ? (state.snoozedUntilMs ?? 0) > now
+        : state.tier !== 'critical' || isFiring(state) || tiers === 1;
+    const nowMs = await this.flag(
+      publicId,
+      'snoozed',
+      (state, now, tiers) => (isCovered(state, now, tiers) ? { snoozedUntilMs: until(now) } : null),
+      minutes === 0 ? 'is not snoozed' : NOTHING.snoozed,
     );
     return { snoozedUntil: new Date(until(nowMs)) };
   }
@@ -65,6 +74,7 @@ export class AlertFlags {
     publicId: string,
     kind: Extract<AlertEventKind, 'acknowledged' | 'unacknowledged' | 'snoozed'>,
     change: (state: AlertState, nowMs: number, tiers: number) => Partial<AlertState> | null,
+    nothing = NOTHING[kind],
   ): Promise<number> {
     const alerts = new AlertManager(this.db);
     const { id, userId, deviceId, probeId } = await alerts.getByPublicId(publicId);
@@ -82,7 +92,7 @@ export class AlertFlags {
       const flags = change(state, nowMs, tiers);
       return flags ? [{ ...state, ...flags, version: state.version + 1 }] : [];
     });
-    if (changed.length === 0) throw new InputError(`alert ${publicId} ${NOTHING[kind]}`);
+    if (changed.length === 0) throw new InputError(`alert ${publicId} ${nothing}`);
     await saveStates(this.db, changed);
     const news = { value: null, unit: null, durationSeconds: null, extreme: null, change: null };
     await insertEvents(

@@ -38,6 +38,9 @@ const INTERNAL = new Set([
 /** What can be changed without closing what fires. */
 const DESCRIBING = new Set(['name', 'description', 'cooldownSeconds', 'repeatSeconds']);
 
+/** An alert with where it stands, by column names. */
+export type AlertRow = Record<string, unknown> & { states: Record<string, unknown>[] };
+
 /** The alerts users set: reads and writes of `temperature_alerts` and of their states. */
 export class AlertManager {
   /** @param db a transaction's manager: `create` and `delete` lock the device, as ingest does. */
@@ -175,7 +178,7 @@ export class AlertManager {
   }
 
   /** As the command line prints it: keys are column names, `id` the public id. */
-  async toJson(alert: TemperatureAlert): Promise<Record<string, unknown>> {
+  async toJson(alert: TemperatureAlert): Promise<AlertRow> {
     const where = { alertId: alert.id };
     const states = await this.db.find(AlertState, { where, order: { side: 'ASC', tier: 'ASC' } });
     return {

@@ -1,6 +1,7 @@
 import type { Observation } from '../readings/observation.js';
+import { toHundredths } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
-import { excessOf, type Limit, limitsOf } from './limits.js';
+import { excessOf, isUpward, type Limit, limitsOf } from './limits.js';
 import type { AlertRule, AlertState } from './types.js';
 
 /** Whether an observation leaves every state of a rule as it is, without a look at anything else: most of them do. */
@@ -28,8 +29,12 @@ export function limitFor(rule: AlertRule, { side, tier }: AlertState): Limit | u
   return undefined;
 }
 
-/** One that is armed waits for its condition, one that is not for a value far enough on the other side. */
+/**
+ * One that is armed waits for its condition, one that is not for a value far enough on the other side; one that fires for
+ * a worse value, or for one that is back.
+ */
 export function isLeftAtRest(state: AlertState, limit: Limit, value: number, rule: AlertRule): boolean {
+  if (isFiringOn(state)) return !isBeyond(state, value) && !isBack(state, limit, value, rule);
   if (!isResting(state)) return false;
   if (state.isArmed) return !isMetBy(value, limit, rule);
   return limit.rearming !== null && excessOf(limit, value) >= -limit.rearming.difference;
@@ -38,6 +43,22 @@ export function isLeftAtRest(state: AlertState, limit: Limit, value: number, rul
 export function isMetBy(value: number, limit: Limit, { type }: AlertRule): boolean {
   const excess = excessOf(limit, value);
   return type === 'target' ? excess >= 0 : excess > 0;
+}
+
+/** It fires, was told, and nothing of it is counted: of such a state too it does not matter when it was evaluated. */
+function isFiringOn({ phase, isAnnounced, isArmed, isUnknown, rearmMs, recent }: AlertState): boolean {
+  return phase === 'firing' && isAnnounced && !isUnknown && (isArmed || rearmMs < 0) && recent === null;
+}
+
+function isBeyond({ side, extreme }: AlertState, value: number): boolean {
+  if (extreme === null) return true;
+  return isUpward(side) ? value / 100 > extreme : value / 100 < extreme;
+}
+
+function isBack({ isArmed }: AlertState, limit: Limit, value: number, rule: AlertRule): boolean {
+  const excess = excessOf(limit, value);
+  if (excess < -toHundredths(rule.hysteresis)) return true;
+  return !isArmed && limit.rearming !== null && excess < -limit.rearming.difference;
 }
 
 /**

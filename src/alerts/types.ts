@@ -62,7 +62,7 @@ export interface AlertState {
   heldReadings: number;
   /** Event time that an unarmed alert has been far enough on the other side; -1: it is not. Of an armed one it says nothing. */
   rearmMs: number;
-  /** Time of the last reading that left it otherwise than at rest (`resting.ts`), or so for the first time; null: none was seen. */
+  /** Time of the last reading that changed it (`resting.ts`: not each one does); null: none was seen. */
   evaluatedAtMs: number | null;
   firedAtMs: number | null;
   resolvedAtMs: number | null;

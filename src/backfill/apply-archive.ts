@@ -80,7 +80,10 @@ async function storeRows(
     return unknown.length > 0 ? [{ device, probe, samples: unknown }] : [];
   });
   if (probes.length === 0) return 0;
-  const ingest = createIngest({ dataSource: { manager: tx }, late: { alerts: judgesLate, sessions: false } });
+  const ingest = createIngest({
+    dataSource: { manager: tx },
+    late: { alerts: judgesLate, sessions: false, areNew: true },
+  });
   const outcome = await ingest([
     { version: 1, account: device, previousPollMs: null, failedBetween: false, probes },
   ]);

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { AccessTokens } from '../accounts/access-token.js';
-import { CredentialManager, type LeasedAccount } from '../accounts/credential-manager.js';
+import type { LeasedAccount } from '../accounts/credential-manager.js';
+import { ThermoworksCredential } from '../entities/thermoworks-credential.js';
 import { lockDevices } from '../ingest/world-store.js';
 import type { Logger } from '../logger.js';
 import { type Call, withToken } from '../poller/poll-account.js';
@@ -61,7 +62,8 @@ export function createGapFiller(deps: GapFillerDependencies) {
     const [row] = z.array(deviceRow).parse(rows);
     if (!row) return;
     onClosed('lost', await giveUp(db, device));
-    const account = await new CredentialManager(db).ofDevice(device);
+    const linked = await db.findOneBy(ThermoworksCredential, { userId: row.user_id });
+    const account = linked && { ...linked, uid: linked.thermoworksUid };
     let againSeconds = LOOK_AGAIN_SECONDS;
     if (account && ['active', 'degraded'].includes(account.status)) {
       try {

@@ -106,18 +106,16 @@ function rowsOf({ times, values, units, flags }: ArchivedSamples, from: number, 
 
 /**
  * The rows that are no reading which is stored already: an archive may tell its time a little differently. A stored
- * reading stands for one row, that of its own time first; what came from an archive has that archive's time.
+ * reading stands for one row, that of its own time first, whatever its value: the first is kept. What came from an archive
+ * has that archive's time.
  * @param stored of the same probe, by time, from a second before the first row to a second after the last
  */
 export function unknownOf(samples: readonly JobSample[], stored: readonly Observation[]): JobSample[] {
-  const byTime = new Map(stored.map((reading) => [reading.measuredAtMs, reading]));
+  const times = new Set(stored.map(({ measuredAtMs }) => measuredAtMs));
+  const own = new Set(samples.map(([ms]) => ms));
+  const others = samples.filter(([ms]) => !times.has(ms));
+  const near = stored.filter((one) => !own.has(one.measuredAtMs) && (one.flags & FLAG.backfilled) === 0);
   const taken = new Set<Observation>();
-  const others = samples.filter(([ms, value, unit]) => {
-    const same = byTime.get(ms);
-    if (same) taken.add(same);
-    return !same || !isSameValue(same, value, unit);
-  });
-  const near = stored.filter((one) => !taken.has(one) && (one.flags & FLAG.backfilled) === 0);
   let first = 0;
   return others.filter(([ms, value, unit]) => {
     while ((near[first]?.measuredAtMs ?? ms) < ms - SAME_WITHIN_MS) first += 1;
@@ -127,7 +125,7 @@ export function unknownOf(samples: readonly JobSample[], stored: readonly Observ
       at += 1
     ) {
       const reading = near[at];
-      if (!reading || taken.has(reading) || byTime.has(ms) || !isSameValue(reading, value, unit)) continue;
+      if (!reading || taken.has(reading) || !isSameValue(reading, value, unit)) continue;
       taken.add(reading);
       return false;
     }

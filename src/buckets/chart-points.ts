@@ -6,11 +6,12 @@ import { loadSpans } from '../readings/reading-store.js';
 import { toHundredths, UNTRUSTED, type Unit } from '../readings/sample.js';
 import { convertHundredths, isTemperature, type TemperatureUnit } from '../readings/temperature.js';
 import { LONGEST_HOLD_MS } from '../sessions/known-time.js';
-import { addBucket, type Bucket, bucketsOf, HOUR_MS, hourOf } from './bucket.js';
+import { addBucket, type Bucket, bucketsOf } from './bucket.js';
 import type { Hours } from './bucket-store.js';
+import { inPieces, staleHours } from './stale-hours.js';
 
+const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 86_400;
-const DAY_MS = DAY_SECONDS * 1000;
 /** Seconds of a point: quarters and hours, and what is put together of them. */
 const STEPS = [900, 1800, ...[1, 2, 3, 6, 12].map((hours) => hours * 3600)];
 const LONGER_STEPS = [1, 2, 7, 14, 28, 91, 364].map((days) => days * DAY_SECONDS);
@@ -49,7 +50,8 @@ interface Asked {
 
 /**
  * A chart of any span, of 2,000 points at most: the readings themselves where they are so few, else buckets, the finest
- * that fit. What no bucket has yet, or what late readings changed, is worked out from the readings. As of one moment.
+ * that fit and are kept. What no bucket has yet, or what late readings changed, is worked out from the readings. As of one
+ * moment.
  */
 export async function chartPoints(
   db: EntityManager,
@@ -62,13 +64,27 @@ export async function chartPoints(
   const all = [...STEPS, ...LONGER_STEPS];
   const stepSeconds = all.find((seconds) => stepsIn(seconds) <= perProbe) ?? all.at(-1) ?? DAY_SECONDS;
   return db.transaction('REPEATABLE READ', async (tx) => {
+    if (stepSeconds < HOUR_SECONDS && (await haveQuartersEnded(tx, asked)))
+      return { stepSeconds: HOUR_SECONDS, points: await bucketsAsPoints(tx, asked, HOUR_SECONDS) };
     if (stepSeconds === STEPS[0]) {
-      const points = await readingsAsPoints(tx, asked, maxPoints);
-      if (points.length <= maxPoints && points.length >= (await countInQuarters(tx, asked)))
-        return { stepSeconds: null, points };
+      const known = await countInQuarters(tx, asked);
+      const points = known > maxPoints ? [] : await readingsAsPoints(tx, asked, maxPoints);
+      if (points.length >= known && points.length <= maxPoints) return { stepSeconds: null, points };
     }
     return { stepSeconds, points: await bucketsAsPoints(tx, asked, stepSeconds) };
   });
+}
+
+/** Whether an hour in the span has no quarters any more: these are kept for some years, and hours for good. */
+async function haveQuartersEnded(tx: EntityManager, { probeIds, fromMs, toMs }: Asked): Promise<boolean> {
+  const [row] = await tx.query<{ have: boolean }[]>(
+    `SELECT EXISTS (SELECT FROM reading_buckets h
+       WHERE probe_id = ANY($1) AND seconds = 3600 AND bucket_start >= $2 AND bucket_start < $3 AND NOT EXISTS (
+         SELECT FROM reading_buckets q WHERE q.probe_id = h.probe_id AND q.seconds = 900
+           AND q.bucket_start >= h.bucket_start AND q.bucket_start < h.bucket_start + interval '1 hour')) AS have`,
+    [probeIds, new Date(floorTo(HOUR_SECONDS, fromMs)), new Date(toMs)],
+  );
+  return row?.have === true;
 }
 
 const valueRows = z.array(
@@ -120,7 +136,7 @@ async function bucketsAsPoints(tx: EntityManager, asked: Asked, stepSeconds: num
   const isShown = ({ seconds, startMs }: Bucket) =>
     seconds === baseSeconds && startMs >= floorTo(baseSeconds, asked.fromMs) && startMs < asked.toMs;
   const ranges = await loadRanges(tx, asked.probeIds);
-  for (const hours of byDay(stale)) {
+  for (const hours of inPieces(stale)) {
     const from = hours.map(({ probeId, fromMs, toMs }) => ({
       probeId,
       fromMs: fromMs - LONGEST_HOLD_MS,
@@ -142,47 +158,6 @@ async function bucketsAsPoints(tx: EntityManager, asked: Asked, stepSeconds: num
 }
 
 const floorTo = (seconds: number, ms: number) => Math.floor(ms / 1000 / seconds) * seconds * 1000;
-
-const freshRows = z.array(
-  z.object({
-    probeId: z.number(),
-    validMs: z.number().nullable(),
-    lastMs: z.number().nullable(),
-    marked: z.array(z.number()),
-  }),
-);
-
-/** Of which the stored buckets are not up to date: since the last roll-up, and where readings came late. */
-async function staleHours(tx: EntityManager, { probeIds, fromMs, toMs }: Asked): Promise<Hours[]> {
-  const [firstMs, endMs] = [hourOf(fromMs), hourOf(toMs - 1) + HOUR_MS];
-  const rows: unknown = await tx.query(
-    `SELECT p.id AS "probeId", ${epochMs('g.valid_until')} AS "validMs", ${epochMs('p.last_measured_at')} AS "lastMs",
-       ARRAY(SELECT DISTINCT ${epochMs('m.hour_start')} FROM reading_bucket_marks m
-         WHERE m.probe_id = p.id AND m.hour_start >= $2 AND m.hour_start < $3)::float8[] AS marked
-     FROM probes p LEFT JOIN reading_bucket_progress g ON g.probe_id = p.id WHERE p.id = ANY($1) ORDER BY p.id`,
-    [probeIds, new Date(firstMs), new Date(endMs)],
-  );
-  return freshRows.parse(rows).flatMap(({ probeId, validMs, lastMs, marked }) => {
-    const isBehind = lastMs !== null && (validMs === null || lastMs > validMs);
-    const tailMs = isBehind ? Math.max(firstMs, hourOf(validMs ?? firstMs)) : endMs;
-    const lastHourMs = hourOf((lastMs ?? 0) + LONGEST_HOLD_MS) + HOUR_MS;
-    const tail = { probeId, fromMs: tailMs, toMs: Math.min(endMs, lastHourMs) };
-    const hours = marked
-      .filter((ms) => ms < tailMs)
-      .map((ms) => ({ probeId, fromMs: ms, toMs: ms + HOUR_MS }));
-    return tail.fromMs < tail.toMs ? [...hours, tail] : hours;
-  });
-}
-
-/** A day of long stretches at a time, so that no more of it is held. */
-function* byDay(hours: readonly Hours[]): Iterable<Hours[]> {
-  const short = hours.filter(({ fromMs, toMs }) => toMs - fromMs <= DAY_MS);
-  if (short.length > 0) yield short;
-  for (const { probeId, fromMs, toMs } of hours)
-    if (toMs - fromMs > DAY_MS)
-      for (let ms = fromMs; ms < toMs; ms += DAY_MS)
-        yield [{ probeId, fromMs: ms, toMs: Math.min(ms + DAY_MS, toMs) }];
-}
 
 const bucketRows = z.array(
   z.object({

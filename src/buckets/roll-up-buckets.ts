@@ -24,7 +24,7 @@ const MARKS_AT_ONCE = 200;
  * Brings the buckets up to the readings that are stored: for each probe from where it was left, and the hours that late
  * readings marked. Each step is one transaction: killed half-way, the rest is done by the next one; those who run it at
  * once share the probes.
- * @returns whether all is done: `signal` ends it after the step under way
+ * @returns whether all is done: not when `signal` ended it after the step under way, or another one is still at some probe
  */
 export async function rollUpBuckets({
   dataSource,
@@ -34,19 +34,25 @@ export async function rollUpBuckets({
   signal?: AbortSignal;
 }): Promise<boolean> {
   await registerProbes(dataSource.manager);
+  let isAll = true;
   for (let after = 0; ; ) {
     const probes = await nextProbes(dataSource.manager, after, PROBES_AT_ONCE);
-    if (probes.length === 0) return true;
+    if (probes.length === 0) return isAll;
     for (let open = probes; open.length > 0; ) {
       if (signal?.aborted) return false;
-      open = await dataSource.transaction((tx) => rollUpSome(tx, open));
+      const step = await dataSource.transaction((tx) => rollUpSome(tx, open));
+      isAll &&= step.taken === open.length;
+      open = step.open;
     }
     after = probes.at(-1) ?? after;
   }
 }
 
-/** @returns those of which more is to be done */
-async function rollUpSome(tx: EntityManager, probeIds: readonly number[]): Promise<number[]> {
+/** @returns of how many nobody else was at work, and those of these of which more is to be done */
+async function rollUpSome(
+  tx: EntityManager,
+  probeIds: readonly number[],
+): Promise<{ taken: number; open: number[] }> {
   const taken = await takeProgress(tx, probeIds);
   const ids = taken.map(({ probeId }) => probeId);
   // Before the readings: what is marked later than this was stored later too, and is left for the next time.
@@ -68,7 +74,8 @@ async function rollUpSome(tx: EntityManager, probeIds: readonly number[]): Promi
   await deleteMarks(tx, marks);
   await saveProgress(tx, steps);
   const hasMore = marks.length === MARKS_AT_ONCE;
-  return steps.filter(({ isDone }) => hasMore || !isDone).map(({ probeId }) => probeId);
+  const open = steps.filter(({ isDone }) => hasMore || !isDone).map(({ probeId }) => probeId);
+  return { taken: taken.length, open };
 }
 
 interface Step {

@@ -16,6 +16,8 @@ export interface CanaryState {
   latencySeconds?: number;
   /** Over three periods. */
   isLate: boolean;
+  /** Where the next one is, as far as is known: what keeps it if it is late. */
+  stage: 'queue' | 'worker' | 'notifier';
 }
 
 export interface Canary {
@@ -31,7 +33,9 @@ const LOOKS_PER_PERIOD = 12;
 const CLOSE_WITHIN_MS = 3_000;
 
 const sentRow = z.tuple([z.object({ ms: z.number() })]);
-const provenRows = z.array(z.object({ sent_ms: z.number().nullable(), latency_ms: z.number().nullable() }));
+const provenRows = z.array(
+  z.object({ sent_ms: z.number().nullable(), latency_ms: z.number().nullable(), is_ingested: z.boolean() }),
+);
 
 /** The sender: one per process, each with a row of its own. Ages are of the process's own monotonic clock. */
 export function createCanary({
@@ -54,15 +58,20 @@ export function createCanary({
   let provenSentMs: number | null = null;
   let latencySeconds: number | undefined;
   let err: unknown;
+  let isUnsent = true;
+  let isIngested = false;
 
   const state = (): CanaryState | undefined => {
     if (heardMs === undefined) return undefined;
     const ageMs = performance.now() - heardMs;
-    return { ageSeconds: ageMs / 1000, latencySeconds, isLate: ageMs > LATE_AFTER_PERIODS * periodMs };
+    const isLate = ageMs > LATE_AFTER_PERIODS * periodMs;
+    const stage = isUnsent ? 'queue' : isIngested ? 'notifier' : 'worker';
+    return { ageSeconds: ageMs / 1000, latencySeconds, isLate, stage };
   };
 
   /** The row first: what arrives finds it. */
   async function send(enqueue: Parameters<Canary['start']>[0]): Promise<void> {
+    isUnsent = true;
     const rows: unknown = await dataSource.query(
       `INSERT INTO canaries (replica, sent_at) VALUES ($1, now())
        ON CONFLICT (replica) DO UPDATE SET sent_at = now(), updated_at = now()
@@ -72,16 +81,19 @@ export function createCanary({
     const [{ ms: sentAtMs }] = sentRow.parse(rows);
     isAwaited = true;
     await enqueue.canary(canaryJob(sentAtMs), { replica, sentAtMs });
+    isUnsent = false;
     onCanary('sent');
   }
 
   async function look(): Promise<void> {
     const rows: unknown = await dataSource.query(
-      `SELECT ${epochMs('proven_sent_at')} AS sent_ms, ${epochMs('proven_at')} - ${epochMs('proven_sent_at')} AS latency_ms
+      `SELECT ${epochMs('proven_sent_at')} AS sent_ms, ${epochMs('proven_at')} - ${epochMs('proven_sent_at')} AS latency_ms,
+         coalesce(ingested_sent_at > sent_at - interval '1 ms' * $2, false) AS is_ingested
        FROM canaries WHERE replica = $1`,
-      [replica],
+      [replica, LATE_AFTER_PERIODS * periodMs],
     );
     const [found] = provenRows.parse(rows);
+    isIngested = found?.is_ingested ?? false;
     if (!found || found.sent_ms === null || found.sent_ms === provenSentMs) return;
     isAwaited = false;
     err = undefined;
@@ -92,12 +104,16 @@ export function createCanary({
   }
 
   function tell(): void {
-    const { isLate = false, ageSeconds = 0 } = state() ?? {};
+    const { isLate = false, ageSeconds = 0, stage } = state() ?? {};
     if (isLate === wasLate) return;
     wasLate = isLate;
     const seconds = Math.round(ageSeconds);
     if (isLate)
-      logger.error('blind: no canary comes through queue, ingest, alert and notifier', { seconds, err });
+      logger.error('blind: no canary comes through queue, ingest, alert and notifier', {
+        seconds,
+        stage,
+        err,
+      });
     else logger.info('canaries come through again');
   }
 

@@ -58,6 +58,10 @@ export function takeReadings({
   const ingest = async (job: ReadingsJob, mark: CanaryMark) => {
     await batcher.settled();
     const notificationId = await inVain(dataSource, (tx) => ingestCanary(tx, job));
+    await dataSource.query(
+      'UPDATE canaries SET ingested_sent_at = $2, updated_at = now() WHERE replica = $1',
+      [mark.replica, new Date(mark.sentAtMs)],
+    );
     await enqueue.canaryNotification(notificationId, mark);
   };
   return (job) => (job.canary ? ingest(job, job.canary).catch(warn) : batcher.add(job));

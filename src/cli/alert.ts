@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UserManager } from '../accounts/user-manager.js';
 import { AlertFlags } from '../alerts/alert-flags.js';
-import { AlertManager } from '../alerts/alert-manager.js';
+import { AlertManager, type AlertRow } from '../alerts/alert-manager.js';
 import { hundredthsOf, REARM_DIFFERENCE_C, REARM_MS } from '../alerts/limits.js';
 import { listEvents } from '../alerts/list-events.js';
 import { durationOf } from '../console/format.js';
@@ -10,7 +10,7 @@ import { InputError } from '../errors.js';
 import { ALERT_TYPES, withNumbers, withRule } from './alert-options.js';
 import { answering, type Context, publicId } from './context.js';
 import { rehearseCommand } from './rehearse.js';
-import { fields } from './text.js';
+import { fields, table } from './text.js';
 
 interface CreateOptions {
   email: string;
@@ -49,7 +49,7 @@ export function alertCommand(program: Command, context: Context): void {
     'watch a probe, or a battery; what is left out is the default of its role',
   )
     .requiredOption('--email <e>', 'of the user')
-    .requiredOption('--device <d>', 'serial of the device')
+    .requiredOption('--device <d>', 'serial or name of the device')
     .requiredOption('--type <type>', ALERT_TYPES);
   withRule(create).action(
     async ({ email, device: deviceId, probe: probeId, json: _, ...options }: CreateOptions) =>
@@ -76,7 +76,8 @@ export function alertCommand(program: Command, context: Context): void {
       const db = await context.manager();
       const alerts = new AlertManager(db);
       const found = await alerts.getByPublicId(id);
-      context.show({ ...(await alerts.toJson(found)), events: await listEvents(db, found.id) });
+      const row = { ...(await alerts.toJson(found)), events: await listEvents(db, found.id) };
+      context.done(glance(row), row);
     });
   answering(alert, 'delete', 'stop watching')
     .argument('<id>', 'its id', publicId)
@@ -85,6 +86,34 @@ export function alertCommand(program: Command, context: Context): void {
       context.done(`deleted ${id}`, { id, deleted: true });
     });
   changeCommands(alert, context);
+}
+
+const MOST_EVENTS = 8;
+const AUDIT = new Set(['created_at', 'updated_at']);
+const STATE_FLAGS = ['is_unknown', 'is_muted', 'is_inhibited', 'acknowledged_at', 'snoozed_until'];
+
+/** On one screen: what is set of the rule, where each side stands, the newest events. JSON has all of it. */
+function glance({ states, events, ...rule }: AlertRow & { events: Record<string, unknown>[] }): string {
+  const isSet = ([name, value]: [string, unknown]) => (value ?? '') !== '' && !AUDIT.has(name);
+  const flags = STATE_FLAGS.filter((flag) => states.some((state) => state[flag]));
+  const columns = ['side', 'tier', 'phase', 'fired_at', 'resolved_at', ...flags];
+  const shown = events
+    .slice(0, MOST_EVENTS)
+    .map(({ id: _, value, unit, duration_seconds: lasted, ...event }) => ({
+      measured_at: event.measured_at,
+      kind: event.detected_late ? `${event.kind} (late)` : event.kind,
+      side: event.side,
+      tier: event.tier,
+      value: value === null ? null : `${value}${unit ? ` ${unit}` : ''}`,
+      lasted: typeof lasted === 'number' ? durationOf(lasted * 1000) : null,
+    }));
+  return [
+    fields(Object.fromEntries(Object.entries(rule).filter(isSet))),
+    '',
+    table(states, columns),
+    '',
+    events.length === 0 ? 'no events yet' : table(shown, Object.keys(shown[0] ?? {})),
+  ].join('\n');
 }
 
 /** What a target that is met already waits for. */
@@ -124,9 +153,11 @@ function changeCommands(alert: Command, context: Context): void {
     });
   answering(alert, 'snooze', 'tell nothing of it for a while; what fires then is told at the end')
     .argument('<id>', 'its id', publicId)
-    .requiredOption('--minutes <n>', 'for how long, at most a week', Number)
+    .requiredOption('--minutes <n>', 'for how long, at most a week; 0: no longer', Number)
     .action(async (id: string, { minutes }: { minutes: number }) => {
       const { snoozedUntil } = await context.transaction((tx) => new AlertFlags(tx).snooze(id, minutes));
-      context.done(`snoozed ${id} until ${snoozedUntil.toISOString()}`, { id, snoozed_until: snoozedUntil });
+      const said =
+        minutes === 0 ? `no longer snoozed ${id}` : `snoozed ${id} until ${snoozedUntil.toISOString()}`;
+      context.done(said, { id, snoozed_until: snoozedUntil });
     });
 }

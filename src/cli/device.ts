@@ -41,7 +41,7 @@ export function deviceCommand(program: Command, context: Context): void {
     });
   answering(device, 'set', 'name a device or a probe, or say what a probe is for')
     .requiredOption('--email <e>', 'of its owner')
-    .requiredOption('--device <d>', 'its serial')
+    .requiredOption('--device <d>', 'its serial or name')
     .option('--probe <p>', 'one of its probes')
     .option('--nickname <n>', 'of the device')
     .option('--label <l>', 'of the probe')
@@ -68,7 +68,7 @@ function limit(text: string): number | 'none' {
 export function readingCommand(program: Command, context: Context): void {
   const reading = program.command('reading').description('what probes measured');
   answering(reading, 'list', 'show the newest readings in a range of time, by time')
-    .requiredOption('--device <d>', 'serial of the device')
+    .requiredOption('--device <d>', 'serial or name of the device')
     .option('--probe <p>', 'only of this probe')
     .option('--from <t>', 'not before', instant)
     .option('--to <t>', 'before', instant)

@@ -5,11 +5,11 @@ import { InputError } from '../errors.js';
 import { createAccountTokens } from '../poller/create-account-poller.js';
 import { withToken } from '../poller/poll-account.js';
 import { createEnqueue } from '../queues/enqueue.js';
+import { DAY_MS, keptSince } from '../readings/retention.js';
 import type { CloudClient } from '../thermoworks/cloud-client.js';
 import type { Context } from './context.js';
 import { pollNow } from './poll-now.js';
 
-const DAY_MS = 24 * 3_600_000;
 /** Of advisory locks that stand for an import, beside the account. */
 const LOCK = 0x61726368;
 /** Rows of one archive between two lines about it. */
@@ -92,7 +92,7 @@ async function tellAll(
   });
   const call = withToken(tokens, { ...account, uid: account.thermoworksUid });
   const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
-  const range = { since, keptSince: new Date(today - context.config.retentionDays * DAY_MS) };
+  const range = { since, keptSince: keptSince(new Date(today), context.config.retentionDays) };
   let told = 0;
   const onProgress = ({ archive, done, of }: { archive: string; done: number; of: number }) => {
     told = done < told ? 0 : told;

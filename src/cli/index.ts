@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { DeviceManager } from '../accounts/device-manager.js';
 import { ConfigError, loadConfig } from '../config.js';
 import { InputError, NotFoundError } from '../errors.js';
 import { accountCommand } from './account.js';
@@ -66,8 +67,16 @@ function createProgram(context: Context, { stdout, stderr }: Streams): Command {
     .description('Watches ThermoWorks thermometers: readings, cook sessions, alerts')
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
-    .hook('preAction', (_, command) => {
-      context.json = command.opts<{ json?: true }>().json ?? false;
+    .hook('preAction', async (_, command) => {
+      const {
+        json = false,
+        device,
+        email,
+      } = command.opts<{ json?: true; device?: string; email?: string }>();
+      context.json = json;
+      if (device === undefined) return;
+      const devices = new DeviceManager(await context.manager());
+      command.setOptionValue('device', await devices.serialOf(device, email));
     });
   for (const register of COMMANDS) register(program, context);
   return program;

@@ -57,7 +57,7 @@ export function rehearseCommand(alert: Command, context: Context): void {
     )
     .option('--days <n>', 'how far back from the newest reading', wholeNumber(1, 3650), 30)
     .option('--email <e>', 'of the user')
-    .option('--device <d>', 'serial of the device')
+    .option('--device <d>', 'serial or name of the device')
     .option('--type <type>', ALERT_TYPES);
   withRule(command).action(async (id: string | undefined, { days, json, ...given }: RehearseOptions) => {
     const isGiven = ['email', 'device', 'type'].map((key) => given[key] !== undefined);
@@ -90,7 +90,8 @@ async function answerOf(
   { probe, rule }: Rehearsed,
   days: number,
 ): Promise<{ row: Answer; chart: Chart }> {
-  if (!probe) throw new InputError(`readings alone do not tell when a ${rule.type} alert would have fired`);
+  if (!probe)
+    throw new InputError('a battery alert cannot be rehearsed: what the battery said is not stored');
   const { id, deviceId, probeId, lastMeasuredAt } = probe;
   const toMs = lastMeasuredAt?.getTime() ?? Date.now();
   const fromMs = Math.max(0, toMs - days * DAY_MS);

@@ -12,10 +12,19 @@ import type { ActionLink, LinkSigner } from '../notifications/action-link.js';
 export const ACTION_PATH = '/actions/:token';
 const SNOOZE_MINUTES = 30;
 const WORDS = {
-  ack: { button: 'Acknowledge', done: 'Acknowledged: it is not repeated while it goes on.' },
+  ack: {
+    button: 'Acknowledge',
+    before: 'You have seen it: it is not repeated while it goes on.',
+    done: 'Acknowledged',
+    next: 'It is not repeated while it goes on. You hear when it is over, when it becomes critical, and when it fires again.',
+    back: 'alert unack',
+  },
   snooze: {
     button: `Snooze for ${SNOOZE_MINUTES} minutes`,
-    done: `Snoozed: nothing is told of it for ${SNOOZE_MINUTES} minutes.`,
+    before: `Nothing is told of it for ${SNOOZE_MINUTES} minutes.`,
+    done: `Snoozed for ${SNOOZE_MINUTES} minutes`,
+    next: 'Nothing is told of it until then, but that it is over. If it still fires then, you hear of it once more.',
+    back: 'alert snooze --minutes 0',
   },
 };
 
@@ -41,15 +50,22 @@ export async function addActionRoutes(
       return answer(
         reply,
         200,
-        html`<h1>${alert}</h1><form method="post"><button>${WORDS[link.action].button}</button></form>`,
+        html`<h1>${alert}</h1><form method="post"><button>${WORDS[link.action].button}</button></form><p>${WORDS[link.action].before}</p>`,
       );
     });
     routes.post<{ Params: { token: string } }>(ACTION_PATH, async ({ params }, reply) => {
       const link = links.read(params.token, now().getTime());
       if (!link) return answer(reply, 404, GONE);
       const problem = await act(dataSource, link);
-      if (problem !== undefined) return answer(reply, 409, html`<h1>${problem}</h1>`);
-      return answer(reply, 200, html`<h1>${WORDS[link.action].done}</h1>`);
+      const alert = await nameOf(dataSource, link);
+      if (problem !== undefined)
+        return answer(reply, 409, html`<h1>Nothing was changed</h1><p>${alert}</p><p>${problem}</p>`);
+      const { done, next, back } = WORDS[link.action];
+      return answer(
+        reply,
+        200,
+        html`<h1>${done}</h1><p>${alert}</p><p>${next}</p><p>You may close this page. To take it back: <code>grill-stats ${back}</code></p>`,
+      );
     });
   });
 }

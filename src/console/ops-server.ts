@@ -7,6 +7,12 @@ import { createHttpServer, listen, type RunningServer } from './http.js';
 /** The paths that need no sign-in anywhere: they say yes or no, and whether it is for the canary. */
 export const OPEN_PATHS: readonly string[] = ['/health/live', '/health/ready'];
 
+const KEPT_BY = {
+  queue: 'it could not be sent (database or queue)',
+  worker: 'no worker has ingested it and fired its alert',
+  notifier: 'no notifier has delivered it',
+};
+
 /** Health and metrics, as every process and the console serve them. */
 export function addOpsRoutes(
   app: FastifyInstance,
@@ -17,7 +23,9 @@ export function addOpsRoutes(
   app.get('/health/ready', async (_request, reply) => {
     const findings = await check.essentials();
     if (isHealthy(findings)) return reply.send({ status: 'ready' });
-    const reason = findings.canary?.isLate && { reason: 'the canary is late' };
+    const reason = findings.canary?.isLate && {
+      reason: `the canary is late: ${KEPT_BY[findings.canary.stage]}`,
+    };
     return reply.status(503).send({ status: 'unready', ...reason });
   });
   app.get('/health', async (_request, reply) => {

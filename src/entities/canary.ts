@@ -9,6 +9,9 @@ export class Canary extends Audited {
   replica!: string;
   /** Of the newest one. */
   @Column({ type: 'timestamptz', name: 'sent_at', precision: 3 }) sentAt!: Date;
+  /** When the newest one was sent that a worker has ingested and passed on. */
+  @Column({ type: 'timestamptz', name: 'ingested_sent_at', precision: 3, nullable: true })
+  ingestedSentAt!: Date | null;
   /** When the newest one that came through did. */
   @Column({ type: 'timestamptz', name: 'proven_at', precision: 3, nullable: true }) provenAt!: Date | null;
   /** When that one was sent. */

@@ -17,7 +17,7 @@ export class SessionLogEntry {
   @Column({ type: 'varchar', name: 'actor', length: 50 }) actor!: string;
   @Column({ type: 'varchar', name: 'action', length: 20 })
   action!: 'edited' | 'split' | 'restored' | 'imported';
-  /** The session's own columns and members; null: there was none. */
+  /** Those of the session's columns and members that are different after it; null: there was no session. */
   @Column({ type: 'jsonb', name: 'before', nullable: true }) before!: object | null;
   @Column({ type: 'jsonb', name: 'after' }) after!: object;
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' }) createdAt!: Date;

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { insertEvents, saveStates } from '../alerts/alert-store.js';
+import { markLate } from '../buckets/bucket-store.js';
 import { sqlStateOf } from '../errors.js';
 import type { ReadingsJob } from '../queues/jobs.js';
 import { copyReadings } from '../readings/copy-readings.js';
@@ -59,8 +60,10 @@ export type Ingest = (
   moments?: readonly DeviceMoment[],
 ) => Promise<IngestOutcome>;
 
-/** What late readings change beside the roll-ups of the sessions that they lie in. */
+/** What late readings change beside the roll-ups of the sessions that they lie in, and what is known of them. */
 export interface LateRules {
+  /** The caller holds their devices, and none of them is stored. */
+  areNew?: boolean;
   /** What their alerts would have fired. */
   alerts: boolean;
   /** Where automatic sessions begin and end. */
@@ -108,7 +111,7 @@ async function work(
   const worlds = markStuck(batch, loaded);
   const { readings, unknownProbe } = toReadings(batch, worlds);
   const { fresh, stored, conflicts } =
-    !isCareful && areAllNew(batch, readings)
+    !isCareful && (late.areNew || areAllNew(batch, readings))
       ? await insertAll(tx, readings)
       : await insertFresh(tx, readings);
   const inputs = inputsByDevice(batch, fresh);
@@ -119,6 +122,7 @@ async function work(
     return { before: loaded.get(device) ?? before, ...after };
   });
   const notificationIds = await store(tx, folded, batch.moments, past);
+  await markLate(tx, stored);
   if (late.alerts)
     await recordLate(
       tx,

@@ -78,7 +78,8 @@ export async function redetectStored(
   const found = detectsCooks(sessions.device) ? await redetect(tx, sessions, stretch, uuidv7) : none;
   const { changed, detection, lids } = found;
   const moved = new Set(changed.map(({ publicId }) => publicId));
-  const others = (await loadPastSessions(tx, sessions.device, fromMs)).filter(
+  const stored = await loadPastSessions(tx, sessions.device, fromMs);
+  const others = stored.filter(
     ({ publicId, startMs, isDeleted }) => !isDeleted && startMs <= toMs && !moved.has(publicId),
   );
   const ids = await saveRedetected(tx, sessions.device, found, others);

@@ -3,7 +3,6 @@ import { hasPast, type LateProbe, marginOf, PIECE, replayLate } from '../alerts/
 import { loadPasts, saveLate } from '../alerts/late-store.js';
 import type { LateChange } from '../alerts/past.js';
 import type { AlertRule } from '../alerts/types.js';
-import { markLate } from '../buckets/bucket-store.js';
 import { groupBy } from '../group-by.js';
 import { loadFollowing, type NewReading } from '../readings/reading-store.js';
 import { FLAG, UNTRUSTED } from '../readings/sample.js';
@@ -25,8 +24,8 @@ interface Watched {
 }
 
 /**
- * Records what late readings add to the past of alerts; nobody is told. Nothing is asked where none is late, but for the
- * marks of their buckets nothing on a probe without such an alert; else two statements, one more where something changes, and one for each further part of a
+ * Records what late readings add to the past of alerts; nobody is told. Nothing is asked where none is late on a probe
+ * with such an alert; else two statements, one more where something changes, and one for each further part of a
  * back-fill.
  * @param worlds after the fold, with its live events stored
  * @param stored the readings that were new
@@ -36,7 +35,6 @@ export async function recordLate(
   worlds: readonly IngestWorld[],
   stored: readonly NewReading[],
 ): Promise<void> {
-  await markLate(tx, stored);
   const watched = watchedIn(worlds, stored);
   if (watched.length === 0) return;
   const sinceMs = Math.min(

@@ -25,7 +25,7 @@ export const discord: Channel = {
   render(message, _, publicUrl) {
     const { emoji, color } = lookOf(message);
     const link = publicUrl ? `\n<${publicUrl}>` : '';
-    const actions = actionsOf(message).map(({ label, url }) => `\n${label}: <${url}>`);
+    const actions = actionsOf(message).map(({ label, url }) => `\n${literal(calm(label, 60))}: <${url}>`);
     return JSON.stringify({
       content: `${emoji} ${literal(calm(message.title, 200))}`,
       embeds: [{ description: `${literal(calmLines(message, 1000))}${actions.join('')}${link}`, color }],

@@ -60,13 +60,13 @@ export function createEmail({
       throw new InputError('--url must be an e-mail address, such as mailto:cook@example.com');
     },
 
-    render({ title, text, lines, advice, links }, _target, publicUrl) {
+    render({ title, text, lines, advice, ...message }, _target, publicUrl) {
       const said: EmailContent = {
         subject: inert(title),
         text: linesOf({ text, lines, advice })
           .map((line) => inert(line, 1_000))
           .join('\n'),
-        actions: actionsOf({ links }),
+        actions: actionsOf(message),
         link: publicUrl,
       };
       return JSON.stringify(said);

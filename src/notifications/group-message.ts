@@ -1,5 +1,5 @@
 import { RANK } from '../alerts/announce.js';
-import { inert, type Message } from './message.js';
+import { type Action, inert, type Message } from './message.js';
 
 /** What fits into a message of each service. */
 const MOST_LINES = 10;
@@ -8,10 +8,15 @@ const ADVICE_LENGTH = 100;
 const MOST_NAMES = 3;
 /** Of all lines, by {@link weightOf}: Slack takes 3,000 characters, ntfy 4,096 bytes, Discord and Telegram 4,096 characters. */
 const MOST_WEIGHT = 2_800;
+/** With links to what fires beside them. */
+const MOST_WITH_LINKS = 3_600;
+const MOST_ACTED_ON = 3;
+const LABEL_LENGTH = 30;
 
 /**
  * Several messages as one that lists them: first what still fires, the worst of it first, then what is over, in the order
- * of the messages. A firing whose end is among them is over.
+ * of the messages. A firing whose end is among them is over. With the links of the only one that fires, else of the worst
+ * three.
  * @param messages at least one, in the order of what has happened
  */
 export function toOneMessage(messages: readonly Message[]): Message {
@@ -24,7 +29,9 @@ export function toOneMessage(messages: readonly Message[]): Message {
   const over = messages.filter((one) => !firing.includes(one));
   const [worst, second] = firing;
   const sorted = [...firing, ...over];
-  const lines = thatFit(sorted.slice(0, MOST_LINES).map(toLine));
+  const actions = second === undefined ? [] : actionsFor(firing);
+  const room = MOST_WITH_LINKS - actions.reduce((sum, { label, url }) => sum + weightOf(label + url) + 4, 0);
+  const lines = thatFit(sorted.slice(0, MOST_LINES).map(toLine), Math.min(MOST_WEIGHT, room));
   const more = sorted.length > lines.length ? [`and ${sorted.length - lines.length} more`] : [];
   return {
     type: worst ? 'alert.fired' : 'alert.resolved',
@@ -34,7 +41,20 @@ export function toOneMessage(messages: readonly Message[]): Message {
     lines: [...lines, ...more],
     body: { events: messages.map(({ body }) => body) },
     ...(second === undefined && worst?.links && { links: worst.links }),
+    ...(actions.length > 0 && { actions }),
   };
+}
+
+/** To acknowledge comes first: some services take three. Of one alert's messages the last leads on. */
+function actionsFor(firing: readonly Message[]): Action[] {
+  const byAlert = new Map(firing.map((one) => [one.about ?? one.title, one]));
+  const shown = [...byAlert.values()].flatMap(({ title, links }) => (links ? [{ title, links }] : []));
+  const named = shown.slice(0, MOST_ACTED_ON);
+  const label = (verb: string, title: string) => `${verb} ${inert(title, LABEL_LENGTH)}`;
+  return [
+    ...named.map(({ title, links }) => ({ label: label('Acknowledge', title), url: links.acknowledge })),
+    ...named.map(({ title, links }) => ({ label: label('Snooze', title), url: links.snooze })),
+  ];
 }
 
 function isOpen({ type, about }: Message, later: readonly Message[]): boolean {
@@ -60,11 +80,11 @@ function toLine({ type, title, text, advice }: Message): string {
   return advice ? `${line} – ${inert(advice, ADVICE_LENGTH)}` : line;
 }
 
-function thatFit(lines: readonly string[]): string[] {
+function thatFit(lines: readonly string[], most: number): string[] {
   let weight = 0;
   return lines.filter((line) => {
     weight += weightOf(line);
-    return weight <= MOST_WEIGHT;
+    return weight <= most;
   });
 }
 

@@ -39,9 +39,13 @@ const SENSORS = `
   WHERE p.last_unit IS NOT NULL AND p.state <> 'disabled'
   UNION ALL
   SELECT 'alert', d.prefix, d.owner, d.device, d.device_name, a.public_id::text,
-    coalesce(nullif(a.name, ''), replace(a.alert_type, '_', ' ') || ' alert'),
+    coalesce(nullif(a.name, ''), concat_ws(' ', coalesce(nullif(p.label, ''), 'Probe ' || a.probe_id), replace(a.alert_type, '_', ' '),
+      CASE a.alert_type WHEN 'target' THEN a.target_temperature || ' °' || a.temperature_unit
+        WHEN 'range' THEN concat_ws(' ', 'above ' || a.max_temperature, 'below ' || a.min_temperature) || ' °' || a.temperature_unit
+        WHEN 'battery' THEN a.battery_percent || ' %' END)),
     (SELECT count(*) FROM alert_states s WHERE s.alert_id = a.id AND s.phase IN ('firing', 'recovering')), NULL
   FROM device d JOIN temperature_alerts a ON a.user_id = d.id AND a.device_id = d.device_id
+  LEFT JOIN probes p ON p.user_id = a.user_id AND p.device_id = a.device_id AND p.probe_id = a.probe_id
   WHERE a.is_active AND a.deleted_at IS NULL
   UNION ALL
   SELECT 'session', d.prefix, d.owner, d.device, d.device_name, NULL, 'Session',

@@ -32,11 +32,20 @@ export interface Message {
   body: Record<string, unknown>;
   /** Of what fires: pages with one button, for whoever gets the message. */
   links?: { acknowledge: string; snooze: string };
+  /** Instead of `links`, where it is about several alerts. */
+  actions?: Action[];
 }
 
-/** What one can do about a message, in words and as an address, for channels that have no buttons. */
-export function actionsOf({ links }: Pick<Message, 'links'>): { label: string; url: string }[] {
-  if (!links) return [];
+/** A page with one button, in words and as an address. */
+export interface Action {
+  /** With the names of others in it, {@link inert}. */
+  label: string;
+  url: string;
+}
+
+/** What one can do about a message, the most useful first. */
+export function actionsOf({ links, actions = [] }: Pick<Message, 'links' | 'actions'>): Action[] {
+  if (!links) return actions;
   return [
     { label: 'Acknowledge', url: links.acknowledge },
     { label: 'Snooze', url: links.snooze },

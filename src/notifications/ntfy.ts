@@ -6,6 +6,9 @@ import { actionsOf, inert, type Message } from './message.js';
 /** ntfy's scale of 1 to 5. */
 const PRIORITY = { info: 3, warning: 4, critical: 5 } as const;
 
+/** Buttons that ntfy takes. */
+const MOST_ACTIONS = 3;
+
 /** A push to a phone through an ntfy server: the URL is that of the topic, the secret an access token. */
 export const ntfy: Channel = {
   prepare({ url, secret }) {
@@ -17,7 +20,8 @@ export const ntfy: Channel = {
   },
 
   // Published as JSON to the server's root: headers hold neither line breaks nor anything beyond ASCII.
-  render({ title, text, lines, advice, severity, type, links }: Message, { url }, publicUrl) {
+  render({ title, text, lines, advice, severity, type, ...message }: Message, { url }, publicUrl) {
+    const actions = actionsOf(message).slice(0, MOST_ACTIONS);
     const resolved = type === 'alert.resolved';
     return JSON.stringify({
       topic: topicOf(url).topic,
@@ -26,7 +30,7 @@ export const ntfy: Channel = {
       priority: resolved ? PRIORITY.info : PRIORITY[severity],
       tags: [resolved ? 'white_check_mark' : severity === 'critical' ? 'rotating_light' : 'thermometer'],
       ...(publicUrl && { click: publicUrl }),
-      ...(links && { actions: actionsOf({ links }).map((action) => ({ action: 'view', ...action })) }),
+      ...(actions.length > 0 && { actions: actions.map((action) => ({ action: 'view', ...action })) }),
     });
   },
 

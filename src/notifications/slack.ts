@@ -20,7 +20,10 @@ export const slack: Channel = {
     const { emoji, color } = lookOf(message);
     const [title, text] = [entities(calm(message.title, 200)), entities(calmLines(message, 500))];
     const links = [...actionsOf(message), ...(publicUrl ? [{ label: 'Grill Stats', url: publicUrl }] : [])];
-    const elements = links.map(({ label, url }) => ({ type: 'mrkdwn', text: `<${entities(url)}|${label}>` }));
+    const elements = links.map(({ label, url }) => ({
+      type: 'mrkdwn',
+      text: `<${entities(url)}|${entities(calm(label, 60))}>`,
+    }));
     const blocks = [
       { type: 'section', text: { type: 'plain_text', text, emoji: false } },
       ...(elements.length > 0 ? [{ type: 'context', elements }] : []),

@@ -25,7 +25,7 @@ export const telegram: Channel = {
   // Plain text: without parse_mode nothing in it is formatting.
   render(message, { url }, publicUrl) {
     const title = `${lookOf(message).emoji} ${calm(message.title, 200)}`;
-    const actions = actionsOf(message).map((action) => `${action.label}: ${action.url}`);
+    const actions = actionsOf(message).map((action) => `${calm(action.label, 60)}: ${action.url}`);
     return JSON.stringify({
       chat_id: chatOf(url).chat,
       text: [title, calmLines(message, 1000), ...actions, ...(publicUrl ? [publicUrl] : [])].join('\n'),

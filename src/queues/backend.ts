@@ -69,9 +69,23 @@ function mended(client: Redis): Redis {
     Reflect.get(client, 'setStatus').call(client, 'end');
     Reflect.get(client, 'flushQueue').call(client, new Error('Connection is closed.'));
   };
+  client.on('connect', () => sendTogether(client.stream));
   const duplicate = client.duplicate.bind(client);
   client.duplicate = (options) => mended(duplicate(options));
   return client;
+}
+
+/** A batch ends thousands of jobs at once: what is written in one turn of the event loop leaves in one system call. */
+function sendTogether(stream: Redis['stream']): void {
+  stream.write = new Proxy(stream.write, {
+    apply(write, self, args) {
+      if (stream.writableCorked === 0) {
+        stream.cork();
+        process.nextTick(() => stream.uncork());
+      }
+      return Reflect.apply(write, self, args);
+    },
+  });
 }
 
 function mendedCluster(cluster: Cluster): Cluster {

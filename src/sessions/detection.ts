@@ -200,7 +200,8 @@ function join(draft: Draft, { probe, before, track, value, atMs }: Sight): void 
       other === present ? { ...other, role: 'pit' } : other;
     const members = session.members.map(change);
     // The one that began it as food began it as a pit does.
-    const startMs = draft.cook?.startedBy === probe.id ? pitBegan(track, atMs) : session.startMs;
+    const isStarter = draft.cook?.startedBy === probe.id && !session.isEdited;
+    const startMs = isStarter ? pitBegan(track, atMs) : session.startMs;
     if (startMs <= session.startMs) replace(draft, { ...session, members });
     else replace(draft, { ...session, members, startMs, startedBy: probe.id, rebuild: true });
   }

@@ -84,10 +84,14 @@ export function splitSession(
   if (isWhole && atMs === null)
     throw new InputError('--probe: none would stay behind: name fewer probes, or give --at');
   const change = { isEdited: true, rebuild: true };
-  const before = atMs === null ? [] : moved.map((member) => ({ ...member, toMs: atMs - 1 }));
+  // Who came later than that was never in the old one.
+  const wasThere = ({ fromMs }: SessionMember) => atMs !== null && (fromMs ?? session.startMs) < atMs;
+  const before = moved.filter(wasThere).map((member) => ({ ...member, toMs: (atMs ?? 0) - 1 }));
   const left: Session = isWhole
-    ? { ...session, ...change, ...ENDED, endMs: (atMs ?? 0) - 1 }
+    ? { ...session, ...change, ...ENDED, endMs: (atMs ?? 0) - 1, members: session.members.filter(wasThere) }
     : { ...session, ...change, members: [...stays, ...before].sort(byProbe) };
+  if (left.members.length === 0)
+    throw new InputError(`--at ${time(atMs ?? 0)}: none of its probes was in the session before`);
   const runBoth = left.status === 'active' && session.status === 'active';
   const begun: Session = {
     ...session,

@@ -1,10 +1,13 @@
 import { basename } from 'node:path';
 import type { Probe } from '../entities/probe.js';
 import { InputError } from '../errors.js';
+import { EARLIEST } from '../readings/sample.js';
 import { LONGEST_DAYS, time } from './edit.js';
 import { type ExportedSession, type FileRow, readHistoryFile } from './import-file.js';
 
 const DAY_MS = 24 * 3_600_000;
+/** No device has more: a file with more is none of ours, and each would be held. */
+const MOST_PROBES = 100;
 
 /** What a file holds. */
 export interface Contents {
@@ -52,6 +55,7 @@ function note(found: Contents, row: FileRow, { latestMs, file }: { latestMs: num
   if (row.measuredAtMs > latestMs) throw wrong(`measured_at ${time(row.measuredAtMs)} is in the future`);
   const known = found.probes.get(row.probeId);
   if (found.session && !known) throw wrong(`probe_id ${row.probeId} is not in the session`);
+  if (!known && found.probes.size === MOST_PROBES) throw wrong(`it has more than ${MOST_PROBES} probes`);
   const kind = row.unit === 'H' ? 'humidity' : 'temperature';
   found.probes.set(row.probeId, known ?? { kind, role: found.session ? null : row.role });
   if (row.hundredths === null) return;
@@ -65,6 +69,7 @@ function checkSession(
   { latestMs, file }: { latestMs: number; file: string },
 ): void {
   const wrong = (why: string) => new InputError(`${file}: line 1: ${why}`);
+  if (startMs < EARLIEST) throw wrong(`start_time ${time(startMs)} is before 2015`);
   if (endMs !== null && endMs < startMs) throw wrong('end_time is before start_time');
   if ((endMs ?? startMs) > latestMs) throw wrong('the session is in the future');
   if ((endMs ?? startMs) - startMs > LONGEST_DAYS * DAY_MS)

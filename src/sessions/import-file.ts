@@ -9,13 +9,13 @@ const LONGEST_LINE = 64 * 1024;
 const ROWS_AT_A_TIME = 5_000;
 
 const instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
-const text = z.string().max(100).nullable();
+const text = z.string().refine((shown) => !shown.includes('\0'), 'has a character that no text has');
 
 /** A session as `session export` writes it above its readings. */
 const exportedSession = z.object({
   id: z.uuid(),
-  device_id: z.string().min(1).max(50),
-  name: text,
+  device_id: text.min(1).max(50),
+  name: text.max(100).nullable(),
   session_type: z.enum(['auto', 'manual']),
   status: z.enum(['active', 'completed', 'cancelled']),
   end_reason: z.enum(['cooled', 'unplugged', 'lost_contact', 'manual', 'device_gone', 'too_long']).nullable(),
@@ -25,7 +25,7 @@ const exportedSession = z.object({
   probes: z
     .array(
       z.object({
-        probe_id: z.string().min(1).max(50),
+        probe_id: text.min(1).max(50),
         role: z.enum(['pit', 'food', 'storage', 'other']),
         member_from: instant.nullable(),
         member_to: instant.nullable(),

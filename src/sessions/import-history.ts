@@ -13,7 +13,7 @@ import {
 } from '../readings/reading-store.js';
 import { FLAG } from '../readings/sample.js';
 import { type Contents, lookThrough } from './import-contents.js';
-import { findCooks, takeIn } from './import-cooks.js';
+import { takeIn } from './import-cooks.js';
 import { type FileRow, readHistoryFile } from './import-file.js';
 import { makePlace, placeOf } from './import-place.js';
 import { storeImported } from './import-session.js';
@@ -62,8 +62,7 @@ async function store(
   }
   // Only now: ingest of the device does not wait for the file.
   await new DeviceManager(tx).hold(deviceId);
-  if (stored > 0) await takeIn(tx, contents, probes);
-  if (stored > 0 && !session) await findCooks(tx, { user, contents, probes, nowMs });
+  if (stored > 0) await takeIn(tx, { user, contents, probes, nowMs });
   const sessionId = session && (await storeImported(tx, { user, session, probes, lastMs: contents.lastMs }));
   return { sessionId, deviceId, readings, stored, conflicts };
 }

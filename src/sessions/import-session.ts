@@ -6,9 +6,9 @@ import { SessionLogEntry } from '../entities/session-log-entry.js';
 import type { User } from '../entities/user.js';
 import { checkOverlaps, time } from './edit.js';
 import type { ExportedSession } from './import-file.js';
+import { rebuildSessions } from './rebuild.js';
 import { sharesProbe } from './redetect.js';
-import { loadSessions } from './session-store.js';
-import { storeSession } from './store-session.js';
+import { loadSessions, saveSessions } from './session-store.js';
 import type { Session } from './types.js';
 
 /** @returns the public id of the file's session, as it is now or was already */
@@ -30,11 +30,17 @@ export async function storeImported(
   const names = new Map([...probes].map(([name, { id }]) => [id, name]));
   if (wanted.status !== 'cancelled') checkOverlaps(wanted, theirs, names);
   const publicId = known ? uuidv7() : session.id;
-  await storeSession(tx, null, { ...wanted, publicId });
+  await saveSessions(tx, await rebuildSessions(tx, [{ ...wanted, publicId }]));
   await tx.update(GrillingSession, { publicId }, { name: session.name, editedAt: () => 'now()' });
   const { id } = await tx.findOneByOrFail(GrillingSession, { publicId });
-  const entry = { sessionId: id, actor: 'operator', action: 'imported' as const, before: null };
-  await tx.insert(SessionLogEntry, { ...entry, after: asText(session) });
+  const { name, start_time: start, end_time: end } = session;
+  await tx.insert(SessionLogEntry, {
+    sessionId: id,
+    actor: 'operator',
+    action: 'imported',
+    before: null,
+    after: { name, start_time: time(start), end_time: end === null ? null : time(end) },
+  });
   return publicId;
 }
 
@@ -61,19 +67,5 @@ function toSession({ user, session, probes, lastMs }: Parameters<typeof storeImp
     }),
     stats: new Map(),
     rebuild: true,
-  };
-}
-
-function asText({ start_time, end_time, ...session }: ExportedSession): object {
-  const probes = session.probes.map(({ member_from: from, member_to: to, ...probe }) => ({
-    ...probe,
-    member_from: from === null ? null : time(from),
-    member_to: to === null ? null : time(to),
-  }));
-  return {
-    ...session,
-    start_time: time(start_time),
-    end_time: end_time === null ? null : time(end_time),
-    probes,
   };
 }

@@ -34,15 +34,14 @@ async function newestMs(tx: EntityManager, { members, startMs }: Session): Promi
 
 /** As {@link exactStartMs}. */
 async function firstMs(tx: EntityManager, session: Session, untilMs: number): Promise<number> {
-  const { startMs, members, sessionType, isEdited } = session;
+  const { startMs, startedBy, sessionType, isEdited } = session;
   if (sessionType !== 'auto' || isEdited) return startMs;
-  const pits = new Set(members.flatMap(({ probeId, role }) => (role === 'pit' ? [probeId] : [])));
   let first: number | undefined;
   for await (const readings of sessionReadings(tx, session, untilMs)) {
-    const pit = readings.find(({ probeId }) => pits.has(probeId));
-    if (pit) return pit.measuredAtMs;
+    const ofStarter = readings.find(({ probeId }) => probeId === startedBy);
+    if (ofStarter) return ofStarter.measuredAtMs;
     first ??= readings[0]?.measuredAtMs;
-    if (pits.size === 0 && first !== undefined) break;
+    if (startedBy === undefined && first !== undefined) break;
   }
   return first ?? startMs;
 }

@@ -1,7 +1,7 @@
 import { isFixed, sharesProbe } from './redetect.js';
 import type { Session, SessionMember } from './types.js';
 
-/** A stored session of the stretch; one that is deleted is known so that it is not made again. */
+/** A stored session of the stretch; one that is deleted, for it was cancelled long ago, is known so that it is not made again. */
 export interface StoredSession extends Session {
   isDeleted: boolean;
 }
@@ -41,7 +41,8 @@ function paired(stored: readonly StoredSession[], found: readonly Session[]): Ma
   const candidates = found.flatMap((one) =>
     stored.flatMap((was) => {
       const overlap = overlapMs(one, was);
-      return overlap >= 0
+      const isOther = was.isDeleted && one.status !== 'cancelled'; // what came since made a cook of it
+      return overlap >= 0 && !isOther
         ? [{ one, was, overlap, isHidden: was.isDeleted || was.status === 'cancelled' }]
         : [];
     }),

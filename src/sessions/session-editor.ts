@@ -137,7 +137,11 @@ export class SessionEditor {
           latestWhy: `device ${deviceId} has gone since, with its last reading at ${time(newest)}`,
         };
     const { id, type, model } = device;
-    const facts = { id, deviceId, userId, type, model, temperatureUnit: user.temperatureUnit ?? 'F', probes };
+    const { timeZone, temperatureUnit } = user;
+    const facts = {
+      ...{ id, deviceId, userId, type, model, probes },
+      ...{ temperatureUnit: temperatureUnit ?? 'F', timeZone },
+    };
     const limits = { ...latest, earliestMs: session.startMs, earliestWhy: '' };
     return { row, session, device, probes, facts, isTheirs, limits };
   }
@@ -162,7 +166,8 @@ export class SessionEditor {
     const others = await loadSessions(this.tx, [session.deviceId], changed.startMs);
     const names = new Map(probes.map(({ id, probeId }) => [id, probeId]));
     checkOverlaps(changed, others, names);
-    await storeSession(this.tx, isTheirs ? facts : null, changed);
+    const before = changed.publicId === session.publicId ? session : undefined;
+    await storeSession(this.tx, facts, changed, { before, isTheirs });
     const row = await this.tx.findOneByOrFail(GrillingSession, { publicId: changed.publicId });
     const gone = session.members.filter(
       (member) => !changed.members.some((one) => one.probeId === member.probeId),
@@ -175,16 +180,22 @@ export class SessionEditor {
     await this.tx.update(GrillingSession, { id: row.id }, { editedAt: () => 'now()' });
   }
 
+  /** What is different. */
   private async log(
     publicId: string,
     action: SessionLogEntry['action'],
-    before: object | null,
-    after: object,
+    before: Snapshot | null,
+    after: Snapshot,
   ): Promise<void> {
     const { id } = await this.tx.findOneByOrFail(GrillingSession, { publicId });
-    await this.tx.insert(SessionLogEntry, { sessionId: id, actor: this.actor, action, before, after });
+    const isOther = (name: string) => JSON.stringify(before?.[name]) !== JSON.stringify(after[name]);
+    const only = (all: Snapshot) => Object.fromEntries(Object.entries(all).filter(([name]) => isOther(name)));
+    const entry = { sessionId: id, actor: this.actor, action };
+    await this.tx.insert(SessionLogEntry, { ...entry, before: before && only(before), after: only(after) });
   }
 }
+
+type Snapshot = Record<string, unknown>;
 
 /** @throws NotFoundError, InputError that begin with the option */
 function named({ device, probes, facts }: Opened, option: string, probeId: string): NamedProbe {
@@ -194,21 +205,19 @@ function named({ device, probes, facts }: Opened, option: string, probeId: strin
   return { id: probe.id, probeId, role: effectiveRole(facts, probe) };
 }
 
-/** As the log keeps it. */
-function snapshot({ probes }: Opened, session: Session, name: string | null): Record<string, unknown> {
-  const instant = (ms: number | null) => (ms === null ? null : time(ms));
+/** As the log keeps it; each probe in words. */
+function snapshot({ probes }: Opened, session: Session, name: string | null): Snapshot {
+  const words = session.members.map(({ probeId, role, fromMs, toMs }) => [
+    probes.find(({ id }) => id === probeId)?.probeId ?? '',
+    role + (fromMs === null ? '' : ` from ${time(fromMs)}`) + (toMs === null ? '' : ` to ${time(toMs)}`),
+  ]);
   return {
     name,
     session_type: session.sessionType,
     status: session.status,
     start_time: time(session.startMs),
-    end_time: instant(session.endMs),
-    probes: session.members.map(({ probeId, role, fromMs, toMs }) => ({
-      probe_id: probes.find(({ id }) => id === probeId)?.probeId,
-      role,
-      member_from: instant(fromMs),
-      member_to: instant(toMs),
-    })),
+    end_time: session.endMs === null ? null : time(session.endMs),
+    probes: Object.fromEntries(words),
   };
 }
 

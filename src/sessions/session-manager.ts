@@ -76,7 +76,8 @@ export class SessionManager {
     if (session?.status !== 'active') throw new InputError(`the session ${publicId} has ended already`);
     const endMs = Math.max(nowMs, session.startMs, session.lastReadingMs ?? nowMs);
     const ended = { status: 'completed', phase: 'ended', endReason: 'manual' } as const;
-    await storeSession(this.db, toFacts(device), { ...session, ...ended, endMs, rebuild: true });
+    const over = { ...session, ...ended, endMs, rebuild: true };
+    await storeSession(this.db, toFacts(device), over, { before: session });
   }
 
   /** Takes the session's device for this transaction. @throws NotFoundError */
@@ -149,7 +150,8 @@ function chooseProbes(device: OwnedDevice, probeIds: string[]): ProbeFacts[] {
 }
 
 function toFacts({ id, deviceId, userId, type, model, probes, user }: OwnedDevice): DeviceFacts {
-  return { id, deviceId, userId, type, model, temperatureUnit: user?.temperatureUnit ?? 'F', probes };
+  const { temperatureUnit, timeZone = null } = user ?? {};
+  return { id, deviceId, userId, type, model, temperatureUnit: temperatureUnit ?? 'F', timeZone, probes };
 }
 
 function memberOf(device: DeviceFacts, probe: ProbeFacts): SessionMember {

@@ -47,15 +47,16 @@ export async function heldValues(
 }
 
 /**
- * Of an automatic session the last of the lowest readings that each of its pits showed in the three hours before the
- * start: the baseline that its rise is measured from. Without it, detection would begin the session later.
+ * Of an automatic session the last of the lowest readings that each of its pits, or else of its members, showed in the
+ * three hours before the start: the baseline that its rise is measured from. Without it, detection would begin the session later.
  */
 export async function baselineReadings(db: EntityManager, session: Session): Promise<Temperature[]> {
   if (session.sessionType !== 'auto') return [];
-  const pits = session.members.flatMap(({ probeId, role }) => (role === 'pit' ? [probeId] : []));
+  const pits = session.members.filter(({ role }) => role === 'pit');
+  const probes = (pits.length > 0 ? pits : session.members).map(({ probeId }) => probeId);
   const span = { fromMs: session.startMs - BASELINE_MS, toMs: session.startMs - 1 };
   const lowest = new Map<number, { celsius: number; reading: Temperature }>();
-  for await (const readings of stretches(db, pits, span)) {
+  for await (const readings of stretches(db, probes, span)) {
     for (const { hundredths, unit, ...reading } of readings) {
       if (hundredths === null || !isTemperature(unit) || reading.flags & UNTRUSTED) continue;
       const celsius = convertHundredths(hundredths, unit, 'C');

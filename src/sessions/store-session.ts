@@ -3,21 +3,26 @@ import { v7 as uuidv7 } from 'uuid';
 import { DetectionState as StateRow } from '../entities/detection-state.js';
 import { dueAtMs, reduceDevice } from './detection.js';
 import { type DetectionState, emptyDetection, type ProbeTrack, parseDetection } from './detection-state.js';
+import { saveNames } from './name-store.js';
 import { rebuildSessions } from './rebuild.js';
 import { loadSessions, saveSessions } from './session-store.js';
 import type { DeviceFacts, Session } from './types.js';
 
 /**
  * A session that a person changed, with roll-ups computed anew, and detection told of it. Under the device's lock.
- * @param device null: the session's user does not have it any more
+ * @param isTheirs whether the session's user still has the device
+ * @param before the session as it was, if it was there
  */
 export async function storeSession(
   tx: EntityManager,
-  device: DeviceFacts | null,
+  device: DeviceFacts,
   session: Session,
+  { before, isTheirs = true }: { before?: Session | undefined; isTheirs?: boolean } = {},
 ): Promise<void> {
-  await saveSessions(tx, await rebuildSessions(tx, [session]));
-  if (device) await tellDetection(tx, device, session);
+  const rebuilt = await rebuildSessions(tx, [session]);
+  await saveSessions(tx, rebuilt);
+  await saveNames(tx, rebuilt, before ? [before] : [], () => device);
+  if (isTheirs) await tellDetection(tx, device, session);
 }
 
 /** Detection takes up what was done by hand: so its timers run though no reading may ever come. */
@@ -44,12 +49,12 @@ async function tellDetection(tx: EntityManager, device: DeviceFacts, session: Se
 }
 
 /** What its probes rose until its end was its own: no later session begins there. */
-function endedBefore({ probes, cook }: DetectionState, { members, endMs }: Session): DetectionState {
-  if (endMs === null) return { probes, cook };
-  const after = Object.entries(probes).map(([id, track]): [string, ProbeTrack] => {
+function endedBefore(detection: DetectionState, { members, endMs }: Session): DetectionState {
+  if (endMs === null) return detection;
+  const after = Object.entries(detection.probes).map(([id, track]): [string, ProbeTrack] => {
     const isOurs = members.some(({ probeId }) => String(probeId) === id);
     const isBefore = track.riseMs !== undefined && track.riseMs <= endMs;
     return [id, isOurs && isBefore ? { ...track, riseMs: endMs + 1 } : track];
   });
-  return { probes: Object.fromEntries(after), cook };
+  return { ...detection, probes: Object.fromEntries(after) };
 }

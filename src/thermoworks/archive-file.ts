@@ -5,6 +5,9 @@ import type { ArchivedSamples, ArchiveRows } from './types.js';
 
 /** Between two breaths for whoever else needs this process. */
 const ROWS_AT_ONCE = 5_000;
+/** A row takes some fifty characters, and a device has nine channels: what is far beyond is no reading, and costs nothing. */
+const LONGEST_ROW = 10_000;
+const MOST_CHANNELS = 100;
 const READINGS = /\s*"readings"\s*:\s*\[/y;
 const [QUOTE, COMMA, OPEN_LIST, BACKSLASH, CLOSE_LIST, OPEN_MAP, CLOSE_MAP] = [34, 44, 91, 92, 93, 123, 125];
 
@@ -21,7 +24,7 @@ export async function readArchiveFile(text: string, readAt: Date): Promise<Archi
   for (let at = start; ; ) {
     const end = endOfValue(text, at);
     if (end === -1) break;
-    const row = text.slice(at, end).trim();
+    const row = end - at > LONGEST_ROW ? 'too long' : text.slice(at, end).trim();
     const isLast = text.charCodeAt(end) !== COMMA;
     if (row !== '' || !isLast) {
       rows.total += 1;
@@ -78,6 +81,7 @@ function add(probes: ArchiveRows['probes'], row: string, readMs: number): boolea
   if (typeof value !== 'number' || !Number.isFinite(value)) return false;
   const flags = judge({ value, unit, ms }, readMs);
   if (typeof flags === 'string') return false;
+  if (probes.size >= MOST_CHANNELS && !probes.has(probeId)) return false;
   const samples = probes.get(probeId) ?? { times: [], values: [], units: [], flags: [] };
   probes.set(probeId, samples);
   samples.times.push(ms);

@@ -9,7 +9,7 @@ const HOUR = 3_600;
 const SET_DUE = `UPDATE devices SET archives_due_at = now() - interval '1 second'`;
 
 describe('gaps and archives', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let home: Home;
   let kitchen: Kitchen;
   let account: number;
@@ -97,10 +97,10 @@ describe('gaps and archives', function () {
     expect(await storedRows(home.dataSource, user)).to.deep.equal(stored);
   });
 
-  /** An hour that nobody saw, and its recording. */
+  /** Minutes that nobody saw, and their recording. */
   const outage = async (body: object = {}) => {
     await watch(2);
-    kitchen.pass(HOUR);
+    kitchen.pass(900);
     await watch(1);
     await archive(body);
     await watch(1);
@@ -116,7 +116,7 @@ describe('gaps and archives', function () {
 
   it('take a file in any order, with bad rows, other units, other times', async () => {
     await open();
-    const shapes = ['unsorted', 'short_rows', 'celsius', 'seconds', 'iso'].map((shape) => ({ shape }));
+    const shapes = ['unsorted', 'short_rows', 'celsius'].map((shape) => ({ shape }));
     for (const [n, effect] of shapes.entries()) {
       await outage();
       await file({ ...effect, times: 9 });
@@ -126,9 +126,7 @@ describe('gaps and archives', function () {
       await expectWhole();
       expect(await gaps(), JSON.stringify(effect)).to.deep.equal([{ status: 'filled', n: 3 * (n + 1) }]);
     }
-    expect(await sql(`SELECT FROM readings WHERE unit = 'C' AND flags = 48`)).to.have.length.greaterThan(
-      1000,
-    );
+    expect(await sql(`SELECT FROM readings WHERE unit = 'C' AND flags = 48`)).to.have.length.greaterThan(200);
   });
 
   it('wait for a file that is still being written, and take it as it is after three looks', async () => {
@@ -147,7 +145,7 @@ describe('gaps and archives', function () {
       { status: 'lost', n: 1 },
     ]);
     const half = await sql('SELECT FROM readings WHERE flags = 48');
-    expect(half.length).to.be.greaterThan(300);
+    expect(half.length).to.be.greaterThan(80);
 
     await outage();
     await file({ shape: 'half', times: 1 });
@@ -237,6 +235,22 @@ describe('gaps and archives', function () {
     expect(await gaps()).to.deep.equal([{ status: 'filled', n: 6 }]);
     await watch(1);
     await expectWhole();
+  });
+
+  it('are left to whoever comes next where the process ends, and filled once', async () => {
+    await open();
+    await outage();
+    const ending = new AbortController();
+    ending.abort();
+    const due = await claimDue(home.dataSource);
+    for (const device of due) await filler(ending.signal)({ device });
+    expect([due.length, await gaps()]).to.deep.equal([1, [{ status: 'open', n: 3 }]]);
+    expect(await dueIn()).to.be.within(500, 600);
+    const [device] = due;
+    // Two processes at once, as when a job is taken for lost.
+    await Promise.all([filler()({ device: device ?? 0 }), filler()({ device: device ?? 0 })]);
+    await expectWhole();
+    expect(await gaps()).to.deep.equal([{ status: 'filled', n: 3 }]);
   });
 
   it('are given up after 30 days', async () => {

@@ -82,8 +82,8 @@ describe('rows of an archive', () => {
       [10_000, 72.41, 'F', false],
       [10_000, 72.4, 'C', false],
       [20_000, 72.4, 'F', true],
-      // Another value at a time that is stored: ingest keeps the first and counts it.
-      [20_000, 80, 'F', false],
+      // Of one time the first is kept.
+      [20_000, 80, 'F', true],
     ] as const)
       expect(unknownOf([row(ms, value, unit)], known), `${ms} ${value} ${unit}`).to.have.length(
         isKnown ? 0 : 1,

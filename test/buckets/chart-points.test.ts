@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { DataSource } from 'typeorm';
 import { bucketsOf, HOUR_MS } from '../../src/buckets/bucket.js';
+import { expireQuarters } from '../../src/buckets/bucket-store.js';
 import { chartPoints } from '../../src/buckets/chart-points.js';
 import { rollUpBuckets } from '../../src/buckets/roll-up-buckets.js';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.js';
@@ -76,6 +77,23 @@ describe('the points of a chart', function () {
     expect(points.length).to.be.at.most(40);
   });
 
+  it('are hours where there are no quarters any more', async () => {
+    const home = await days(2);
+    await rollUp();
+    await db.query('TRUNCATE readings');
+    const before = await chart(home.probes, T0, T0 + DAY);
+    await expireQuarters(db.manager, new Date(T0 + DAY), 10);
+    for (const toMs of [T0 + DAY, T0 + 2 * DAY]) {
+      const { stepSeconds, points } = await chart(home.probes, T0, toMs);
+      expect(stepSeconds).to.equal(3600);
+      expect(points).to.have.length((2 * (toMs - T0)) / HOUR);
+    }
+    const ofHours = (await chart(home.probes, T0, T0 + DAY)).points;
+    const readings = (points: typeof ofHours) => points.reduce((sum, { count }) => sum + count, 0);
+    expect(readings(ofHours)).to.equal(readings(before.points));
+    expect((await chart(home.probes, T0 + DAY, T0 + 2 * DAY)).stepSeconds).to.equal(900);
+  });
+
   it('are those of the stored readings, rolled up or not, and after late ones', async () => {
     const home = await days(3);
     const [celsius = 0, fahrenheit = 0] = home.probes;
@@ -104,6 +122,13 @@ describe('the points of a chart', function () {
       ]),
     ]);
     expect((await fromReadings()).length).to.be.above(72);
+    expect(await shown()).to.deep.equal(await fromReadings());
+    const hourly = Array.from({ length: 40 }, (_, hour): [number, number, 'C'] => [
+      T0 + hour * HOUR + 7,
+      hour,
+      'C',
+    ]);
+    await ingest([job(home, hourly)]);
     expect(await shown()).to.deep.equal(await fromReadings());
     await rollUp();
     expect(await shown()).to.deep.equal(await fromReadings());

@@ -138,12 +138,30 @@ describe('the roll-up of buckets', function () {
     await other.transaction(async (tx) => {
       await tx.query('SELECT FROM reading_bucket_progress FOR UPDATE');
       await ingest([job(home, [[T0 + 10 * MINUTE + 1, 70]], [[T0 + 40 * MINUTE, 70]])]);
-      await rollUp();
+      // Not all is done: a month must not go before the other one has read it.
+      expect(await rollUp()).to.equal(false);
       expect(await stored()).to.deep.equal(before);
     });
-    await rollUp();
+    expect(await rollUp()).to.equal(true);
     expect(await stored()).to.deep.equal(await expected(home));
     expect(await stored()).not.to.deep.equal(before);
+  });
+
+  it('takes in what an archive brings, though its alerts judge nothing', async () => {
+    const home = await cooked(60);
+    await rollUp();
+    const archive = createIngest({
+      dataSource: db,
+      late: { alerts: false, sessions: false, areNew: true },
+    });
+    await archive([
+      job(home, [
+        [T0 - 5 * HOUR, 70],
+        [T0 + 1, 71],
+      ]),
+    ]);
+    await rollUp();
+    expect(await stored()).to.deep.equal(await expected(home));
   });
 
   it('works out the time out of range again when the range is another', async () => {

@@ -76,6 +76,8 @@ describe('canary', function () {
     expect([...kinds]).to.deep.equal(['GET /beat?key=k']);
 
     for (const worker of workers) await worker.stop();
+    // What was under way when the last one stopped.
+    await here.start(['worker'], {}, 0);
     const { readings, notifications } = here.queues;
     const counts = async () => [await readings.getJobCounts(), await notifications.getJobCounts()];
     const isEmpty = async () => (await counts()).flatMap(Object.values).every((count) => count === 0);
@@ -87,10 +89,9 @@ describe('canary', function () {
   it('makes a worker unready, with the reason and one line, while nobody delivers; and ready again', async () => {
     const worker = await here.start(['worker']);
     await becomes(worker, 503);
-    expect(JSON.parse((await worker.get('/health/ready')).text)).to.deep.equal({
-      status: 'unready',
-      reason: 'the canary is late',
-    });
+    const reason = 'the canary is late: no notifier has delivered it';
+    const isSaid = async () => (await worker.get('/health/ready')).text.includes(reason);
+    await waitFor(isSaid, { ...PATIENCE, what: 'the reason' });
     expect(await health(worker)).to.deep.include({ ok: false, latency_seconds: null });
     await waitFor(async () => (await worker.metric('canaries_total{outcome="sent"}')) > 3);
     expect(said(worker, BLIND)).to.have.lengthOf(1);
@@ -103,13 +104,15 @@ describe('canary', function () {
 
   it('is late while no reading is stored, no alert fires, no delivery is noted or Redis is away', async () => {
     const replica = await here.start(['worker', 'notifier']);
-    for (const [table, check] of [
-      ['readings', 'value < 200'],
-      ['alert_events', 'value < 200'],
-      ['notification_attempts', 'attempt > 1'],
-    ]) {
+    for (const [table, check, reason] of [
+      ['readings', 'value < 200', 'no worker has ingested it'],
+      ['alert_events', 'value < 200', 'no worker has ingested it'],
+      ['notification_attempts', 'attempt > 1', 'no notifier has delivered it'],
+    ] as const) {
       await here.db.query(`ALTER TABLE ${table} ADD CONSTRAINT broken CHECK (${check})`);
       await becomes(replica, 503);
+      const isSaid = async () => (await replica.get('/health/ready')).text.includes(reason);
+      await waitFor(isSaid, { ...PATIENCE, what: `${table}: ${reason}` });
       await here.db.query(`ALTER TABLE ${table} DROP CONSTRAINT broken`);
       await becomes(replica, 200);
     }

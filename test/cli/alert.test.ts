@@ -100,13 +100,16 @@ describe('grill-stats alert', () => {
     expect(changed).to.include({ silence_minutes: 20, critical_silence_minutes: 60, repeat_seconds: 3600 });
     const snoozed = await cli.json(['alert', 'snooze', id, '--minutes', '30']);
     expect(snoozed).to.have.keys('id', 'snoozed_until');
+    const spoken = await cli.run(['alert', 'snooze', id, '--minutes', '0']);
+    expect([spoken.code, spoken.stdout]).to.deep.equal([0, `no longer snoozed ${id}\n`]);
     for (const [args, message] of [
       [['ack', id], /does not fire, or is acknowledged already/],
       [['unack', id], /is not acknowledged/],
       [['set', id], /nothing to change/],
       [['set', id, '--silence-minutes', '60'], /--critical-silence-minutes must be above/],
-      [['snooze', id, '--minutes', '0'], /--minutes must be a whole number from 1 to 10080/],
-      [['snooze', id, '--minutes', 'long'], /--minutes must be a whole number from 1 to 10080/],
+      [['snooze', id, '--minutes', '0'], /is not snoozed/],
+      [['snooze', id, '--minutes', '-1'], /--minutes must be a whole number from 0 \(no longer\) to 10080/],
+      [['snooze', id, '--minutes', 'long'], /--minutes must be a whole number from 0/],
     ] as const) {
       const { code, stderr } = await cli.run(['alert', ...args]);
       expect(code).to.equal(1);
@@ -182,8 +185,8 @@ describe('grill-stats alert', () => {
       [[...device, '--type', 'battery', '--critical-battery-percent', '30%'], '--critical-battery-percent'],
       [[...device, '--type', 'battery', '--max-temperature', '30'], '--max-temperature'],
       [['alert', 'set', id, '--critical-battery-percent', '30'], '--critical-battery-percent'],
-      [['alert', 'rehearse', id], 'readings alone do not tell'],
-      [['alert', 'rehearse', ...device.slice(2), '--type', 'battery'], 'readings alone do not tell'],
+      [['alert', 'rehearse', id], 'cannot be rehearsed'],
+      [['alert', 'rehearse', ...device.slice(2), '--type', 'battery'], 'cannot be rehearsed'],
     ] as const;
     for (const [args, name] of wrong) {
       const { code, stderr } = await cli.run([...args]);
@@ -258,7 +261,7 @@ describe('grill-stats alert', () => {
     const kept = await cli.run(['alert', 'show', id]);
     expect(kept.stdout)
       .to.match(/\nmax_temperature +800\n/)
-      .and.match(/\nevents +none\n/);
+      .and.match(/\nno events yet\n/);
     await cli.json(['alert', 'delete', id]);
     expect((await cli.run(['alert', 'rehearse', id])).code).to.equal(1);
     const missed = await cli.json(['alert', 'rehearse', ...create.slice(2), '--type', 'no_data']);

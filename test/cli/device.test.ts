@@ -30,6 +30,26 @@ describe('grill-stats device and reading', () => {
     expect(at(await cli.json(['device', 'list']), '0.probes.0.label')).to.equal('Dome');
   });
 
+  it('is found by its name too, where that names one', async () => {
+    const newest = ['reading', 'list', '--limit', '1', '--device'];
+    const named = await cli.json([...newest, 'sMOKER']);
+    expect(named)
+      .to.deep.equal(await cli.json([...newest, deviceId]))
+      .and.have.length(1);
+    const other = String(at(await cli.json(['device', 'list']), '1.device_id'));
+    const owned = ['--email', 'a@example.com', '--device'];
+    await cli.json(['device', 'set', ...owned, other, '--nickname', 'Smoker']);
+    const both = await cli.run([...newest, 'Smoker']);
+    expect([both.code, both.stderr]).to.deep.equal([
+      1,
+      `grill-stats: --device Smoker is the name of 2: give the serial, ${deviceId} or ${other}\n`,
+    ]);
+    // A serial is no name.
+    await cli.json(['device', 'set', ...owned, other, '--nickname', deviceId]);
+    expect(await cli.json([...newest, deviceId])).to.deep.equal(named);
+    await cli.json(['device', 'set', ...owned, other, '--nickname', '']);
+  });
+
   it('keeps the range of a probe in the unit that it was typed in, and refuses one that is none', async () => {
     const set = ['device', 'set', '--email', 'a@example.com', '--device', deviceId, '--probe', '1'];
     const range = ['--min-temperature', '-1.5', '--max-temperature', '5', '--temperature-unit', 'C'];

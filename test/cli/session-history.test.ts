@@ -77,6 +77,23 @@ describe('the history of a session', () => {
       expect(at(rows, '0.measured_at')).to.equal(at(shown, 'start_time'));
     });
 
+  it('exports a trace of which a replay makes the same session where food cooked alone', async () => {
+    const foods = [
+      meat([0, 4], [30, 4], [200, 60], [300, 60], [420, 20]),
+      meat([0, 4], [500, 60], [599, 30]),
+    ];
+    for (const food of foods) {
+      const [, id] = await cooked([() => undefined, food], 1);
+      const shown = await cli.json(['session', 'show', id]);
+      const { stdout } = await cli.run(['session', 'export', id, '--format', 'csv']);
+      const { sessions } = replay(parseTrace(Buffer.from(stdout)), { temperatureUnit: 'C' });
+      expect(sessions.map(figuresOf)).to.deep.equal([figuresOf(shown)]);
+      expect(sessions.map(({ start_time }) => start_time.toISOString())).to.deep.equal([
+        at(shown, 'start_time'),
+      ]);
+    }
+  });
+
   it('shows for how long each probe was known', async () => {
     // From minute 60 to 160: lost between 100 and 150, of which the value at 95 covers ten minutes.
     const hot = dropout((minute) => (minute < 60 ? 20 : 120), 100, 150);

@@ -3,10 +3,10 @@ import { connect, createServer, type Socket } from 'node:net';
 import { freePort } from '../support/servers.js';
 
 /**
- * What a receiver is like: it works, nobody listens, it takes connections and says nothing, it answers bytes that mean
- * nothing, or it dies when it has taken a message and is about to say so.
+ * What a receiver is like: it works, nobody listens, it takes connections and says nothing, it says what it has to say a
+ * byte a second, it answers bytes that mean nothing, or it dies when it has taken a message and is about to say so.
  */
-export type Trouble = 'none' | 'down' | 'silent' | 'garbage' | 'dying';
+export type Trouble = 'none' | 'down' | 'silent' | 'trickle' | 'garbage' | 'dying';
 
 export interface Front {
   port: number;
@@ -15,6 +15,8 @@ export interface Front {
   close(): Promise<void>;
 }
 
+const MQTT_CONNECT = 0x10;
+const MQTT_CONNACK = Buffer.from([0x20, 2, 0, 0]);
 const GARBAGE = Buffer.from(Array.from({ length: 512 }, (_, index) => (index * 167 + 13) % 256));
 
 /** A server on loopback in front of a receiver that works. @param isReceipt of bytes that the receiver answers */
@@ -32,6 +34,16 @@ export async function startFront(target: number, isReceipt: (answer: Buffer) => 
     socket.write(GARBAGE);
     socket.on('data', () => socket.write(GARBAGE));
   };
+  /** What an answer begins with, without an end; to a broker's client what it waits for first. */
+  const trickle = (socket: Socket) => {
+    let [answer, at] = [Buffer.from('HTTP/1.1 200 OK\r\nX-Slow: '), 0];
+    const timer = setInterval(() => socket.write(answer.subarray(at, ++at)), 1_000);
+    socket
+      .on('close', () => clearInterval(timer))
+      .on('data', ([first]: Buffer) => {
+        if (first === MQTT_CONNECT) answer = MQTT_CONNACK;
+      });
+  };
   const pass = (client: Socket) => {
     const receiver = keep(connect(target, '127.0.0.1'));
     client.on('data', (chunk) => receiver.write(chunk)).on('close', () => receiver.destroy());
@@ -44,6 +56,7 @@ export async function startFront(target: number, isReceipt: (answer: Buffer) => 
   const server = createServer((socket) => {
     keep(socket);
     if (mode === 'garbage') garble(socket);
+    else if (mode === 'trickle') trickle(socket);
     else if (mode !== 'silent') pass(socket);
   });
   const cut = () => {

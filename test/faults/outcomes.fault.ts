@@ -173,6 +173,8 @@ describe('faults: receivers, channel by channel', function () {
     told('down for an hour', lines, { trouble: 'down', forMs: HOUR }, { ...DELIVERED, attempts: 9 }));
   it('silent for an hour', () =>
     told('silent for an hour', lines, { trouble: 'silent', forMs: HOUR }, { ...DELIVERED, attempts: 9 }));
+  it('answers a byte a second for an hour', () =>
+    told('a byte a second', lines, { trouble: 'trickle', forMs: HOUR }, { ...DELIVERED, attempts: 9 }));
   it('answers garbage for an hour', () =>
     told('garbage for an hour', lines, { trouble: 'garbage', forMs: HOUR }, { ...DELIVERED, attempts: 9 }));
   it('dies before its answer, once', () =>

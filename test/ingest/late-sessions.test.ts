@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import type { DataSource } from 'typeorm';
+import { GrillingSession } from '../../src/entities/grilling-session.js';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.js';
 import { redetectStored } from '../../src/ingest/late-sessions.js';
 import type { ReadingsJob } from '../../src/queues/jobs.js';
 import { ensurePartitions, insertNewReadings } from '../../src/readings/reading-store.js';
+import { SessionEditor } from '../../src/sessions/session-editor.js';
 import { pit } from '../support/traces.js';
 import {
   addAlert,
@@ -127,6 +129,41 @@ describe('late readings and sessions', () => {
         bounds,
       );
     }
+  });
+
+  it('know of a probe that showed nothing, whatever a person did to another session since', async () => {
+    const home = await addHome(db, { probes: PROBES });
+    await ingest([fire(home, 0, 150)]);
+    await ingest([job(home, [[at(152), 'absent', 'C']])]);
+    await ingest([], [{ device: home.device, nowMs: at(183) }]);
+    const ended = { status: 'completed', end_reason: 'unplugged', end: 148 };
+    expect((await sessions(home))[0]).to.include(ended);
+    const times = { startTime: new Date(at(-600)), endTime: new Date(at(-500)) };
+    const row = await addSession(db, home, {
+      ...times,
+      status: 'completed',
+      endReason: 'manual',
+      phase: 'ended',
+    });
+    const { publicId } = await db.manager.findOneByOrFail(GrillingSession, { id: row });
+    await ingest([job(home, [[at(-590), 20, 'C']])]);
+    await db.transaction((tx) => new SessionEditor(tx).edit(publicId, { end: new Date(at(-510)) }));
+    await ingest([job(home, [[at(101), pit({ off: 240 })(101), 'C']])]);
+    expect((await sessions(home))[1]).to.include(ended);
+  });
+
+  it('make a cook of what was cancelled and has gone since', async () => {
+    const home = await addHome(db, { probes: PROBES });
+    await ingest([fire(home, 0, 74)]);
+    await ingest([], [{ device: home.device, nowMs: at(600) }]);
+    expect((await sessions(home)).map(({ status }) => status)).to.deep.equal(['cancelled']);
+    await db.query('UPDATE grilling_sessions SET deleted_at = now() WHERE device_id = $1', [home.deviceId]);
+    await ingest([job(home, [[at(700), 20, 'C']])]);
+    await ingest([fire(home, 74, 500)]);
+    expect((await sessions(home)).map(({ status, end_reason }) => `${status} ${end_reason}`)).to.deep.equal([
+      'cancelled lost_contact',
+      'completed cooled',
+    ]);
   });
 
   it('move nothing when they are more than a week old', async () => {

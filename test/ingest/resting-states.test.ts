@@ -56,6 +56,21 @@ describe('the states of alerts that rest', () => {
     expect([low, up]).to.deep.equal(first.slice(1));
   });
 
+  it('are not written while they fire, but for what is worse', async () => {
+    const { values, rows } = await watched();
+    await values(0, [5, 11, 11, 11]);
+    const first = await rows();
+    expect(first[0]?.phase).to.equal('firing');
+    await values(4, [10.5, 11, 9.9]);
+    expect(await rows()).to.deep.equal(first);
+    await values(7, [11.5]);
+    const [worse, ...others] = await rows();
+    expect(worse?.xmin).to.not.equal(first[0]?.xmin);
+    expect(others).to.deep.equal(first.slice(1));
+    await values(8, [1]);
+    expect((await rows())[0]).to.include({ phase: 'recovering', evaluated: (T0 + 8 * MINUTE) / 1000 });
+  });
+
   it('are written no more when a target that fired is far from being armed again, nor when it was', async () => {
     const { values, rows } = await watched();
     const target = async () => (await rows()).at(-1);

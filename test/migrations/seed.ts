@@ -77,6 +77,8 @@ export const SEEDS: Record<string, string> = {
   gateways: `
     UPDATE devices SET iot_device_id = 'TAABBCC001122', gateway_id = 'TAABBCC001133';
     UPDATE alert_events SET silent_devices = 2;`,
+  'canary-stages': `
+    UPDATE canaries SET ingested_sent_at = now();`,
   'late-and-lid': `
     UPDATE temperature_alerts SET judged_after = now();
     INSERT INTO session_tags (session_id, probe_id, tag, tag_from, tag_to)

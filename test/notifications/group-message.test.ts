@@ -36,6 +36,16 @@ describe('toOneMessage', () => {
     expect(calmLines(one, 500).split('\n')).to.have.lengthOf(3);
     const both = toOneMessage([message('Pit'), message('Fan'), message('Point', { severity: 'critical' })]);
     expect(both).to.not.have.property('links');
+    expect(both.actions?.map(({ label }) => label)).to.deep.equal([
+      ...[
+        'Acknowledge Point',
+        'Acknowledge Pit',
+        'Acknowledge Fan',
+        'Snooze Point',
+        'Snooze Pit',
+        'Snooze Fan',
+      ],
+    ]);
     expect(both).to.include({ severity: 'critical', title: '3 alerts: Point, Pit, Fan' });
     expect(both.lines?.[0]).to.equal('Point: it is hot');
     const none = toOneMessage([message('Pit', over), message('Point', { ...over, severity: 'critical' })]);
@@ -54,6 +64,33 @@ describe('toOneMessage', () => {
     const again = toOneMessage([end, low, fired, message('Pit', { ...pit, type: 'alert.repeated' })]);
     expect(again).to.include({ severity: 'critical', title: '2 alerts, 1 over: Pit, Low' });
     expect(toOneMessage([fired, end])).to.include({ type: 'alert.resolved', title: '1 over: Pit' });
+  });
+
+  it('links what still fires, the worst three, each once, beside as many lines as there is room for', () => {
+    const base = `https://grill.example.com/${'x'.repeat(230)}`;
+    const many = Array.from({ length: 5 }, (_, n) =>
+      message(`<!everyone> *Pit* ${n}`, {
+        ...{ about: `${n} high`, text: 'ü'.repeat(200), severity: n === 4 ? 'critical' : 'warning' },
+        links: { acknowledge: `${base}a${n}`, snooze: `${base}s${n}` },
+      }),
+    );
+    const again = message('Again', {
+      about: '0 high',
+      links: { acknowledge: `${base}A`, snooze: `${base}S` },
+    });
+    const one = toOneMessage([...many, again]);
+    const urls = one.actions?.map(({ url }) => url.slice(base.length));
+    expect(urls).to.deep.equal(['a4', 'A', 'a1', 's4', 'S', 's1']);
+    for (const kind of ['slack', 'discord', 'telegram', 'ntfy'] as const) {
+      const url = kind === 'telegram' ? 'https://api.telegram.org/-1001' : 'https://example.com/topic';
+      const body = CHANNELS[kind]?.render(one, { url, secret: 'x' }, 'https://grill.example.com') ?? '';
+      expect(body, kind).to.include(`${base}a4`);
+      expect(body.includes(`${base}S`), kind).to.equal(kind !== 'ntfy');
+      if (kind === 'slack') expect(body).to.not.include('<!everyone>');
+      if (kind === 'telegram') expect(JSON.parse(body).text.length).to.be.below(4_096);
+      if (kind === 'discord') expect(JSON.parse(body).embeds[0].description.length).to.be.below(4_096);
+    }
+    expect(one.lines?.at(-1)).to.match(/^and \d more$/);
   });
 
   it('says what the owner wrote at the end: of the one message, or of its line', () => {

@@ -130,7 +130,7 @@ describe('Home Assistant', () => {
     );
     const topics = await tickAndSee(6);
     const config = `homeassistant/binary_sensor/grill_stats/grill_stats_${world.user.publicId}_alerts_${alert.publicId}/config`;
-    expect(JSON.parse(topics.get(config) ?? '')).to.include({ name: 'battery alert' });
+    expect(JSON.parse(topics.get(config) ?? '')).to.include({ name: 'battery 20 %' });
     expect(topics.get(`${owner()}/alerts/${alert.publicId}`)).to.equal('OFF');
   });
 

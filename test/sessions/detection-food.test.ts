@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Observation } from '../../src/readings/observation.js';
+import { type DeviceWorld, reduceDevice } from '../../src/sessions/detection.js';
 import type { ProbeFacts } from '../../src/sessions/types.js';
 import {
   at,
@@ -69,7 +70,9 @@ describe('a cook without a pit', () => {
     const cold = trace({ 2: () => 20 }, { minutes: 200 });
     const both = [...rows, ...cold].sort((a, b) => a.measuredAtMs - b.measuredAtMs);
     expect(cooks([food(), probeFacts(2, 'Pit')], both).sessions).to.deep.equal([]);
-    expect(cooks([food(), probeFacts(2, 'Pit')], [shows(2, 0, null), ...rows]).sessions).to.have.length(1);
+    expect(
+      cooks([food(), probeFacts(2, 'Pit')], [shows(2, 0, 20), shows(2, 0.5, null), ...rows]).sessions,
+    ).to.have.length(1);
     expect(cooks([food()], rows, undefined, 'datalogger').sessions).to.deep.equal([]);
     expect(cooks([probeFacts(1, null, { role: 'storage' })], rows).sessions).to.deep.equal([]);
     expect(cooks([probeFacts(1, null, { role: 'other' })], rows).sessions).to.deep.equal([]);
@@ -145,12 +148,26 @@ describe('a cook without a pit', () => {
   });
 
   it('began like a pit where its probe turns out to be one', () => {
-    const slow = pit({ riseTau: 50, off: 400 });
+    const slow = pit({ riseTau: 100, off: 400 });
     const [unknown, known] = [probeFacts(1), probeFacts(1, 'Pit')].map((probe) =>
       cooks([probe], trace({ 1: slow }, { minutes: 700 })),
     );
     expect(unknown?.sessions).to.deep.equal(known?.sessions);
     expect(unknown?.members).to.deep.equal(['1pit']);
+  });
+
+  it('stays where a person put its start, also when its probe turns out to be a pit', () => {
+    const rows = trace({ 1: pit({ riseTau: 50, off: 400 }) }, { minutes: 300 });
+    const device = deviceFacts([probeFacts(1)], { type: 'signals' });
+    const begunAt = rows.findIndex((_, n) => replay(device, rows.slice(0, n)).sessions.length > 0);
+    const { world } = replay(device, rows.slice(0, begunAt));
+    const edited = world.sessions.map((one) => ({ ...one, startMs: at(5), isEdited: true }));
+    const detection = world.detection;
+    let now: DeviceWorld = { device, detection, sessions: edited };
+    for (const row of rows.slice(begunAt)) now = reduceDevice(now, row, () => 'other').world;
+    const [session] = now.sessions;
+    expect(session?.members.map(({ role }) => role)).to.deep.equal(['pit']);
+    expect(session?.startMs).to.equal(at(5));
   });
 });
 

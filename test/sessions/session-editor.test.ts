@@ -60,7 +60,8 @@ describe('SessionEditor', () => {
   } = {}) {
     const home = await addHome(db, {
       user: { temperatureUnit: 'C' },
-      probes: Array.from({ length: probes }, () => ({ role: 'food' as const })),
+      // Of stores no cook is found: there are only those that are made here.
+      probes: Array.from({ length: probes }, () => ({ role: 'storage' as const })),
     });
     await ingest([job(home, ...curves(home))]);
     const ended = { status: 'completed', phase: 'ended', endReason: 'cooled' } as const;
@@ -120,7 +121,11 @@ describe('SessionEditor', () => {
   it('ends one that runs, and counts what comes then no more', async () => {
     const { home, id } = await cook({ probes: 1, end: null });
     await edit(id, { end: minute(100) });
-    expect((await get(id)).session).to.include({ status: 'completed', endReason: 'manual' });
+    expect((await get(id)).session).to.include({
+      status: 'completed',
+      endReason: 'manual',
+      name: 'Cook, midday 21 Nov',
+    });
     await ingest([job(home, ...curves(home, 180, 200))]);
     expect(await figures(id)).to.deep.equal([[41], 41, 60, 100]);
   });
@@ -151,6 +156,20 @@ describe('SessionEditor', () => {
     await ingest([job(home, heat(T0 + 40 * MINUTE, 10, 0), heat(T0 + 40 * MINUTE, 10, 0))]);
     expect((await get(id)).probes.map(({ member }) => member.probeId)).to.deep.equal([home.probes[0]]);
     expect((await get(id)).session).to.include({ sessionType: 'auto', status: 'active' });
+  });
+
+  it('lets no cook that is found later begin before an end that was put later', async () => {
+    const home = await addHome(db, { probes: [{ role: 'pit' }] });
+    const shown = (from: number, to: number): Shown[] =>
+      Array.from({ length: to - from }, (_, n) => [T0 + (from + n) * MINUTE, from + n < 40 ? 20 : 120, 'C']);
+    await ingest([job(home, shown(0, 44))]);
+    const over = { status: 'completed', phase: 'ended', endReason: 'manual' } as const;
+    const row = await addSession(db, home, { ...over, startTime: minute(0), endTime: minute(30) });
+    const { publicId } = await db.manager.findOneByOrFail(GrillingSession, { id: row });
+    await edit(publicId, { end: minute(43) });
+    await ingest([job(home, shown(44, 60))]);
+    const [found] = await new SessionManager(db.manager).list(home.userId);
+    expect(found).to.deep.include({ sessionType: 'auto', status: 'active', startTime: minute(44) });
   });
 
   it('splits by probe: both keep their readings, each counts once', async () => {
@@ -207,6 +226,21 @@ describe('SessionEditor', () => {
     expect(await figures(publicId)).to.deep.equal([[80, 80], 160, 100, 379]);
     expect((await get(id)).session).to.include({ status: 'completed', endReason: 'manual' });
     expect((await get(publicId)).session).to.include({ status: 'active', sessionType: 'auto' });
+  });
+
+  it('leaves no probe behind that came only after the time it is split at', async () => {
+    const { id } = await cook({ probes: 3 });
+    await edit(id, { addProbe: ['2'], at: minute(100) });
+    await edit(id, { addProbe: ['3'], at: minute(100) });
+    const { publicId } = await split(id, ['2'], minute(80));
+    const probesOf = async (of: string) => (await get(of)).probes.map(({ member }) => member.probe?.probeId);
+    expect(await probesOf(id)).to.deep.equal(['1', '3']);
+    expect(await figures(publicId)).to.deep.equal([[21], 21, 300, 320]);
+    const { publicId: rest } = await split(id, ['1', '3'], minute(90));
+    expect(await probesOf(id)).to.deep.equal(['1']);
+    expect(await probesOf(rest)).to.deep.equal(['1', '3']);
+    await edit(id, { addProbe: ['1'], at: minute(70) });
+    expect(await failureOf(split(id, ['1'], minute(65)))).to.be.instanceOf(InputError);
   });
 
   it('shows a cancelled session again, for seven days', async () => {

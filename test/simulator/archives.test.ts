@@ -3,7 +3,8 @@ import { at, type Cloud, DOCS, itemsAt, KEY, openCloud, START } from './cloud.js
 
 const HOUR = 3_600_000;
 
-describe('archives of the simulated cloud', () => {
+describe('archives of the simulated cloud', function () {
+  this.timeout(120_000);
   let cloud: Cloud;
   /** Of which account; null: without a token. */
   let as: number | null;

@@ -81,6 +81,15 @@ describe('archive files', () => {
     });
   });
 
+  it('have no row of thousands of fields, and no thousands of channels', async () => {
+    const channels = Array.from({ length: 150 }, (_, n) => [`c${n}`, MS, 36, 'F']);
+    const wide = ['1', MS, 36, 'F', ...Array(10_000).fill([])];
+    const rows = await parse([wide, ...channels, ['c99', MS + 1, 37, 'F']]);
+    expect(rows).to.include({ total: 152, bad: 51, isWhole: true });
+    expect(rows?.probes.size).to.equal(100);
+    expect(rows?.probes.get('c99')?.values).to.deep.equal([36, 37]);
+  });
+
   it('never throw, whatever they hold', () =>
     fc.assert(
       fc.asyncProperty(fc.array(fc.anything()), fc.string(), async (rows, text) => {
@@ -93,14 +102,16 @@ describe('archive files', () => {
     ));
 });
 
-describe('archives of a device', () => {
+describe('archives of a device', function () {
+  this.timeout(120_000);
   let cloud: Cloud;
   let client: CloudClient;
   let device: string;
   const calls: string[] = [];
   before(async () => {
     cloud = await openCloud();
-    client = clientOf(cloud.simulator.url, (call, status) => calls.push(`${call} ${status}`));
+    const limits = { idleMs: 60_000 };
+    client = clientOf(cloud.simulator.url, (call, status) => calls.push(`${call} ${status}`), { limits });
     device = (await cloud.devices())[0]?.id ?? '';
   });
   beforeEach(() => {
