@@ -72,7 +72,8 @@ export interface LateRules {
 
 /**
  * Stores the readings of many jobs and everything that follows from them, in one transaction, with a number of
- * statements that does not depend on how many readings there are. Running it again changes nothing.
+ * statements that does not depend on how many readings there are, but for some more for each device whose sessions late
+ * ones may move. Running it again changes nothing.
  * @param dataSource with a transaction's manager, each run is part of that transaction
  */
 export function createIngest({

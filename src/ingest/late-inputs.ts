@@ -1,7 +1,7 @@
 import type { DeviceWorld } from '../sessions/detection.js';
 import { withAbsence } from '../sessions/detection-state.js';
-import { isBehind, isHeeded } from '../sessions/redetect.js';
 import { detectsCooks } from '../sessions/roles.js';
+import { isBehind, isHeeded } from '../sessions/seen.js';
 import type { Session } from '../sessions/types.js';
 import type { IngestWorld, Input, ProbeSight } from './types.js';
 

@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { seenUntilMs } from '../sessions/redetect.js';
 import { type Redetected, redetect, saveRedetected } from '../sessions/redetect-store.js';
 import { detectsCooks } from '../sessions/roles.js';
+import { seenUntilMs } from '../sessions/seen.js';
 import { loadPastSessions, saveTags } from '../sessions/session-store.js';
 import type { Session, SessionEvent } from '../sessions/types.js';
 import { lateIn, replaced, withAbsences } from './late-inputs.js';

@@ -1,7 +1,8 @@
 import type { Observation } from '../readings/observation.js';
 import type { DeviceWorld } from '../sessions/detection.js';
 import { emptyDetection } from '../sessions/detection-state.js';
-import { Redetection, seenUntilMs } from '../sessions/redetect.js';
+import { Redetection } from '../sessions/redetect.js';
+import { seenUntilMs } from '../sessions/seen.js';
 import type { Session } from '../sessions/types.js';
 import type { KeptReadings } from './kept-readings.js';
 

@@ -1,5 +1,12 @@
-import { isFixed, sharesProbe } from './redetect.js';
+import { sharesProbe } from './redetect.js';
 import type { Session, SessionMember } from './types.js';
+
+/** Bounds that a person set, or that came from outside: detection neither moves them nor begins anything there. */
+export function isFixed({ sessionType, isEdited, endReason }: Session): boolean {
+  return (
+    sessionType === 'manual' || isEdited === true || endReason === 'manual' || endReason === 'device_gone'
+  );
+}
 
 /** A stored session of the stretch; one that is deleted, for it was cancelled long ago, is known so that it is not made again. */
 export interface StoredSession extends Session {

@@ -6,13 +6,15 @@ import type { DeviceWorld } from './detection.js';
 import { type DetectionState, emptyDetection } from './detection-state.js';
 import { saveNames } from './name-store.js';
 import { rebuildSessions } from './rebuild.js';
-import { reconcile, type StoredSession } from './reconcile.js';
-import { isFixed, REST_MS, Redetection, TAIL_MS } from './redetect.js';
+import { isFixed, reconcile, type StoredSession } from './reconcile.js';
+import { REST_MS, Redetection } from './redetect.js';
 import { mayJoin } from './roles.js';
 import { loadPastSessions, saveSessions } from './session-store.js';
 import type { DeviceFacts, Session, SessionEvent } from './types.js';
 
 const DAY_MS = 24 * 3_600_000;
+/** A session that is over on record may have been watched for so long after. */
+const TAIL_MS = 12 * 3_600_000;
 /** No further back it is looked for a time when the device was at rest. */
 const MOST_BACK_MS = 8 * DAY_MS;
 

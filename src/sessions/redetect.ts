@@ -1,29 +1,19 @@
 import type { Observation } from '../readings/observation.js';
-import { UNTRUSTED } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
 import { closeDraft, type DeviceWorld, openDraft, REOPEN_MS, step } from './detection.js';
-import type { Absences, DetectionState, ProbeTracks } from './detection-state.js';
+import type { Absences, DetectionState } from './detection-state.js';
 import { type Draft, isOpen, setTrack } from './draft.js';
 import { disarmed } from './probe-track.js';
 import { mayJoin } from './roles.js';
-import { LOST_MS, latestMs, PAUSED_MS, UNPLUGGED_MS } from './timers.js';
+import { isHeeded } from './seen.js';
 import type { Session, SessionEvent } from './types.js';
 
 /** So long idle and cold, a device has forgotten all that was before: two turns of its baseline, and a margin. */
 export const REST_MS = 7 * 3_600_000;
-/** A session that is over on record may have been watched for so long after. */
-export const TAIL_MS = 12 * 3_600_000;
 /** Hundredths of 1 °C: from here on a reading may make its probe a candidate, or disarm it. */
 const WARM = 3000;
 /** No start is set back further. */
 const RECENT_MS = 4 * 3_600_000;
-
-/** Bounds that a person set, or that came from outside: detection neither moves them nor begins anything there. */
-export function isFixed({ sessionType, isEdited, endReason }: Session): boolean {
-  return (
-    sessionType === 'manual' || isEdited === true || endReason === 'manual' || endReason === 'device_gone'
-  );
-}
 
 /** Something that is no stored reading, and when it was. */
 interface Mark {
@@ -44,7 +34,7 @@ export interface RedetectionOptions {
   past?: readonly (Observation & { isOver: boolean })[];
   /** Stored readings from a time on, where those before `fromMs` count: without it the world has no open session. */
   rowsFrom?: (ms: number) => Observation[];
-  /** Sessions that {@link isFixed}: they run from their start to their end, whatever the readings say. */
+  /** Sessions that `isFixed`: they run from their start to their end, whatever the readings say. */
   fixed?: readonly Session[];
   absences: Absences;
   newId: () => string;
@@ -240,11 +230,6 @@ export function sharesProbe(one: Session, other: Session): boolean {
   return one.members.some(({ probeId }) => other.members.some((member) => member.probeId === probeId));
 }
 
-/** Whether detection looks at it at all. */
-export function isHeeded({ hundredths, unit, flags }: Observation): boolean {
-  return (flags & UNTRUSTED) === 0 && (hundredths === null || isTemperature(unit));
-}
-
 function isWarm({ hundredths, unit }: Observation): boolean {
   return hundredths !== null && isTemperature(unit) && convertHundredths(hundredths, unit, 'C') >= WARM;
 }
@@ -264,33 +249,4 @@ function marksOf(fixed: readonly Session[], absences: Absences, past: readonly O
       marks.push({ atMs, probeId, apply: (run) => run.showNothing(probeId, atMs) });
   }
   return marks.sort((a, b) => a.atMs - b.atMs || a.probeId - b.probeId);
-}
-
-/** Until when (epoch ms) detection has seen a device: its newest reading, or what timers have told since. */
-export function seenUntilMs({ detection: { probes }, sessions }: DeviceWorld): number {
-  let untilMs = 0;
-  for (const id in probes) untilMs = Math.max(untilMs, probes[id]?.lastMs ?? 0);
-  for (const session of sessions) untilMs = Math.max(untilMs, toldAtMs(session, probes));
-  return untilMs;
-}
-
-/** Whether detection has seen what comes after this in order of time and probe, and not this. */
-export function isBehind(
-  { detection: { probes } }: DeviceWorld,
-  seenMs: number,
-  { probeId, measuredAtMs }: Observation,
-): boolean {
-  if (measuredAtMs !== seenMs) return measuredAtMs < seenMs;
-  for (const id in probes) if (Number(id) >= probeId && probes[id]?.lastMs === measuredAtMs) return true;
-  return false;
-}
-
-function toldAtMs(session: Session, probes: ProbeTracks): number {
-  const { phase, endMs, endReason } = session;
-  if (phase === 'paused') return latestMs(session, probes, 'lastMs') + PAUSED_MS;
-  if (endMs === null) return 0;
-  if (endReason === 'lost_contact') return endMs + LOST_MS;
-  if (endReason !== 'unplugged') return 0;
-  const absentMs = session.members.map(({ probeId }) => probes[probeId]?.absentMs ?? endMs);
-  return Math.max(...absentMs, endMs) + UNPLUGGED_MS;
 }

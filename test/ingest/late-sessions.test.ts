@@ -187,7 +187,7 @@ describe('late readings and sessions', () => {
     const home = await addHome(db, { probes: PROBES });
     await addChannel(db, home.userId, 'webhook');
     await addAlert(db, home, { type: 'range', maxTemperature: 100, temperatureUnit: 'C', holdSeconds: 0 });
-    const days = 60;
+    const days = 25;
     const [probeId = 0] = home.probes;
     const curve = pit({ off: 240 });
     const rows = Array.from({ length: days * 100 }, (_, i) => {
