@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import type { DeviceWorld } from '../sessions/detection.js';
 import { type Redetected, redetect, saveRedetected } from '../sessions/redetect-store.js';
 import { detectsCooks } from '../sessions/roles.js';
 import { seenUntilMs } from '../sessions/seen.js';
@@ -11,6 +12,13 @@ import { loadWorlds, lockDevices, saveDetections } from './world-store.js';
 
 /** What came later than this moves no session by itself: it would mean running through too much of the past. */
 const LATEST_MS = 7 * 24 * 3_600_000;
+
+/**
+ * At so many devices of a batch it is looked back at once; if it brings late readings of more, all of them wait for their
+ * timers, which take one after the other. A look back takes a good part of a second, and others wait for the batch's locks:
+ * two workers that drain a backlog bring late readings of every device with every batch.
+ */
+const MOST_AT_ONCE = 4;
 
 /** Worlds after a look back, and the lids that were open then, in sessions by their public ids. */
 export interface LookedBack {
@@ -34,28 +42,50 @@ export async function redetectLate(
   inputs: ReadonlyMap<number, Input[]>,
   newId: () => string,
 ): Promise<LookedBack> {
-  let current = worlds;
+  const behind = [...worlds].flatMap(([device, world]) => behindIn(device, world, inputs.get(device) ?? []));
+  if (behind.length === 0) return { worlds, ...NOTHING_PAST };
+  const current = new Map(worlds);
   const lids: SessionEvent[] = [];
   const before: Session[] = [];
-  for (const [device, world] of worlds) {
-    const seenMs = seenUntilMs(world.sessions);
-    const late = lateIn(world, inputs.get(device) ?? [], { seenMs, notBeforeMs: seenMs - LATEST_MS });
-    const [first, last] = [late[0], late.at(-1)];
-    if (!first || !last) continue;
-    const known = withAbsences(world.sessions, late);
-    const stretch = { fromMs: first.measuredAtMs, toMs: last.measuredAtMs, seenMs };
-    const { changed, detection, ...found } = await redetect(tx, known, stretch, newId);
-    lids.push(...found.lids);
-    before.push(...found.before);
-    if (current === worlds) current = new Map(worlds);
-    const next = {
-      ...known,
-      sessions: replaced(known.sessions, changed),
-      detection: detection ?? known.detection,
-    };
+  for (const { device, world, known, fromMs, toMs, seenMs } of behind) {
+    let next: DeviceWorld = { ...known, detection: { ...known.detection, lookBack: [fromMs, toMs] } };
+    if (behind.length <= MOST_AT_ONCE) {
+      const { changed, detection, ...found } = await redetect(tx, known, { fromMs, toMs, seenMs }, newId);
+      lids.push(...found.lids);
+      before.push(...found.before);
+      next = {
+        ...known,
+        sessions: replaced(known.sessions, changed),
+        detection: { ...(detection ?? known.detection), lookBack: undefined },
+      };
+    }
     current.set(device, { ...world, sessions: next });
   }
   return { worlds: current, lids, before };
+}
+
+interface Behind {
+  device: number;
+  world: IngestWorld;
+  /** With the absences that came late. */
+  known: DeviceWorld;
+  fromMs: number;
+  toMs: number;
+  seenMs: number;
+}
+
+/** A device of which the batch brings something late; with a moment of its timers, also what waited for those. */
+function behindIn(device: number, world: IngestWorld, inputs: readonly Input[]): Behind[] {
+  const { sessions } = world;
+  const { lookBack } = sessions.detection;
+  const seenMs = seenUntilMs(sessions);
+  const late = lateIn(world, inputs, { seenMs, notBeforeMs: seenMs - LATEST_MS });
+  const hasMoment = inputs.some((input) => 'nowMs' in input);
+  const isDue = late.length > 0 || (lookBack !== undefined && hasMoment);
+  if (!isDue) return [];
+  const fromMs = Math.min(late[0]?.measuredAtMs ?? seenMs, lookBack?.[0] ?? seenMs);
+  const toMs = Math.max(late.at(-1)?.measuredAtMs ?? fromMs, lookBack?.[1] ?? fromMs);
+  return [{ device, world, known: withAbsences(sessions, late), fromMs, toMs, seenMs }];
 }
 
 /**

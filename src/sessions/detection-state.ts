@@ -108,6 +108,7 @@ const detectionState = z.object({
   /** By probe id: sub-sensors of a multi-sensor probe. */
   stills: z.record(z.string(), stillTrack).optional(),
   absences: z.record(z.string(), z.array(instantMs)).optional(),
+  lookBack: z.tuple([instantMs, instantMs]).optional(),
 });
 
 export type ProbeTrack = z.infer<typeof probeTrack>;
@@ -126,6 +127,8 @@ export interface DetectionState {
   readonly cook?: CookTrack | undefined;
   readonly stills?: { readonly [probeId: string]: StillTrack } | undefined;
   readonly absences?: Absences | undefined;
+  /** The first and the last of late readings that are stored, but not yet looked back at: the next timers do it. */
+  readonly lookBack?: readonly [fromMs: number, toMs: number] | undefined;
 }
 
 /**

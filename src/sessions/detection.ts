@@ -69,8 +69,9 @@ export function closeDraft({ device, probes, cook, sessions }: Draft, world: Dev
   return isSame ? world : { device, detection: { ...detection, probes, cook }, sessions };
 }
 
-/** The earliest time by the cloud's clock at which a {@link Moment} changes something; null: it cannot. */
+/** The earliest time by the cloud's clock at which a {@link Moment} changes something, or the past is to be looked at; null: it cannot. */
 export function dueAtMs({ detection, sessions }: DeviceWorld): number | null {
+  if (detection.lookBack) return 0;
   const times = sessions.filter(isOpen).map((session) => timerOf(session, detection.probes).atMs);
   return times.length > 0 ? Math.min(...times) : null;
 }

@@ -86,8 +86,12 @@ async function keepHistory({
     logger.info('a month of readings is gone: older than READINGS_RETENTION_DAYS', { partition, rows });
 }
 
+/** So long in a row the past of devices is looked at, each in a transaction of its own; then other timers have their turn. */
+const LOOK_BACK_MS = 4_000;
+
 const dueRow = z.object({
   device: z.number(),
+  looks_back: z.boolean(),
   cloud_read_at: z.date(),
   last_polled_at: z.date().nullable(),
 });
@@ -132,7 +136,7 @@ export function createTimers({
   return async (): Promise<void> => {
     const rows: unknown = await dataSource.query(
       // The second bound says nothing new, but an index can use it: due times ahead of every clock are never read.
-      `SELECT d.id AS device, c.cloud_read_at, c.last_polled_at
+      `SELECT d.id AS device, c.cloud_read_at, c.last_polled_at, s.state -> 'lookBack' IS NOT NULL AS looks_back
        FROM detection_states s JOIN devices d ON d.id = s.device_id
        JOIN thermoworks_credentials c ON c.user_id = d.user_id
        WHERE s.due_at <= c.cloud_read_at AND s.due_at <= (SELECT max(cloud_read_at) FROM thermoworks_credentials)
@@ -143,10 +147,18 @@ export function createTimers({
     if (due.length === 0) return;
     // Asked after the polls were read: what those brought was in the queue by then.
     const storedBefore = await until();
-    const moments: DeviceMoment[] = due
-      .filter(({ last_polled_at: polled }) => !storedBefore || (polled !== null && polled < storedBefore))
-      .map(({ device, cloud_read_at }) => ({ device, nowMs: cloud_read_at.getTime() }));
+    const ready = due.filter(
+      ({ last_polled_at: polled }) => !storedBefore || (polled !== null && polled < storedBefore),
+    );
+    const momentsOf = (rows: typeof due): DeviceMoment[] =>
+      rows.map(({ device, cloud_read_at }) => ({ device, nowMs: cloud_read_at.getTime() }));
+    const moments = momentsOf(ready.filter(({ looks_back }) => !looks_back));
     if (moments.length > 0) await runOut(moments);
+    const startedAt = performance.now();
+    for (const moment of momentsOf(ready.filter(({ looks_back }) => looks_back))) {
+      if (performance.now() - startedAt > LOOK_BACK_MS) break;
+      await runOut([moment]);
+    }
   };
 
   /** Together; if that fails but for an outage, each alone, so that one device does not stop the clock of others. */

@@ -18,7 +18,8 @@ import {
 } from '../ingest/household.js';
 import { openTestQueues } from '../queues/queues.js';
 import { captureLog } from '../support/captured-log.js';
-import { cook, polledAt } from './linked-home.js';
+import { pit } from '../support/traces.js';
+import { addLinkedHome, cook, polledAt } from './linked-home.js';
 
 const at = (minutes: number) => T0 + minutes * MINUTE;
 
@@ -167,6 +168,43 @@ describe('maintenance', () => {
         silent.deviceId,
       ]);
       expect(row).to.deep.equal({ phase: 'paused' });
+    });
+
+    it('look back, one device after the other, where a batch brought late readings of many', async () => {
+      const curve = pit({ off: 240 });
+      const fire = (home: Home, from: number, to: number) => {
+        const minutes = Array.from({ length: (to - from) / 2 }, (_, n) => from + 2 * n);
+        return job(
+          home,
+          minutes.map((minute): [number, number, 'C'] => [at(minute), curve(minute), 'C']),
+        );
+      };
+      const cooks = async () =>
+        (
+          await db.query<{ line: string }[]>(
+            `SELECT concat_ws(' ', device_id, status, end_reason, start_time, end_time, reading_count) AS line
+             FROM grilling_sessions WHERE status <> 'cancelled' ORDER BY device_id`,
+          )
+        ).map(({ line }) => line);
+      const homes = await Promise.all(
+        Array.from({ length: 5 }, () => addLinkedHome(db, { probes: [{ role: 'pit' }] })),
+      );
+      for (const home of homes) await ingest([fire(home, 0, 400)]);
+      const inOrder = await cooks();
+      expect(inOrder).to.have.length(5);
+      await db.query('TRUNCATE readings, grilling_sessions, detection_states CASCADE');
+      await db.query(
+        'UPDATE probes SET last_measured_at = NULL, last_value = NULL, learned_interval_seconds = NULL',
+      );
+      for (const home of homes) await ingest([fire(home, 0, 50), fire(home, 250, 400)]);
+      await ingest(homes.map((home) => fire(home, 50, 250)));
+      expect(await cooks()).not.to.deep.equal(inOrder);
+      for (const home of homes) await polled(home, 398);
+      await timers();
+      expect(await cooks()).to.deep.equal(inOrder);
+      expect(
+        await db.query("SELECT FROM detection_states WHERE state -> 'lookBack' IS NOT NULL"),
+      ).to.deep.equal([]);
     });
 
     it('run out for others though one device cannot be made sense of', async () => {
