@@ -202,7 +202,7 @@ export async function saveStates(tx: EntityManager, states: readonly AlertState[
        to_timestamp(acknowledged_ms / 1000), to_timestamp(snoozed_ms / 1000), to_timestamp(told_ms / 1000), is_muted, is_inhibited
      FROM unnest($1::integer[], $2::varchar[], $3::varchar[], $4::varchar[], $5::boolean[], $6::boolean[], $7::boolean[],
        $8::integer[], $9::bigint[], $10::integer[], $11::bigint[], $12::float8[], $13::float8[], $14::float8[],
-       $15::float8[], $16::jsonb[], $17::float8[], $18::float8[], $19::float8[], $20::boolean[], $21::boolean[])
+       $15::float8[], $16::json[], $17::float8[], $18::float8[], $19::float8[], $20::boolean[], $21::boolean[])
        AS s (alert_id, side, tier, phase, is_unknown, is_armed, is_announced, version, held_ms, held_readings, rearm_ms,
          evaluated_ms, fired_ms, resolved_ms, extreme, recent, acknowledged_ms, snoozed_ms, told_ms, is_muted, is_inhibited)
      ORDER BY alert_id, side, tier

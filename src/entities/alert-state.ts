@@ -31,7 +31,7 @@ export class AlertState {
   @Column({ type: 'timestamptz', name: 'resolved_at', precision: 3, nullable: true })
   resolvedAt!: Date | null;
   @Column({ type: 'double precision', name: 'extreme', nullable: true }) extreme!: number | null;
-  @Column({ type: 'jsonb', name: 'recent', nullable: true }) recent!: RecentReading[] | null;
+  @Column({ type: 'json', name: 'recent', nullable: true }) recent!: RecentReading[] | null;
   @Column({ type: 'timestamptz', name: 'acknowledged_at', precision: 3, nullable: true })
   acknowledgedAt!: Date | null;
   @Column({ type: 'timestamptz', name: 'snoozed_until', precision: 3, nullable: true })

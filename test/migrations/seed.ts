@@ -109,6 +109,8 @@ export const SEEDS: Record<string, string> = {
     UPDATE grilling_sessions SET edited_at = now() WHERE status = 'completed';
     INSERT INTO session_log (session_id, actor, action, before, after)
       SELECT id, 'operator', 'edited', '{"name":null}', '{"name":"Brisket"}' FROM grilling_sessions;`,
+  'plain-windows': `
+    UPDATE alert_states SET recent = '[[1769900399999, 20300, 0]]' WHERE recent IS NOT NULL;`,
   'channel-disabled-and-replays': `
     UPDATE notifications SET replayed_after = 1 WHERE status = 'delivered';
     INSERT INTO notifications (id, subject, subject_id, channel_id, expires_at)
