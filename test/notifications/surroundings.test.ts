@@ -40,6 +40,7 @@ describe('what is stored around an event', () => {
     await stored(every(1, 16, (before) => 203 - before / 2));
     expect(await read()).to.deep.equal({
       firedAt: null,
+      gateway: null,
       trend: { direction: 'rising', perHour: 30, unit: 'F' },
     });
     await world.dataSource.query('DELETE FROM readings');
