@@ -4,6 +4,8 @@ const BUCKET_MS = 15 * 60_000;
 const BUCKETS = 13; // twelve whole ones and the present: three hours at least
 const BASELINE_CAP = 4500;
 const PIT_START = 6000;
+/** No meat gets hotter. */
+const BOILING = 10_000;
 const PIT_START_RISE = 2000;
 const PIT_START_MS = 5 * 60_000;
 const LEFT_BASELINE = 500;
@@ -70,11 +72,14 @@ export function withValue(
     lowest = undefined;
   } else if (lowest !== undefined && value < lowest[0]) lowest = [value, atMs];
   if (lowest !== undefined) next.lowest = lowest;
-  const isSwitchedOn = isIdle && minima.length === 1 && bucket !== track.bucket;
+  const isFirst = isIdle && minima.length === 1 && bucket !== track.bucket;
+  // Hot when first seen: meat may be so, up to the boiling point.
+  const isSwitchedOn = isFirst && (value < PIT_START || value >= BOILING);
   const isCold = !isIdle && (track.isCold || value < baseline - LEFT_BASELINE);
   if (isCold) next.isCold = true;
   if (isSwitchedOn || (!isCold && value <= baseline + LEFT_BASELINE)) calmMs = atMs;
   else if (!isCold && before) calmMs = leftMs(before, next, baseline + LEFT_BASELINE) ?? calmMs;
+  if (value >= BOILING) calmMs ??= atMs;
   if (calmMs !== undefined) next.calmMs = calmMs;
   if (value > baseline + LEFT_BASELINE) next.riseMs = riseMs;
   const isHot = value >= PIT_START && value >= baseline + PIT_START_RISE;

@@ -156,6 +156,18 @@ describe('a cook without a pit', () => {
     expect(unknown?.members).to.deep.equal(['1pit']);
   });
 
+  it('takes meat that was hot when it was first seen for food, and what is hotter than meat can be for a pit', () => {
+    const steady =
+      (celsius: number): Curve =>
+      () =>
+        celsius;
+    const probes = [probeFacts(1), probeFacts(2), probeFacts(3)];
+    const given = trace({ 1: steady(121), 2: steady(93), 3: steady(99.9) }, { minutes: 60 });
+    expect(cooks(probes, given).members).to.deep.equal(['1pit 2food 3food']);
+    const late = trace({ 1: meat([0, 70], [10, 99], [20, 121], [90, 121]) }, { minutes: 90 });
+    expect(cooks([probeFacts(1)], late).members).to.deep.equal(['1pit']);
+  });
+
   it('stays where a person put its start, also when its probe turns out to be a pit', () => {
     const rows = trace({ 1: pit({ riseTau: 100, off: 400 }) }, { minutes: 400 });
     const device = deviceFacts([probeFacts(1)], { type: 'signals' });
