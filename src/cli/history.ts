@@ -30,7 +30,7 @@ const MOST_GAPS = 10_000;
 export function gapCommand(program: Command, context: Context): void {
   const gap = program.command('gap').description('what was not observed');
   answering(gap, 'list', 'show the gaps in the readings of a device, by time')
-    .requiredOption('--device <d>', 'serial of the device')
+    .requiredOption('--device <d>', 'serial of the device, or its name')
     .option('--from <t>', 'that end after', instant)
     .option('--to <t>', 'that begin before', instant)
     .action(async ({ device: deviceId, ...range }: RangeOptions) => {
@@ -83,7 +83,7 @@ export function pruneCommand(reading: Command, context: Context): void {
 
 export function completenessCommand(reading: Command, context: Context): void {
   answering(reading, 'completeness', 'how much of what should have been measured is stored, by probe and day')
-    .requiredOption('--device <d>', 'serial of the device')
+    .requiredOption('--device <d>', 'serial of the device, or its name')
     .option('--from <t>', 'not before (default: 30 days, with that of --to)', instant)
     .option('--to <t>', 'before (default: now)', instant)
     .action(async ({ device: deviceId, from, to }: RangeOptions) => {
@@ -117,7 +117,7 @@ export const formatOption = () =>
 
 export function exportCommand(reading: Command, context: Context): void {
   answering(reading, 'export', 'all readings of a device in a range of time, by time')
-    .requiredOption('--device <d>', 'serial of the device')
+    .requiredOption('--device <d>', 'serial of the device, or its name')
     .requiredOption('--from <t>', 'not before', instant)
     .requiredOption('--to <t>', 'before', instant)
     .addOption(formatOption())

@@ -63,7 +63,10 @@ async function learnDevices(
   client: CloudClient,
 ): Promise<void> {
   const [known] = await dataSource.query('SELECT FROM devices WHERE user_id = $1 LIMIT 1', [account.userId]);
-  if (!known) await pollNow(context, account, client);
+  if (known) return;
+  await pollNow(context, account, client);
+  const [own] = await dataSource.query('SELECT FROM devices WHERE user_id = $1 LIMIT 1', [account.userId]);
+  if (!own) throw new InputError('the account has no device of its own here: nothing to import');
 }
 
 async function tellAll(

@@ -15,7 +15,7 @@ interface ChartOptions extends RangeOptions {
 
 export function chartCommand(reading: Command, context: Context): void {
   answering(reading, 'chart', 'what probes showed over any span: lowest, highest and mean of each step')
-    .requiredOption('--device <d>', 'serial of the device')
+    .requiredOption('--device <d>', 'serial of the device, or its name')
     .option('--probe <p>', 'only of this probe')
     .option('--from <t>', 'not before (default: a day before --to)', instant)
     .option('--to <t>', 'before (default: now)', instant)

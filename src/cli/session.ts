@@ -29,7 +29,7 @@ export function sessionCommand(program: Command, context: Context): void {
   const session = program.command('session').description('cooks');
   answering(session, 'start', 'begin a session now, or take over the automatic one that runs')
     .requiredOption('--email <e>', 'of the user')
-    .requiredOption('--device <d>', 'serial of the device')
+    .requiredOption('--device <d>', 'serial of the device, or its name')
     .option('--probe <p>', 'one of its probes; may be given again (default: all)', collect)
     .option('--name <n>', 'what to call it')
     .action(async ({ email, device: deviceId, probe: probeIds, name }: StartOptions) =>

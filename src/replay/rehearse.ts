@@ -36,6 +36,9 @@ interface Place {
   gaps?: readonly KnownGap[];
 }
 
+/** How a reading came, not what it says. */
+const ARRIVAL = FLAG.late | FLAG.backfilled;
+
 /** Takes readings in; `transitions` is all that they told so far. */
 export interface Run {
   take(readings: readonly Observation[]): void;
@@ -45,7 +48,8 @@ export interface Run {
 /**
  * When a rule would have fired on stored readings, by the fold of live ingest; and the same with its hold and its
  * hysteresis varied, the rule as it is among them: all in one pass.
- * @param parts readings by time; what came too late to tell anybody does not count here either
+ * @param parts readings by time; what came behind newer ones, too late to tell anybody, does not count here either, but what
+ * was imported or filled in does, as if it had been live
  */
 export async function rehearse(
   { world, probeId, rule, gaps = [] }: Place,
@@ -57,7 +61,7 @@ export async function rehearse(
   const run = isPresence(rule.type) ? watchPresence(watched, { probeId, rule, gaps }) : watchValues(watched);
   let lastMs = 0;
   for await (const part of parts) {
-    const live = part.filter(({ flags }) => (flags & (FLAG.late | FLAG.backfilled)) === 0);
+    const live = part.filter(({ flags }) => !(flags & FLAG.late) || flags & FLAG.backfilled);
     run.take(live);
     lastMs = live.at(-1)?.measuredAtMs ?? lastMs;
   }
@@ -86,7 +90,7 @@ function watchValues(before: IngestWorld): Run {
 }
 
 function toInput({ probeId, measuredAtMs, hundredths, unit, flags }: Observation): Input {
-  return { probeId, measuredAtMs, hundredths, unit, flags, condition: 'ok', poll: NO_POLL };
+  return { probeId, measuredAtMs, hundredths, unit, flags: flags & ~ARRIVAL, condition: 'ok', poll: NO_POLL };
 }
 
 /** Half and twice its hold, and half and twice its hysteresis, or what stands for that where it is next to nothing. */

@@ -105,7 +105,8 @@ function toRow(
     throw new InputError(`${fields.length} columns instead of ${columns.length}`);
   const unit = unitText === '' ? (defaultUnit ?? null) : oneOf(UNITS, 'unit', unitText);
   const value = valueText === '' ? null : numberOf('value', valueText);
-  if (value !== null && unit === null) throw new InputError('unit is empty: fill it in, or give --unit');
+  if (value !== null && unit === null)
+    throw new InputError('unit is empty: fill it in (replay also takes --unit)');
   if (value !== null && !isStorable(value)) throw wrong('value', valueText, 'is too large');
   return {
     deviceId: idOf('device_id', deviceId),

@@ -82,6 +82,8 @@ describe('rehearse', () => {
   it('leaves out what came too late to tell anybody, and what is not believed', async () => {
     const rows = readings(90, 101, 101, 101, 101).map((row) => ({ ...row, flags: FLAG.late }));
     expect((await run({}, rows)).firings).to.deep.equal([]);
+    const imported = rows.map((row) => ({ ...row, flags: FLAG.late | FLAG.backfilled }));
+    expect((await run({}, imported)).firings).to.have.length(1);
     const suspect = readings(90, 101, 101, 101).map((row) => ({ ...row, flags: FLAG.suspect }));
     expect((await run({}, suspect)).firings).to.deep.equal([]);
     expect((await run({}, [])).firings).to.deep.equal([]);
