@@ -32,7 +32,6 @@ export const postgresFaults: readonly Fault[] = [
   {
     name: 'PostgreSQL: every connection terminated, three times',
     promise: 'G1, G6, G10',
-    quick: true,
     run: (world) =>
       outage(world, async () => {
         for (let time = 0; time < TIMES; time++) await terminateAtWork(world);

@@ -229,7 +229,6 @@ export const redisFaults: readonly Fault[] = [
   {
     name: 'Redis wiped',
     promise: 'G2',
-    quick: true,
     run: (world) => flush(world),
   },
   {

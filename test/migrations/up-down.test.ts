@@ -34,25 +34,22 @@ onEachServer('migrations', (place) => {
     expect(await countRows(client)).to.deep.equal(counts);
   });
 
-  for (const content of ['without rows', 'with rows'])
-    it(`go up, down and up one by one ${content}, and a down leaves what others made`, async () => {
-      const { client, target } = place();
-      for (const name of await names()) {
-        const before = { schema: await dumpSchema(client), rows: await countRows(client) };
-        expect(await migrateUp(target, 1)).to.have.length(1);
-        const after = await dumpSchema(client);
-        expect(after).not.to.deep.equal(before.schema);
-        if (content === 'with rows') await seed(client, name);
-        const [step] = await migrateDown(target, 1);
-        expect(step?.name).to.equal(name);
-        expect({ schema: await dumpSchema(client), rows: await countRows(client) }, name).to.deep.equal(
-          before,
-        );
-        await migrateUp(target, 1);
-        expect(await dumpSchema(client), name).to.deep.equal(after);
-        if (content === 'with rows') await seed(client, name);
-      }
-    });
+  it('go up, down and up one by one with rows, and a down leaves what others made', async () => {
+    const { client, target } = place();
+    for (const name of await names()) {
+      const before = { schema: await dumpSchema(client), rows: await countRows(client) };
+      expect(await migrateUp(target, 1)).to.have.length(1);
+      const after = await dumpSchema(client);
+      expect(after).not.to.deep.equal(before.schema);
+      await seed(client, name);
+      const [step] = await migrateDown(target, 1);
+      expect(step?.name).to.equal(name);
+      expect({ schema: await dumpSchema(client), rows: await countRows(client) }, name).to.deep.equal(before);
+      await migrateUp(target, 1);
+      expect(await dumpSchema(client), name).to.deep.equal(after);
+      await seed(client, name);
+    }
+  });
 
   it('say that nothing is left to do, and remember when each was applied', async () => {
     const { target } = place();
