@@ -50,7 +50,11 @@ export async function redetectLate(
   for (const { device, world, known, fromMs, toMs, seenMs } of behind) {
     let next: DeviceWorld = { ...known, detection: { ...known.detection, lookBack: [fromMs, toMs] } };
     if (behind.length <= MOST_AT_ONCE) {
-      const { changed, detection, ...found } = await redetect(tx, known, { fromMs, toMs, seenMs }, newId);
+      const stretch = { fromMs, toMs, seenMs };
+      // While it waited, its last probe may have become a store.
+      const { changed, detection, ...found } = detectsCooks(known.device)
+        ? await redetect(tx, known, stretch, newId)
+        : noneIn(stretch);
       lids.push(...found.lids);
       before.push(...found.before);
       next = {
@@ -63,6 +67,14 @@ export async function redetectLate(
   }
   return { worlds: current, lids, before };
 }
+
+const noneIn = ({ toMs }: { toMs: number }): Redetected => ({
+  changed: [],
+  before: [],
+  untilMs: toMs,
+  detection: null,
+  lids: [],
+});
 
 interface Behind {
   device: number;
@@ -104,8 +116,9 @@ export async function redetectStored(
   if (!world) return { changed: 0, untilMs: toMs };
   const { sessions } = world;
   const stretch = { fromMs, toMs, seenMs: Math.max(seenUntilMs(sessions), toMs, nowMs) };
-  const none: Redetected = { changed: [], before: [], untilMs: toMs, detection: null, lids: [] };
-  const found = detectsCooks(sessions.device) ? await redetect(tx, sessions, stretch, uuidv7) : none;
+  const found = detectsCooks(sessions.device)
+    ? await redetect(tx, sessions, stretch, uuidv7)
+    : noneIn(stretch);
   const { changed, untilMs, detection, lids } = found;
   const moved = new Set(changed.map(({ publicId }) => publicId));
   const stored = await loadPastSessions(tx, sessions.device, fromMs);

@@ -26,6 +26,9 @@ import type { DeviceFacts, Moment, Session, SessionEvent, SessionMember } from '
 /** Data that returns within this time after contact was lost reopens the session. */
 export const REOPEN_MS = 6 * 3_600_000;
 
+/** The due time of a device whose past is to be looked at: before all others, and so told from them. */
+const LOOK_BACK_DUE_MS = -1;
+
 /** A device with what detection knows of it. */
 export interface DeviceWorld {
   device: DeviceFacts;
@@ -71,7 +74,7 @@ export function closeDraft({ device, probes, cook, sessions }: Draft, world: Dev
 
 /** The earliest time by the cloud's clock at which a {@link Moment} changes something, or the past is to be looked at; null: it cannot. */
 export function dueAtMs({ detection, sessions }: DeviceWorld): number | null {
-  if (detection.lookBack) return 0;
+  if (detection.lookBack) return LOOK_BACK_DUE_MS;
   const times = sessions.filter(isOpen).map((session) => timerOf(session, detection.probes).atMs);
   return times.length > 0 ? Math.min(...times) : null;
 }

@@ -91,10 +91,10 @@ const LOOK_BACK_MS = 4_000;
 
 const dueRow = z.object({
   device: z.number(),
-  looks_back: z.boolean(),
   cloud_read_at: z.date(),
   last_polled_at: z.date().nullable(),
 });
+type DueRow = z.infer<typeof dueRow>;
 
 /** So many of the jobs under way are asked when they came: those that were taken first. */
 const ACTIVE_ASKED = 50;
@@ -134,32 +134,34 @@ export function createTimers({
   onCommit: (outcome: IngestOutcome) => void;
 }) {
   return async (): Promise<void> => {
+    const due = await findDue("s.due_at >= timestamptz 'epoch'");
+    const behind = await findDue("s.due_at < timestamptz 'epoch'");
+    if (due.length + behind.length === 0) return;
+    // Asked after the polls were read: what those brought was in the queue by then.
+    const storedBefore = await until();
+    const readyOf = (rows: readonly DueRow[]): DeviceMoment[] =>
+      rows
+        .filter(({ last_polled_at: polled }) => !storedBefore || (polled !== null && polled < storedBefore))
+        .map(({ device, cloud_read_at }) => ({ device, nowMs: cloud_read_at.getTime() }));
+    const moments = readyOf(due);
+    if (moments.length > 0) await runOut(moments);
+    await eachAlone(readyOf(behind), performance.now() + LOOK_BACK_MS);
+  };
+
+  /** However many devices wait for a look back, the other timers have a list of their own. */
+  async function findDue(when: string): Promise<DueRow[]> {
     const rows: unknown = await dataSource.query(
-      // The second bound says nothing new, but an index can use it: due times ahead of every clock are never read.
-      `SELECT d.id AS device, c.cloud_read_at, c.last_polled_at, s.state -> 'lookBack' IS NOT NULL AS looks_back
+      // The last bound says nothing new, but an index can use it: due times ahead of every clock are never read.
+      `SELECT d.id AS device, c.cloud_read_at, c.last_polled_at
        FROM detection_states s JOIN devices d ON d.id = s.device_id
        JOIN thermoworks_credentials c ON c.user_id = d.user_id
-       WHERE s.due_at <= c.cloud_read_at AND s.due_at <= (SELECT max(cloud_read_at) FROM thermoworks_credentials)
+       WHERE ${when} AND s.due_at <= c.cloud_read_at
+         AND s.due_at <= (SELECT max(cloud_read_at) FROM thermoworks_credentials)
        ORDER BY s.due_at LIMIT $1`,
       [MOST_DEVICES_AT_ONCE],
     );
-    const due = z.array(dueRow).parse(rows);
-    if (due.length === 0) return;
-    // Asked after the polls were read: what those brought was in the queue by then.
-    const storedBefore = await until();
-    const ready = due.filter(
-      ({ last_polled_at: polled }) => !storedBefore || (polled !== null && polled < storedBefore),
-    );
-    const momentsOf = (rows: typeof due): DeviceMoment[] =>
-      rows.map(({ device, cloud_read_at }) => ({ device, nowMs: cloud_read_at.getTime() }));
-    const moments = momentsOf(ready.filter(({ looks_back }) => !looks_back));
-    if (moments.length > 0) await runOut(moments);
-    const startedAt = performance.now();
-    for (const moment of momentsOf(ready.filter(({ looks_back }) => looks_back))) {
-      if (performance.now() - startedAt > LOOK_BACK_MS) break;
-      await runOut([moment]);
-    }
-  };
+    return z.array(dueRow).parse(rows);
+  }
 
   /** Together; if that fails but for an outage, each alone, so that one device does not stop the clock of others. */
   async function runOut(moments: readonly DeviceMoment[]): Promise<void> {
@@ -167,9 +169,20 @@ export function createTimers({
       onCommit(await ingest([], moments));
     } catch (error) {
       if (isOutage(error) || moments.length === 1) throw error;
-      const failures: unknown[] = [];
-      for (const moment of moments) await runOut([moment]).catch((failure) => failures.push(failure));
-      if (failures.length > 0) throw failures[0];
+      await eachAlone(moments);
     }
+  }
+
+  /** One that fails does not keep the others from their turn. @param until by `performance.now()` */
+  async function eachAlone(
+    moments: readonly DeviceMoment[],
+    until = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
+    const failures: unknown[] = [];
+    for (const moment of moments) {
+      if (performance.now() > until) break;
+      await runOut([moment]).catch((failure) => failures.push(failure));
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }

@@ -199,8 +199,14 @@ describe('maintenance', () => {
       for (const home of homes) await ingest([fire(home, 0, 50), fire(home, 250, 400)]);
       await ingest(homes.map((home) => fire(home, 50, 250)));
       expect(await cooks()).not.to.deep.equal(inOrder);
-      for (const home of homes) await polled(home, 398);
-      await timers();
+      const torn = await addLinkedHome(db, { probes: [{ role: 'pit' }] });
+      await db.query(
+        `INSERT INTO detection_states (device_id, state, due_at) VALUES ($1, '{"probes": 7}', timestamptz 'epoch' - interval '1 s')`,
+        [torn.device],
+      );
+      for (const home of [torn, ...homes]) await polled(home, 398);
+      const failure = await timers().catch((error: unknown) => error);
+      expect(failure, 'of the torn one, which comes first').to.be.instanceOf(Error);
       expect(await cooks()).to.deep.equal(inOrder);
       expect(
         await db.query("SELECT FROM detection_states WHERE state -> 'lookBack' IS NOT NULL"),
