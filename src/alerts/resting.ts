@@ -11,7 +11,49 @@ export function isUndisturbed(
   { hundredths, unit }: Pick<Observation, 'hundredths' | 'unit'>,
 ): boolean {
   if (hundredths === null || !isTemperature(unit)) return false;
-  return areLeftAtRest(rule, states, convertHundredths(hundredths, unit, rule.temperatureUnit));
+  const value = convertHundredths(hundredths, unit, rule.temperatureUnit);
+  const { low, high } = calmOf(rule, states);
+  return (value > low && value < high) || areLeftAtRest(rule, states, value);
+}
+
+/** Values (hundredths of the rule's unit) between which, ends not included, all states are left at rest. */
+interface Calm {
+  rule: AlertRule;
+  low: number;
+  high: number;
+}
+
+const known = new WeakMap<readonly AlertState[], Calm>();
+const NEVER = { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY };
+
+/** Worked out once for each list of states, which nobody changes: two comparisons then tell it of most readings. */
+function calmOf(rule: AlertRule, states: readonly AlertState[]): Calm {
+  let calm = known.get(states);
+  if (calm?.rule !== rule) {
+    const each = states.map((state) => calmOfState(state, limitFor(rule, state), rule));
+    const low = Math.max(...each.map((one) => one.low));
+    calm = { rule, low, high: Math.min(...each.map((one) => one.high)) };
+    known.set(states, calm);
+  }
+  return calm;
+}
+
+/** As {@link isLeftAtRest} has it. */
+function calmOfState(state: AlertState, limit: Limit | undefined, rule: AlertRule): Omit<Calm, 'rule'> {
+  if (!limit) return NEVER;
+  const between = (least: number, most: number) =>
+    isUpward(limit.side)
+      ? { low: limit.hundredths + least, high: limit.hundredths + most }
+      : { low: limit.hundredths - most, high: limit.hundredths - least };
+  const away = limit.rearming ? -limit.rearming.difference : Number.POSITIVE_INFINITY;
+  if (isFiringOn(state)) {
+    if (state.extreme === null) return NEVER;
+    const back = -toHundredths(rule.hysteresis);
+    const most = excessOf(limit, toHundredths(state.extreme));
+    return between(state.isArmed || !limit.rearming ? back : Math.max(back, away), most);
+  }
+  if (!isResting(state)) return NEVER;
+  return state.isArmed ? between(Number.NEGATIVE_INFINITY, 0) : between(away, Number.POSITIVE_INFINITY);
 }
 
 /** As most values leave most rules: without a step of its own for each state. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { alreadyMet, evaluate, initialStates, rearm } from '../../src/alerts/evaluate.js';
-import { isUndisturbed } from '../../src/alerts/resting.js';
+import { areLeftAtRest, isUndisturbed } from '../../src/alerts/resting.js';
 import type { AlertRule, AlertState, AlertTransition } from '../../src/alerts/types.js';
 import type { Observation } from '../../src/readings/observation.js';
 import { toHundredths, type Unit } from '../../src/readings/sample.js';
@@ -844,6 +844,23 @@ describe('evaluate on any trace', () => {
           states = next.states;
         }
       }),
+    );
+  });
+
+  it('knows beforehand which values leave all as it is', () => {
+    fc.assert(
+      fc.property(rules, trace, (rule, points) => {
+        let states = initialStates(rule);
+        for (const point of points) {
+          for (let hundredths = 0; hundredths <= 3_000; hundredths += 50) {
+            const isAtRest = areLeftAtRest(rule, states, hundredths);
+            const about = `${hundredths} of ${JSON.stringify({ rule, states })}`;
+            expect(isUndisturbed(rule, states, { hundredths, unit: 'F' }), about).to.equal(isAtRest);
+          }
+          states = evaluate(rule, states, observe(point), { expectedIntervalMs: MINUTE }).states;
+        }
+      }),
+      { numRuns: 40 },
     );
   });
 
