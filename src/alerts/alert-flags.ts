@@ -5,8 +5,9 @@ import type { AlertEventKind } from '../entities/alert-event.js';
 import { Probe } from '../entities/probe.js';
 import { InputError } from '../errors.js';
 import { AlertManager } from './alert-manager.js';
-import { insertEvents, loadAlerts, saveStates } from './alert-store.js';
+import { insertEvents, saveStates } from './alert-store.js';
 import { isFiring } from './announce.js';
+import { loadAlerts } from './load-alerts.js';
 import type { AlertState } from './types.js';
 
 const MOST_MINUTES = 7 * 24 * 60;

@@ -10,7 +10,7 @@ import { toHundredths } from '../readings/sample.js';
 import { emptyDetection } from '../sessions/detection-state.js';
 import { inUnit, OPTIONS, withoutNone } from './alert-input.js';
 import { findPlace } from './alert-place.js';
-import { loadAlerts, saveStates } from './alert-store.js';
+import { saveStates } from './alert-store.js';
 import {
   type AlertSettings,
   checkNeeds,
@@ -20,6 +20,7 @@ import {
 } from './defaults.js';
 import { alreadyMet, initialStates, rearm } from './evaluate.js';
 import { isPresence } from './limits.js';
+import { loadAlerts } from './load-alerts.js';
 import type { AlertRule } from './types.js';
 
 /** Columns that do not leave the service. */

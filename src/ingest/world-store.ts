@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { loadAlerts } from '../alerts/alert-store.js';
+import { loadAlerts } from '../alerts/load-alerts.js';
 import { arrayOf, epochMs, numbersOf } from '../array-literal.js';
 import { groupBy } from '../group-by.js';
 import { type ProbeCondition, type ProbeRole, toHundredths, type Unit } from '../readings/sample.js';

@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { AlertManager } from '../../src/alerts/alert-manager.js';
-import { insertEvents, loadAlerts, type NewAlertEvent, saveStates } from '../../src/alerts/alert-store.js';
+import { insertEvents, type NewAlertEvent, saveStates } from '../../src/alerts/alert-store.js';
 import { initialStates } from '../../src/alerts/evaluate.js';
+import { loadAlerts } from '../../src/alerts/load-alerts.js';
 import type { AlertState } from '../../src/alerts/types.js';
 import { createDatabase } from '../../src/database.js';
 import { AlertEvent } from '../../src/entities/alert-event.js';
@@ -72,6 +73,59 @@ describe('alerts in PostgreSQL', () => {
   after(async () => {
     await db.destroy();
     await drop();
+  });
+
+  describe('loadAlerts', () => {
+    it('knows a rule as it is in its transaction, however often that changed it', async () => {
+      const place = await home();
+      const {
+        alert: { publicId },
+      } = await createAlert(place);
+      const set = (tx: EntityManager, targetTemperature: number) =>
+        tx.update(TemperatureAlert, { publicId }, { targetTemperature });
+      const targets = async (tx: EntityManager = db.manager) =>
+        (await loadAlerts(tx, [place.probe])).map(({ rule }) => rule.targetTemperature);
+      expect(await targets()).to.deep.equal([203]);
+      await db
+        .transaction(async (tx) => {
+          for (const value of [190, 191, 192]) {
+            await set(tx, value);
+            expect(await targets(tx)).to.deep.equal([value]);
+          }
+          expect(await targets(), 'to others').to.deep.equal([203]);
+          throw new Error('given up');
+        })
+        .catch(() => undefined);
+      expect(await targets(), 'given up').to.deep.equal([203]);
+      await db.transaction(async (tx) => {
+        await set(tx, 180);
+        await targets(tx);
+        await set(tx, 181);
+      });
+      expect(await targets(), 'read before its last change').to.deep.equal([181]);
+      await within((alerts) => alerts.delete(publicId));
+      expect(await targets()).to.deep.equal([]);
+    });
+
+    it('reads no rule again that has not changed, and orders states by side and tier', async () => {
+      const place = await home();
+      await createAlert(place, {
+        type: 'range',
+        minTemperature: 40,
+        maxTemperature: 100,
+        criticalMinTemperature: 30,
+        criticalMaxTemperature: 110,
+      });
+      const [first] = await load(place.probe);
+      const [again] = await load(place.probe);
+      expect(again?.rule).to.equal(first?.rule);
+      expect(again?.states.map(({ side, tier }) => `${side} ${tier}`)).to.deep.equal([
+        'high critical',
+        'high warning',
+        'low critical',
+        'low warning',
+      ]);
+    });
   });
 
   describe('AlertManager', () => {

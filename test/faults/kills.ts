@@ -117,7 +117,8 @@ const inIngest =
     };
   };
 
-const beforeInsert = inIngest('readings', '%INSERT INTO readings%');
+/** Readings that are surely new go in by COPY. */
+const beforeInsert = inIngest('readings', 'COPY readings%');
 /** Roll-ups are written after the readings, in the same transaction. */
 const ROLL_UP = '%INSERT INTO session_probe_stats%';
 const beforeCommit = inIngest('session_probe_stats', ROLL_UP);
