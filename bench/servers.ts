@@ -47,8 +47,11 @@ export async function openServers(): Promise<Servers> {
   };
   const { code, stderr } = await command(['migrate', 'up'], env);
   if (code !== 0) throw new Error(`the tables could not be made: ${stderr}`);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => lifecycle.close().finally(() => process.exit(1)));
+  const end = () => void lifecycle.close().finally(() => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, end);
+    lifecycle.onClose(signal, () => process.removeListener(signal, end));
+  }
   const db = new pg.Client({ connectionString: postgres.url });
   await db.connect();
   lifecycle.onClose('connection', () => db.end());
