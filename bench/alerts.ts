@@ -6,7 +6,7 @@ import { median, type Options, type Row } from './table.js';
 const PER_JOB = 40;
 const WARM_UP_ROUNDS = 30;
 const SIZES = {
-  small: { probes: 1_000, turns: 2, rounds: 60 },
+  small: { probes: 1_000, turns: 4, rounds: 60 },
   full: { probes: 4_000, turns: 5, rounds: 100 },
 };
 const COUNTS = [0, 1, 10] as const;
