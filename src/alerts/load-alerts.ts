@@ -101,7 +101,7 @@ const RULE_NUMBERS = numbersOf(
 
 /** A rule as this process read it. */
 interface KnownRule extends Pick<LoadedAlert, 'publicId' | 'rule'> {
-  /** Of the row: who wrote it, and where it lies. No two contents of a row ever had both in common. */
+  /** No two contents of a row have had it in common, unless the server was set back in time meanwhile. */
   version: string;
 }
 
@@ -111,7 +111,8 @@ interface KnownRule extends Pick<LoadedAlert, 'publicId' | 'rule'> {
  */
 const knownRules = new WeakMap<DataSource, Map<number, KnownRule>>();
 const MOST_KNOWN = 100_000;
-const VERSION = "xmin::text || ' ' || a.ctid::text";
+/** Of the row `a`: who wrote it, and where it lies. */
+const VERSION = "a.xmin::text || ' ' || a.ctid::text";
 
 /**
  * The alerts in force on these probes (`probes.id`), and on these devices (`devices.id`) as a whole, in order of their
@@ -146,7 +147,7 @@ export async function loadAlerts(
 }
 
 const select = (watched: string, alerts: string): string =>
-  `SELECT ${watched} AS "probeId", a.id, a.${VERSION} AS version, s.side, s.tier, s.phase, s.is_unknown AS "isUnknown",
+  `SELECT ${watched} AS "probeId", a.id, ${VERSION} AS version, s.side, s.tier, s.phase, s.is_unknown AS "isUnknown",
      s.is_armed AS "isArmed", s.is_announced AS "isAnnounced", s.is_muted AS "isMuted",
      s.is_inhibited AS "isInhibited", s.recent, ${STATE_NUMBERS} AS numbers
    FROM ${alerts} JOIN users u ON u.id = a.user_id
@@ -202,7 +203,7 @@ async function loadRules(
   }
   if (missing.length === 0) return rules;
   const rows = await tx.query<RuleRow[]>(
-    `SELECT a.id, a.${VERSION} AS version, public_id AS "publicId", alert_type AS type,
+    `SELECT a.id, ${VERSION} AS version, public_id AS "publicId", alert_type AS type,
        temperature_unit AS "temperatureUnit", direction, severity, ${RULE_NUMBERS} AS numbers
      FROM temperature_alerts a WHERE id = ANY($1::integer[])`,
     [arrayOf(missing)],
