@@ -12,6 +12,7 @@ import { Cluster, Redis } from 'ioredis';
 import type { Pool } from 'pg';
 import { type Logger, limitedWarning } from '../logger.js';
 import { type JobData, QUEUE_NAMES, type QueueName } from './jobs.js';
+import { PipelinedWorker } from './pipelined-worker.js';
 import { redisStateOf } from './redis-state.js';
 
 /** Where the queues live: a Redis (or the nodes of a cluster), or, as the last rung of `up`, PostgreSQL. */
@@ -182,7 +183,9 @@ export function createWorker<Name extends QueueName>(
     const connection = connect(backend.url, { blocking: true });
     connection.on('error', limitedWarning(backend.logger, 'worker connection failed'));
     return {
-      worker: restingWhenFull(new Worker(name, processor, { ...options, connection })),
+      worker: restingWhenFull(
+        new PipelinedWorker<JobData[Name]>(name, processor, { ...options, connection }),
+      ),
       isThere: () => connection.status === 'ready',
       disconnect: () => connection.disconnect(),
     };
