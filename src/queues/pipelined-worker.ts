@@ -1,8 +1,14 @@
-import { createRedisBackend, type Job, type Processor, Worker, type WorkerOptions } from 'bullmq';
+import {
+  createRedisBackend,
+  type Job,
+  type Processor,
+  type RedisQueueBackend,
+  Worker,
+  type WorkerOptions,
+} from 'bullmq';
 
 /** To "give me a job": its fields and its id if there is one, else how long to wait. */
 type Answer = unknown[];
-type Ask = (token: string, name?: string) => Promise<Answer>;
 
 const MOST_AT_ONCE = 64;
 
@@ -18,11 +24,7 @@ export class PipelinedWorker<Data> extends Worker<Data, void> {
 
   constructor(name: string, processor: Processor<Data, void>, options: WorkerOptions) {
     const line = createLine(() => this.concurrency - this.inHand.size);
-    super(name, processor, options, (...given) => {
-      const backend = createRedisBackend(...given);
-      backend.moveToActive = line.askedBy(backend.moveToActive.bind(backend));
-      return backend;
-    });
+    super(name, processor, options, (...given) => line.before(createRedisBackend(...given)));
     this.line = line;
   }
 
@@ -58,8 +60,8 @@ export class PipelinedWorker<Data> extends Worker<Data, void> {
 }
 
 interface Line {
-  /** Answers like `ask`, and asks ahead. */
-  askedBy(ask: Ask): Ask;
+  /** The same backend, which asks ahead. */
+  before(backend: RedisQueueBackend): RedisQueueBackend;
   /** What was asked for and has not been fetched, the last one first. */
   rest(): Promise<Answer>[];
 }
@@ -68,9 +70,12 @@ interface Line {
 function createLine(room: () => number): Line {
   const ahead: Promise<Answer>[] = [];
   let atOnce = 1;
+  let isWaiting = false;
 
   function askAhead(ask: () => Promise<Answer>): void {
-    for (let count = Math.max(1, Math.min(atOnce, room())); count > 0; count -= 1) {
+    // Whoever waits for news of the queue does not fetch what was asked for beside it.
+    const most = isWaiting ? 1 : Math.min(atOnce, room());
+    for (let count = Math.max(1, most); count > 0; count -= 1) {
       const answer = ask();
       answer.catch(() => undefined); // whoever fetches it is told
       ahead.push(answer);
@@ -78,7 +83,7 @@ function createLine(room: () => number): Line {
     atOnce = Math.min(2 * atOnce, MOST_AT_ONCE);
   }
 
-  /** The first that holds a job; if none does, the last, and a request that failed is not told of for each. */
+  /** The first that holds a job; if none does, the last: one request's failure stands for all. */
   async function next(ask: () => Promise<Answer>): Promise<Answer> {
     if (ahead.length === 0) askAhead(ask);
     for (;;) {
@@ -95,8 +100,22 @@ function createLine(room: () => number): Line {
       }
     }
   }
-  return {
-    askedBy: (ask) => (token, name) => next(() => ask(token, name)),
-    rest: () => ahead.splice(0).reverse(),
-  };
+
+  function before(backend: RedisQueueBackend): RedisQueueBackend {
+    const ask = backend.moveToActive.bind(backend);
+    const wait = backend.waitForJob.bind(backend);
+    backend.moveToActive = (token, name) => next(() => ask(token, name));
+    backend.waitForJob = async (seconds) => {
+      // The end of another job said meanwhile that the queue is empty: of those that have come it knows nothing.
+      if (ahead.length > 0) return null;
+      isWaiting = true;
+      try {
+        return await wait(seconds);
+      } finally {
+        isWaiting = false;
+      }
+    };
+    return backend;
+  }
+  return { before, rest: () => ahead.splice(0).reverse() };
 }
