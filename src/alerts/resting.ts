@@ -1,20 +1,8 @@
 import type { Observation } from '../readings/observation.js';
 import { toHundredths } from '../readings/sample.js';
 import { convertHundredths, isTemperature } from '../readings/temperature.js';
-import { excessOf, isUpward, type Limit, limitsOf } from './limits.js';
+import { excessOf, isSlope, isUpward, type Limit, limitsOf } from './limits.js';
 import type { AlertRule, AlertState } from './types.js';
-
-/** Whether an observation leaves every state of a rule as it is, without a look at anything else: most of them do. */
-export function isUndisturbed(
-  rule: AlertRule,
-  states: readonly AlertState[],
-  { hundredths, unit }: Pick<Observation, 'hundredths' | 'unit'>,
-): boolean {
-  if (hundredths === null || !isTemperature(unit)) return false;
-  const value = convertHundredths(hundredths, unit, rule.temperatureUnit);
-  const { low, high } = calmOf(rule, states);
-  return (value > low && value < high) || areLeftAtRest(rule, states, value);
-}
 
 /** Values (hundredths of the rule's unit) between which, ends not included, all states are left at rest. */
 interface Calm {
@@ -22,19 +10,41 @@ interface Calm {
   low: number;
   high: number;
 }
+/** By the list of states, which nobody changes: two comparisons then tell it of most readings. */
+export type KnownCalm = Map<readonly AlertState[], Calm>;
 
-const known = new WeakMap<readonly AlertState[], Calm>();
+const MOST_KNOWN = 1_000;
 const NEVER = { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY };
 
-/** Worked out once for each list of states, which nobody changes: two comparisons then tell it of most readings. */
-function calmOf(rule: AlertRule, states: readonly AlertState[]): Calm {
-  let calm = known.get(states);
-  if (calm?.rule !== rule) {
-    const each = states.map((state) => calmOfState(state, limitFor(rule, state), rule));
-    const low = Math.max(...each.map((one) => one.low));
-    calm = { rule, low, high: Math.min(...each.map((one) => one.high)) };
-    known.set(states, calm);
+/**
+ * Whether an observation leaves every state of a rule as it is, without a look at anything else: most of them do.
+ * @param known of the readings before; is added to
+ */
+export function isUndisturbed(
+  rule: AlertRule,
+  states: readonly AlertState[],
+  { hundredths, unit }: Pick<Observation, 'hundredths' | 'unit'>,
+  known: KnownCalm,
+): boolean {
+  // Every value goes into the window of a slope.
+  if (hundredths === null || !isTemperature(unit) || isSlope(rule.type)) return false;
+  const value = convertHundredths(hundredths, unit, rule.temperatureUnit);
+  const { low, high } = calmOf(rule, states, known);
+  return (value > low && value < high) || areLeftAtRest(rule, states, value);
+}
+
+function calmOf(rule: AlertRule, states: readonly AlertState[], known: KnownCalm): Calm {
+  const before = known.get(states);
+  if (before?.rule === rule) return before;
+  const calm = { rule, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
+  for (const state of states) {
+    const { low, high } = calmOfState(state, limitFor(rule, state), rule);
+    calm.low = Math.max(calm.low, low);
+    calm.high = Math.min(calm.high, high);
   }
+  // Lists that states have left behind stay in it.
+  if (known.size === MOST_KNOWN) known.clear();
+  known.set(states, calm);
   return calm;
 }
 

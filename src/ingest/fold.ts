@@ -4,7 +4,7 @@ import { release, shareSilence } from '../alerts/inhibition.js';
 import { isPresence } from '../alerts/limits.js';
 import { evaluatePresence, type Presence } from '../alerts/presence.js';
 import { remind } from '../alerts/reminders.js';
-import { isUndisturbed } from '../alerts/resting.js';
+import { isUndisturbed, type KnownCalm } from '../alerts/resting.js';
 import type { Observation } from '../readings/observation.js';
 import { FLAG, storedCondition, type ToldCondition, UNTRUSTED } from '../readings/sample.js';
 import { closeDraft, openDraft, step } from '../sessions/detection.js';
@@ -27,6 +27,7 @@ interface Progress {
   rollUps: RollUps;
   probes: Map<number, ProbeState>;
   alerts: Map<number, AlertInstance[]>;
+  calm: KnownCalm;
   transitions: FoldResult['transitions'];
   gaps: FoldResult['gaps'];
   absences: ProbeSight[];
@@ -48,6 +49,7 @@ export function fold(world: IngestWorld, inputs: readonly Input[], newId: () => 
     rollUps: new RollUps(),
     probes: new Map(world.probes),
     alerts: new Map(world.alerts),
+    calm: new Map(),
     transitions: [],
     gaps: [],
     absences: [],
@@ -197,8 +199,9 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
   const { probeId } = observation;
   const instances = progress.alerts.get(probeId);
   const isCalm = ({ rule, states }: AlertInstance) =>
-    isPresence(rule.type) || isUndisturbed(rule, states, observation);
-  if (!instances || instances.every(isCalm)) return;
+    isPresence(rule.type) || isUndisturbed(rule, states, observation, progress.calm);
+  const disturbed = instances?.filter((instance) => !isCalm(instance)) ?? [];
+  if (!instances || disturbed.length === 0) return;
   const running = runningSession(progress.draft.sessions, probeId);
   const context = {
     expectedIntervalMs: intervalMs,
@@ -206,9 +209,9 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
     drop: running && progress.draft.cook?.pits[probeId]?.lid?.drop,
   };
   const next = instances.map((instance) =>
-    isCalm(instance)
-      ? instance
-      : tell(progress, instance, running, evaluate(instance.rule, instance.states, observation, context)),
+    disturbed.includes(instance)
+      ? tell(progress, instance, running, evaluate(instance.rule, instance.states, observation, context))
+      : instance,
   );
   progress.alerts.set(probeId, next);
 }
