@@ -15,33 +15,25 @@ const MOST_AT_ONCE = 64;
 /**
  * A worker that asks for many jobs at a time while there are more. BullMQ asks for one, waits for it, asks for the next,
  * and begins none before it has all that it may have: of a backlog, thousands of round trips during which nothing else is
- * done. Jobs still come one by one and in their order, never more than `concurrency`; what has come when the worker
- * closes, and was not begun, goes back to where it was.
+ * done. Jobs still come one by one, in the order of the queue as far as BullMQ keeps it (what a job's end fetches may
+ * overtake), never more than `concurrency`. What was asked for and not fetched when the worker closes goes back to the
+ * head of the queue. A lock is renewed from a job's beginning: not for queues with a rate limit, which may fetch much later.
  */
 export class PipelinedWorker<Data> extends Worker<Data, void> {
   private readonly inHand = new Set<Job<Data, void>>();
   private readonly line: Line;
 
   constructor(name: string, processor: Processor<Data, void>, options: WorkerOptions) {
-    const line = createLine(() => this.concurrency - this.inHand.size);
-    super(name, processor, options, (...given) => line.before(createRedisBackend(...given)));
+    const line = createLine(() => (this.closing ? 0 : this.concurrency - this.inHand.size));
+    super(name, processor, options, (...given) => line.standBefore(createRedisBackend(...given)));
     this.line = line;
   }
 
   override async close(force?: boolean): Promise<void> {
     const closed = super.close(force);
-    const unwanted = this.line.rest().map(async (answer) => {
-      const [fields, id] = await answer;
-      if (fields) await this.backend.moveJobFromActiveToWait(String(id), this.id);
-    });
     // Without its server none can be given back: they are found stalled, and run again.
-    if (!force) await Promise.allSettled(unwanted);
+    if (!force) await this.line.giveBack();
     await closed;
-  }
-
-  /** One token for all jobs, so that it does not matter which request an answer was for. */
-  protected override moveToActive(_token: string, name?: string) {
-    return super.moveToActive(this.id, name);
   }
 
   protected override createJob(...given: Parameters<Worker<Data, void>['createJob']>) {
@@ -50,33 +42,47 @@ export class PipelinedWorker<Data> extends Worker<Data, void> {
     return job;
   }
 
-  override async processJob(...given: Parameters<Worker<Data, void>['processJob']>) {
+  override async processJob(job: Job<Data, void>, token: string, fetchNext = () => true) {
+    const own = this.line.takeToken(job.id) ?? token;
+    job.token = own;
     try {
-      return await super.processJob(...given);
+      // While earlier ones are on their way, a later one would overtake them.
+      return await super.processJob(job, own, () => this.line.isEmpty() && fetchNext());
     } finally {
-      this.inHand.delete(given[0]);
+      this.inHand.delete(job);
     }
   }
 }
 
 interface Line {
-  /** The same backend, which asks ahead. */
-  before(backend: RedisQueueBackend): RedisQueueBackend;
-  /** What was asked for and has not been fetched, the last one first. */
-  rest(): Promise<Answer>[];
+  /** From now on the backend's answers come by way of the line. @returns the backend */
+  standBefore(backend: RedisQueueBackend): RedisQueueBackend;
+  isEmpty(): boolean;
+  /** With what a job was locked that was asked for ahead; once. */
+  takeToken(jobId: string | undefined): string | undefined;
+  /** What was asked for and has not been fetched. */
+  giveBack(): Promise<void>;
 }
 
 /** Asks for twice as many each time, as long as every answer holds a job and there is room for as many. */
 function createLine(room: () => number): Line {
   const ahead: Promise<Answer>[] = [];
+  const tokens = new Map<unknown, string>();
   let atOnce = 1;
   let isWaiting = false;
+  let putBack = async (_jobId: string, _token: string): Promise<unknown> => undefined;
 
-  function askAhead(ask: () => Promise<Answer>): void {
+  async function askFor(ask: () => Promise<Answer>, token: string): Promise<Answer> {
+    const answer = await ask();
+    if (answer[0]) tokens.set(answer[1], token);
+    return answer;
+  }
+
+  function askAhead(ask: () => Promise<Answer>, token: string): void {
     // Whoever waits for news of the queue does not fetch what was asked for beside it.
     const most = isWaiting ? 1 : Math.min(atOnce, room());
     for (let count = Math.max(1, most); count > 0; count -= 1) {
-      const answer = ask();
+      const answer = askFor(ask, token);
       answer.catch(() => undefined); // whoever fetches it is told
       ahead.push(answer);
     }
@@ -84,31 +90,28 @@ function createLine(room: () => number): Line {
   }
 
   /** The first that holds a job; if none does, the last: one request's failure stands for all. */
-  async function next(ask: () => Promise<Answer>): Promise<Answer> {
-    if (ahead.length === 0) askAhead(ask);
-    for (;;) {
-      const answer = ahead.shift() ?? ask();
-      const isLast = ahead.length === 0;
-      try {
-        const given = await answer;
-        if (given[0]) return given;
-        atOnce = 1;
-        if (isLast) return given;
-      } catch (error) {
-        atOnce = 1;
-        if (isLast) throw error;
-      }
+  async function next(ask: () => Promise<Answer>, token: string): Promise<Answer> {
+    if (ahead.length === 0) askAhead(ask, token);
+    let last: Promise<Answer> = Promise.resolve([]);
+    for (let answer = ahead.shift(); answer; answer = ahead.shift()) {
+      last = answer;
+      const [fields] = await answer.catch(() => []);
+      if (fields) return answer;
+      atOnce = 1;
     }
+    return last;
   }
 
-  function before(backend: RedisQueueBackend): RedisQueueBackend {
+  function standBefore(backend: RedisQueueBackend): RedisQueueBackend {
     const ask = backend.moveToActive.bind(backend);
     const wait = backend.waitForJob.bind(backend);
-    backend.moveToActive = (token, name) => next(() => ask(token, name));
+    putBack = backend.moveJobFromActiveToWait.bind(backend);
+    backend.moveToActive = (token, name) => next(() => ask(token, name), token);
     backend.waitForJob = async (seconds) => {
       // The end of another job said meanwhile that the queue is empty: of those that have come it knows nothing.
       if (ahead.length > 0) return null;
       isWaiting = true;
+      atOnce = 1;
       try {
         return await wait(seconds);
       } finally {
@@ -117,5 +120,20 @@ function createLine(room: () => number): Line {
     };
     return backend;
   }
-  return { before, rest: () => ahead.splice(0).reverse() };
+
+  async function giveBack(): Promise<void> {
+    const answers = await Promise.allSettled(ahead.splice(0));
+    // The last one first, each before the one that was ahead of it.
+    const jobIds = answers.flatMap((answer) =>
+      answer.status === 'fulfilled' && answer.value[0] ? [String(answer.value[1])] : [],
+    );
+    await Promise.allSettled(jobIds.reverse().map((jobId) => putBack(jobId, takeToken(jobId) ?? '')));
+  }
+
+  function takeToken(jobId: string | undefined): string | undefined {
+    const token = tokens.get(jobId);
+    tokens.delete(jobId);
+    return token;
+  }
+  return { standBefore, isEmpty: () => ahead.length === 0, takeToken, giveBack };
 }

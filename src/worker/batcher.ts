@@ -117,7 +117,7 @@ async function tell(batch: readonly Waiting[]): Promise<void> {
   }
 }
 
-/** One of the event loop. */
+/** The next one of the event loop. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 function takeBatch(queue: Waiting[], most: number): Waiting[] {
