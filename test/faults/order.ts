@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { z } from 'zod';
+import type { Received } from '../notifications/receiver.js';
 import type { World } from './world.js';
 
 /** What a webhook says of an alert's event. */
@@ -9,33 +10,75 @@ const told = z.object({
   alert: z.object({ id: z.uuid() }),
 });
 
+/** All copies of one notification about an event, in the order of their arrival. */
+interface Delivery {
+  sequence: number;
+  /** A channel and an alert: of those one after the other is told. */
+  line: string;
+  copies: Received[];
+}
+
 /**
- * Of each alert and channel the first copies arrived by their numbers, each after one of the event before was accepted;
- * and all copies of a notification are about the same event.
+ * Of each alert and channel the events were told by their numbers, from 1 on without a hole, and none before the one in
+ * front of it had succeeded: its first copy arrived when a whole 2xx answer to a copy of that had been sent. And all copies
+ * of a notification are about the same event, which a row of ours knows.
  */
 export async function eventsArrivedInOrder({ db, receiver }: Pick<World, 'db' | 'receiver'>): Promise<void> {
-  const rows: { id: string; channel: number }[] = await db.query(
-    'SELECT id, channel_id AS channel FROM notifications WHERE alert_event_id IS NOT NULL',
+  const rows: { id: string; channel: number; isOfEvent: boolean }[] = await db.query(
+    'SELECT id, channel_id AS channel, alert_event_id IS NOT NULL AS "isOfEvent" FROM notifications',
   );
-  const channels = new Map(rows.map(({ id, channel }) => [id, channel]));
-  const newest = new Map<string, { id: string; sequence: number; isAccepted: boolean }>();
-  const events = new Map<string, string>();
-  for (const { headers, body, statusCode = 0 } of receiver.received) {
-    const id = headers['webhook-id'] ?? '';
-    const channel = channels.get(id);
-    if (channel === undefined) continue;
-    const { id: event, sequence, alert } = told.parse(JSON.parse(body));
-    expect(`${event} ${sequence}`, `copies of ${id}`).to.equal(events.get(id) ?? `${event} ${sequence}`);
-    const line = `channel ${channel}, alert ${alert.id}`;
-    const last = newest.get(line);
-    if (last && !events.has(id)) {
-      expect(sequence, `${line}: after ${last.sequence}`).to.be.above(last.sequence);
-      expect(last, `${line}: ${sequence} came before the end of`).to.include({ isAccepted: true });
-    }
-    events.set(id, `${event} ${sequence}`);
-    const current =
-      last?.id === id || (last && last.sequence > sequence) ? last : { id, sequence, isAccepted: false };
-    if (current.id === id && statusCode >= 200 && statusCode < 300) current.isAccepted = true;
-    newest.set(line, current);
+  const known = new Map(rows.map((row) => [row.id, row]));
+  const lines = new Map<string, Delivery[]>();
+  for (const [id, copies] of copiesOf(receiver.received)) {
+    const row = known.get(id);
+    expect(row, `a row for ${id}, which came to ${copies[0]?.path}`).to.not.equal(undefined);
+    if (!row?.isOfEvent) continue;
+    const delivery = deliveryOf(id, row.channel, copies);
+    lines.set(delivery.line, [...(lines.get(delivery.line) ?? []), delivery]);
+  }
+  for (const deliveries of lines.values()) oneAfterTheOther(deliveries);
+}
+
+/** By notification, each in the order of arrival. */
+export function copiesOf(received: readonly Received[]): Map<string, Received[]> {
+  const copies = new Map<string, Received[]>();
+  for (const one of received.toSorted((a, b) => a.arrivedAtMs - b.arrivedAtMs)) {
+    const id = one.headers['webhook-id'] ?? '';
+    copies.set(id, [...(copies.get(id) ?? []), one]);
+  }
+  return copies;
+}
+
+/** When the first 2xx answer to one of them had been sent; infinite: no copy was accepted. */
+export function acceptedAtMs(copies: readonly Received[]): number {
+  const accepted = copies.flatMap(({ statusCode = 0, answeredAtMs }) =>
+    statusCode >= 200 && statusCode < 300 ? (answeredAtMs ?? []) : [],
+  );
+  return Math.min(Number.POSITIVE_INFINITY, ...accepted);
+}
+
+function deliveryOf(id: string, channel: number, copies: Received[]): Delivery {
+  const [first, ...others] = copies.map(({ body }) => told.parse(JSON.parse(body)));
+  if (!first) throw new Error(`no copy of ${id}`);
+  for (const other of others)
+    expect([other.id, other.sequence, other.alert.id], `copies of ${id}`).to.deep.equal([
+      first.id,
+      first.sequence,
+      first.alert.id,
+    ]);
+  const line = `channel ${channel}, alert ${first.alert.id}`;
+  return { sequence: first.sequence, line, copies };
+}
+
+/** @param deliveries of one alert and channel, by the arrival of their first copies */
+function oneAfterTheOther(deliveries: readonly Delivery[]): void {
+  for (const [index, { sequence, line, copies }] of deliveries.entries()) {
+    expect(sequence, `${line}: place ${index + 1}`).to.equal(index + 1);
+    const before = deliveries[index - 1];
+    const arrivedAtMs = copies[0]?.arrivedAtMs ?? 0;
+    if (before)
+      expect(arrivedAtMs, `${line}: ${sequence} came before ${sequence - 1} was accepted`).to.be.at.least(
+        acceptedAtMs(before.copies),
+      );
   }
 }

@@ -6,7 +6,6 @@ import type { DataSource } from 'typeorm';
 import { toolsDir } from '../../scripts/tools.js';
 import { startPostgres } from '../../src/embedded/postgres.js';
 import { startRedis } from '../../src/embedded/redis.js';
-import type { EmbeddedServer } from '../../src/embedded/server-process.js';
 import { createLogger } from '../../src/logger.js';
 import { command } from '../e2e/program.js';
 import { type Receiver, startReceiver } from '../notifications/receiver.js';
@@ -15,8 +14,12 @@ import { at, type Cloud, openCloud } from '../simulator/cloud.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 import { type Supervised, supervise } from './processes.js';
+import { accessTokenOf } from './secrets.js';
+import { keepServer, type ServerOfOurs } from './servers.js';
 import { type Swings, startSwings } from './swings.js';
 import { addUserOf, watchLeases } from './witness.js';
+
+export type { ServerOfOurs } from './servers.js';
 
 export interface WorldOptions {
   /** Cloud accounts, each with one user, one channel, and an alert that fires and resolves all the time. */
@@ -54,6 +57,8 @@ export interface World {
   hits: number;
   /** Copies that a receiver caused itself by failing: not counted against us. */
   forgiven: number;
+  /** Connections to the receiver that the network cut, each perhaps between its answer and us. */
+  cutAnswers: number;
   /** SIGKILL, counted. */
   kill(process: Supervised, options?: { stay?: boolean }): Promise<void>;
   /** A command of ours, in this process; throws unless it exits 0. */
@@ -64,38 +69,7 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** A server that can be killed and started again on the same port with the same data. */
-export interface ServerOfOurs {
-  url: string;
-  readonly pid: number;
-  kill(): void;
-  /** As an administrator does it: it ends in order. */
-  stop(): Promise<void>;
-  start(): Promise<void>;
-}
-
 const logger = createLogger({ level: 'error', format: 'pretty' });
-
-async function keepServer(
-  start: (port?: number) => Promise<EmbeddedServer | undefined>,
-): Promise<ServerOfOurs> {
-  let server = await start();
-  if (!server) throw new Error('a server could not be started: install redis-server');
-  const { url, port } = server;
-  return {
-    url,
-    get pid() {
-      return server?.pid ?? 0;
-    },
-    kill: () => process.kill(server?.pid ?? 0, 'SIGKILL'),
-    stop: async () => {
-      await server?.stop();
-    },
-    start: async () => {
-      server = await start(port);
-    },
-  };
-}
 
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const {
@@ -174,6 +148,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     swings: startSwings(cloud),
     kills: 0,
     forgiven: 0,
+    cutAnswers: 0,
     hits: 0,
     async kill(target, killOptions) {
       world.kills += 1;
@@ -181,7 +156,13 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     },
     cli,
     env,
-    secrets: [key, webhookSecret],
+    secrets: [
+      key,
+      webhookSecret,
+      webhookSecret.replace('whsec_', ''),
+      env.CONSOLE_TOKEN ?? '',
+      new URL(postgres.url).password,
+    ],
     async close() {
       world.swings.stop();
       await Promise.all(running.map((one) => one.kill({ stay: true })));
@@ -193,6 +174,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  countCuts(world);
   try {
     for (let index = 0; index < accounts; index++) await settle(world, index, webhookSecret);
     await watchLeases(db);
@@ -242,5 +224,14 @@ async function settle(world: World, index: number, secret: string): Promise<void
   await cli(['session', 'start', '--email', email, '--device', deviceId]);
   const alert = await cli(['alert', 'create', ...about, '--type', 'range', ...limits, ...atOnce]);
   world.users.push({ email, account: account.email, deviceId, alertId: String(at(alert, 'id')) });
-  world.secrets.push(account.refresh_token, account.password);
+  world.secrets.push(account.refresh_token, account.password, await accessTokenOf(cloud, index));
+}
+
+function countCuts(world: World): void {
+  const { receiver } = world.proxies;
+  const { set } = receiver;
+  receiver.set = (mode) => {
+    if (mode.kind !== 'pass' && mode.kind !== 'latency') world.cutAnswers += receiver.connections();
+    return set(mode);
+  };
 }

@@ -6,8 +6,12 @@ export interface Received {
   path: string;
   headers: Record<string, string>;
   body: string;
-  /** What it was answered with; undefined: nothing, so far. */
+  /** When its head was there, on the clock of `performance.now()`. */
+  arrivedAtMs: number;
+  /** What it was answered with; undefined: nothing, so far, or the connection was gone before the answer's end. */
   statusCode?: number;
+  /** When all of that answer was handed to the system, on the same clock. */
+  answeredAtMs?: number;
 }
 
 export interface Receiver {
@@ -24,10 +28,18 @@ export interface Receiver {
 /** An HTTP server of our own on loopback. */
 export async function startReceiver({ host = '127.0.0.1', port = 0 } = {}): Promise<Receiver> {
   const server = createServer(async (request, response) => {
-    const arrived = await read(request);
+    const arrivedAtMs = performance.now();
+    let isCut = false;
+    response.on('close', () => {
+      isCut = !response.writableFinished;
+    });
+    const arrived: Received = { ...(await read(request)), arrivedAtMs };
     receiver.received.push(arrived);
     response.on('finish', () => {
+      // Whoever answers a request later than its sender has hung up reaches nobody.
+      if (isCut) return;
       arrived.statusCode = response.statusCode;
+      arrived.answeredAtMs = performance.now();
     });
     await receiver.answer(response, arrived);
   });
@@ -54,7 +66,7 @@ export async function startReceiver({ host = '127.0.0.1', port = 0 } = {}): Prom
   return receiver;
 }
 
-async function read(request: IncomingMessage): Promise<Received> {
+async function read(request: IncomingMessage): Promise<Omit<Received, 'arrivedAtMs'>> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of request) chunks.push(chunk);
   const headers = Object.entries(request.headers).map(([name, value]) => [name, String(value)]);
