@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Fault } from './define.js';
 import { calmDown, recovers } from './outage.js';
+import { signalled } from './postgres.js';
 import type { Supervised } from './processes.js';
 import { endOf, startsAgain } from './stops.js';
 import { hold, isStillWaiting, untilWaiting } from './witness.js';
@@ -62,7 +63,7 @@ export const hangingIngest: readonly Fault[] = [
         expect(await endOfEither(world, victim)).to.equal(1);
       } finally {
         await lock.letGo();
-        process.kill(waiter.backend, 'SIGCONT');
+        signalled(waiter.backend, 'SIGCONT');
       }
       await startsAgain(victim);
       return `ended with 1 at its deadline, ${await recovers(world)}`;

@@ -174,7 +174,7 @@ async function killServer({ db, postgres }: World): Promise<void> {
 }
 
 /** @returns whether there is such a process */
-function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
+export function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);
   } catch {
