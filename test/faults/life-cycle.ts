@@ -2,7 +2,9 @@ import { expect } from 'chai';
 import { freePort } from '../support/servers.js';
 import { waitFor } from '../support/wait-for.js';
 import type { Fault } from './define.js';
+import { hangingIngest } from './hanging-ingest.js';
 import { type Supervised, supervise } from './processes.js';
+import { endOf, startsAgain, stops } from './stops.js';
 import { leasesOf } from './witness.js';
 import type { World } from './world.js';
 
@@ -10,14 +12,6 @@ const LONG_MS = 60_000;
 
 const fault = (world: World, body: object) => world.cloud.post('/_control/faults', body);
 const calm = (world: World) => world.cloud.request('/_control/faults', { method: 'DELETE' });
-
-/** SIGTERM. @returns seconds until it had exited with 0, which it does within 25 s or not at all */
-async function stops(process: Supervised): Promise<string> {
-  const startMs = performance.now();
-  const end = await process.stop();
-  expect(end, process.output().slice(-3000)).to.equal(0);
-  return `process ${process.name} ended with 0 in ${((performance.now() - startMs) / 1000).toFixed(1)} s`;
-}
 
 /** Polls, jobs and deliveries are under way all the time. @returns what ends that */
 async function fullLoad(world: World): Promise<() => Promise<void>> {
@@ -39,11 +33,6 @@ async function untilBusy(world: World, process: Supervised): Promise<void> {
     return polls.length > 0 && (await leasesOf(world, process, 'notifications')).length > 0;
   };
   await waitFor(isBusy, { timeoutMs: LONG_MS, everyMs: 10, what: `${process.name} to poll and to send` });
-}
-
-async function startsAgain(process: Supervised): Promise<void> {
-  await process.start();
-  await process.ready();
 }
 
 /** Catches it in a delivery and in polls, of which none is ever answered. @returns what ends that */
@@ -125,6 +114,7 @@ export const lifeCycle: readonly Fault[] = [
   },
   stoppedWithout('redis', 'Redis'),
   stoppedWithout('postgres', 'PostgreSQL'),
+  ...hangingIngest,
   {
     name: 'SIGTERM twice',
     promise: 'G12',
@@ -134,7 +124,7 @@ export const lifeCycle: readonly Fault[] = [
       const ease = await hang(world, victim);
       const told = (word: string) => victim.output().split(word).length;
       const before = told('"stopping"');
-      const ended = victim.stop();
+      const ended = endOf(victim);
       await waitFor(() => told('"stopping"') > before, { timeoutMs: LONG_MS, what: 'it to stop' });
       victim.signal('SIGTERM');
       expect(await ended).to.equal(1);

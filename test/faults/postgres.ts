@@ -6,7 +6,7 @@ import { createLogger } from '../../src/logger.js';
 import { openQueues } from '../../src/queues/backend.js';
 import { waitFor } from '../support/wait-for.js';
 import type { Fault } from './define.js';
-import { areUnready, figureOf, isStoring, outage, WAIT } from './outage.js';
+import { areUnready, figureOf, isStoring, outage, recovers, WAIT } from './outage.js';
 import type { Supervised } from './processes.js';
 import type { World } from './world.js';
 
@@ -32,10 +32,18 @@ export const postgresFaults: readonly Fault[] = [
   {
     name: 'PostgreSQL: every connection terminated, three times',
     promise: 'G1, G6, G10',
-    run: (world) =>
-      outage(world, async () => {
-        for (let time = 0; time < TIMES; time++) await terminateAtWork(world);
-      }),
+    async run(world) {
+      const figures: string[] = [];
+      for (let time = 0; time < TIMES; time++)
+        figures.push(
+          await outage(
+            world,
+            async () => undefined,
+            () => terminateAtWork(world),
+          ),
+        );
+      return figures.join(', ');
+    },
   },
   {
     name: 'PostgreSQL: hard restart, three times',
@@ -44,10 +52,11 @@ export const postgresFaults: readonly Fault[] = [
       const figures: string[] = [];
       for (let time = 0; time < TIMES; time++)
         figures.push(
-          await outage(world, async () => {
-            await killServer(world);
-            await world.postgres.start();
-          }),
+          await outage(
+            world,
+            () => world.postgres.start(),
+            () => killServer(world),
+          ),
         );
       return figures.join(', ');
     },
@@ -101,12 +110,12 @@ async function beAway(world: World): Promise<string> {
   await Promise.all([sleep(30_000), areUnready(world)]);
   const written = lines().map((count, index) => count - (before.lines[index] ?? 0));
   await world.postgres.start();
+  const figure = await recovers(world);
   for (const count of written) expect(count, 'lines in 30 s').to.be.below(OUTAGE_LINES);
-  await isStoring(world);
   // The words of labels are few and known beforehand: none tells one error from another.
   for (const [index, count] of (await series()).entries())
     expect(count, 'series').to.be.below((before.series[index] ?? 0) + 30);
-  return `at most ${Math.max(...written)} lines per process`;
+  return `at most ${Math.max(...written)} lines per process, ${figure}`;
 }
 
 async function seriesOf(one: Supervised): Promise<number> {
@@ -130,10 +139,11 @@ async function deliveryUnderWay({ receiver }: World): Promise<() => void> {
   return () => response?.writeHead(204).end();
 }
 
-/** A client of the server that has written something, and has not committed it yet. */
-const AT_WORK = "backend_type = 'client backend' AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL";
+/** A client of the server that stores readings or their roll-ups, and has not committed them yet. */
+const AT_WORK = `backend_type = 'client backend' AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL
+  AND (query LIKE 'COPY readings%' OR query LIKE '%INSERT INTO session_probe_stats%')`;
 
-/** All connections but one's own, in the middle of somebody's work. */
+/** All connections but one's own, while somebody stores readings. */
 async function terminateAtWork({ db }: World): Promise<void> {
   const isDone = async () => {
     const ended = await db.query(
@@ -143,10 +153,10 @@ async function terminateAtWork({ db }: World): Promise<void> {
     );
     return ended.length > 0;
   };
-  await waitFor(isDone, { ...WAIT, everyMs: 1, what: 'a connection at work' });
+  await waitFor(isDone, { ...WAIT, everyMs: 1, what: 'a connection that stores readings' });
 }
 
-/** SIGKILL of the server and all processes of it, in the middle of somebody's work. */
+/** SIGKILL of the server and all processes of it, while somebody stores readings. */
 async function killServer({ db, postgres }: World): Promise<void> {
   const { pid } = postgres;
   const rows = await waitFor(
@@ -156,7 +166,7 @@ async function killServer({ db, postgres }: World): Promise<void> {
       );
       return all.some(({ busy }) => busy) && all;
     },
-    { ...WAIT, everyMs: 1, what: 'a connection at work' },
+    { ...WAIT, everyMs: 1, what: 'a connection that stores readings' },
   );
   postgres.kill();
   for (const row of rows) signalled(row.pid, 'SIGKILL');
@@ -164,7 +174,7 @@ async function killServer({ db, postgres }: World): Promise<void> {
 }
 
 /** @returns whether there is such a process */
-function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
+export function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);
   } catch {
@@ -196,8 +206,8 @@ async function lockReadings(world: World): Promise<string> {
     const jobs = await queues.readings.getJobs(['waiting', 'active', 'delayed', 'failed']);
     expect(Math.max(...jobs.map(({ attemptsMade }) => attemptsMade)), 'attempts used up').to.equal(0);
     await client.query('COMMIT');
-    await isStoring(world);
-    return `${jobs.length} jobs waited, ${(await polls()) - polled} polls`;
+    const figure = await recovers(world);
+    return `${jobs.length} jobs waited, ${(await polls()) - polled} polls, ${figure}`;
   } finally {
     await client.end();
     await close();

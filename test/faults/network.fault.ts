@@ -1,0 +1,4 @@
+import { defineFaults } from './define.js';
+import { networkFaults } from './network.js';
+
+defineFaults('a bad network', networkFaults);
