@@ -15,7 +15,7 @@ import {
 import type { World } from './world.js';
 
 /** A process that was seen in the middle of something. */
-export interface Caught {
+interface Caught {
   process: Supervised;
   /** Whether what it leaves behind proves that it was busy when it was killed. */
   wasBusy(): Promise<boolean>;
