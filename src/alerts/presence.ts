@@ -25,9 +25,8 @@ export function evaluatePresence(
   presence: Presence,
 ): { states: AlertState[]; transitions: AlertTransition[] } {
   if (!presence.isWatched) {
-    const isOver = states.every((state) => state.phase === 'inactive' && !state.isUnknown);
     return {
-      states: isOver ? states : states.map((s) => ({ ...ended(s), isAnnounced: false })),
+      states: isOver(states) ? states : states.map((s) => ({ ...ended(s), isAnnounced: false })),
       transitions: [],
     };
   }
@@ -40,6 +39,18 @@ export function evaluatePresence(
   if (steps.every(({ was, is }) => was === is)) return { states, transitions: [] };
   return announce(rule, steps, { hundredths: null, unit: null });
 }
+
+/** Whether to see the probe's value changes nothing of a rule's states, missed by anybody or not. */
+export function isUnmoved(
+  states: readonly AlertState[],
+  { shows, atMs, lastMs }: Omit<Presence, 'isWatched'>,
+): boolean {
+  const isAhead = lastMs !== null && atMs > lastMs;
+  return shows === 'value' && !isAhead && isOver(states);
+}
+
+const isOver = (states: readonly AlertState[]): boolean =>
+  states.every(({ phase, isUnknown }) => phase === 'inactive' && !isUnknown);
 
 /** When silence that goes on fires the next state of a rule (epoch ms); null: it does not. */
 export function silenceEndsMs(

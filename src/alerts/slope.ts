@@ -81,9 +81,10 @@ function changeIn(recent: readonly RecentReading[], startMs: number, sign: numbe
   const now = recent.at(-1);
   if (!now || recent.length < MIN_READINGS) return null;
   let [coveredMs, most] = [0, 0];
-  for (const [ms, was, knownMs] of recent) {
-    coveredMs += Math.min(knownMs, ms - startMs);
-    most = Math.max(most, sign * (now[1] - was));
+  // By index: this is done for every reading, and to take a tuple apart would be most of the work.
+  for (const one of recent) {
+    coveredMs += Math.min(one[2], one[0] - startMs);
+    most = Math.max(most, sign * (now[1] - one[1]));
   }
   return coveredMs < MIN_COVERAGE * (now[0] - startMs) ? null : most;
 }

@@ -2,7 +2,7 @@ import { type BatterySight, evaluateBattery, lastBattery } from '../alerts/batte
 import { evaluate, rearm } from '../alerts/evaluate.js';
 import { release, shareSilence } from '../alerts/inhibition.js';
 import { isPresence } from '../alerts/limits.js';
-import { evaluatePresence, type Presence } from '../alerts/presence.js';
+import { evaluatePresence, isUnmoved, type Presence } from '../alerts/presence.js';
 import { remind } from '../alerts/reminders.js';
 import { isUndisturbed, type KnownCalm } from '../alerts/resting.js';
 import type { Observation } from '../readings/observation.js';
@@ -219,9 +219,11 @@ function alert(progress: Progress, observation: Observation, intervalMs: number 
 /** What the alerts that miss a probe make of its being there, or not. */
 function miss(progress: Progress, probeId: number, shows: Presence['shows'], atMs: number): void {
   const instances = progress.alerts.get(probeId);
-  if (!instances?.some(missesProbe)) return;
-  const running = runningSession(progress.draft.sessions, probeId);
   const lastMs = heardMs(progress.world, progress.probes.get(probeId));
+  const isMoved = ({ rule, states }: AlertInstance) =>
+    isPresence(rule.type) && !isUnmoved(states, { shows, atMs, lastMs });
+  if (!instances?.some(isMoved)) return;
+  const running = runningSession(progress.draft.sessions, probeId);
   const next = instances.map((instance) => {
     const { rule, states } = instance;
     if (!isPresence(rule.type)) return instance;
@@ -237,8 +239,6 @@ function miss(progress: Progress, probeId: number, shows: Presence['shows'], atM
   progress.alerts.set(probeId, next);
   progress.isInhibited ||= next.some(isInhibited);
 }
-
-const missesProbe = ({ rule }: AlertInstance): boolean => isPresence(rule.type);
 
 const isInhibited = ({ states }: AlertInstance): boolean => states.some((state) => state.isInhibited);
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { initialStates } from '../../src/alerts/evaluate.js';
-import { evaluatePresence, type Presence, silenceEndsMs } from '../../src/alerts/presence.js';
+import { evaluatePresence, isUnmoved, type Presence, silenceEndsMs } from '../../src/alerts/presence.js';
 import type { AlertRule, AlertState, AlertTransition } from '../../src/alerts/types.js';
 import { NO_LIMITS } from './no-limits.js';
 
@@ -233,5 +233,35 @@ describe('evaluatePresence', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('knows beforehand which sights change nothing', () => {
+    const sight = fc.record({
+      wait: fc.integer({ min: 0, max: 20 }),
+      shows: fc.constantFrom('value' as const, 'nothing' as const, 'silence' as const),
+      isWatched: fc.boolean(),
+    });
+    let unmoved = 0;
+    fc.assert(
+      fc.property(fc.constantFrom(NO_DATA, REMOVED), fc.array(sight, { maxLength: 40 }), (rule, sights) => {
+        let [minute, states] = [0, initialStates(rule)];
+        for (const { wait, shows, isWatched } of sights) {
+          minute += wait;
+          for (const lastMs of [null, (minute - 1) * MINUTE, minute * MINUTE]) {
+            const seen = { atMs: minute * MINUTE, shows, lastMs };
+            if (!isUnmoved(states, seen)) continue;
+            unmoved += 1;
+            for (const watched of [true, false]) {
+              const next = evaluatePresence(rule, states, { ...seen, isWatched: watched });
+              expect(next).to.deep.equal({ states, transitions: [] });
+              expect(next.states).to.equal(states);
+            }
+          }
+          const lastMs = minute * MINUTE;
+          ({ states } = evaluatePresence(rule, states, { atMs: lastMs, shows, lastMs, isWatched }));
+        }
+      }),
+    );
+    expect(unmoved).to.be.above(0);
   });
 });
