@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { goOn, type Verdict, verdict } from './oracle.js';
 import { openWorld, type World, type WorldOptions } from './world.js';
 
@@ -20,6 +21,7 @@ export interface Fault {
 /** Any fault has to be over and checked in this time. */
 const FAULT_MS = 300_000;
 const OPEN_MS = 180_000;
+const MOST_TOLD = 2_000;
 
 /** A mocha suite: a world, each fault in it, and after each the verdict on all promises. A line per fault tells how it went. */
 export function defineFaults(title: string, faults: readonly Fault[], options: WorldOptions = {}): void {
@@ -37,14 +39,19 @@ export function defineFaults(title: string, faults: readonly Fault[], options: W
 
     for (const fault of faults)
       it(fault.name, async () => {
-        const figure = await fault.run(world);
-        const seen = await verdict(world, fault).finally(() => goOn(world));
-        tell(fault, figure, seen);
+        try {
+          const figure = await fault.run(world);
+          const seen = await verdict(world, fault).finally(() => goOn(world));
+          tell(fault, figuresOf(figure, seen), 'pass');
+        } catch (error) {
+          tell(fault, inspect(error).replaceAll('\n', ' ').slice(0, MOST_TOLD), 'FAIL');
+          throw error;
+        }
       });
   });
 }
 
-function tell({ name, promise }: Fault, figure: string | undefined, seen: Verdict): void {
+function figuresOf(figure: string | undefined, seen: Verdict): string {
   const figures = [
     ...(figure === undefined ? [] : [figure]),
     `${seen.readings} readings stored = shown`,
@@ -53,5 +60,10 @@ function tell({ name, promise }: Fault, figure: string | undefined, seen: Verdic
     `${seen.events} events delivered`,
     `${seen.duplicates} twice`,
   ];
-  process.stdout.write(`fault | ${name} | ${promise} | ${figures.join(', ')} | pass\n`);
+  return figures.join(', ');
+}
+
+/** At once: the faults after one that fails may take long. */
+function tell({ name, promise }: Fault, said: string, fate: 'pass' | 'FAIL'): void {
+  process.stdout.write(`fault | ${name} | ${promise} | ${said} | ${fate}\n`);
 }

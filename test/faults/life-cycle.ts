@@ -32,7 +32,8 @@ async function untilBusy(world: World, process: Supervised): Promise<void> {
     const polls = await leasesOf(world, process, 'thermoworks_credentials');
     return polls.length > 0 && (await leasesOf(world, process, 'notifications')).length > 0;
   };
-  await waitFor(isBusy, { timeoutMs: LONG_MS, everyMs: 10, what: `${process.name} to poll and to send` });
+  // Which process an account or a delivery comes to is chance.
+  await waitFor(isBusy, { timeoutMs: 2 * LONG_MS, everyMs: 10, what: `${process.name} to poll and to send` });
 }
 
 /** Catches it in a delivery and in polls, of which none is ever answered. @returns what ends that */
@@ -40,13 +41,7 @@ async function hang(world: World, process: Supervised): Promise<() => Promise<vo
   const { receiver } = world;
   const { answer } = receiver;
   const held: (() => void)[] = [];
-  await process.ready();
-  receiver.answer = (response) => held.push(() => response.writeHead(204).end());
-  const isSending = async () => (await leasesOf(world, process, 'notifications')).length > 0;
-  await waitFor(isSending, { timeoutMs: LONG_MS, everyMs: 10, what: `${process.name} to send` });
-  await fault(world, { route: 'query', delay_ms: 120_000 });
-  await untilBusy(world, process);
-  return async () => {
+  const ease = async () => {
     receiver.answer = answer;
     for (const end of held) end();
     await calm(world);
@@ -58,6 +53,19 @@ async function hang(world: World, process: Supervised): Promise<() => Promise<vo
     const arePolled = async () => (await world.db.query(good, [since])).length === world.users.length;
     await waitFor(arePolled, { timeoutMs: 2 * LONG_MS, everyMs: 250, what: 'a good poll of each account' });
   };
+  await process.ready();
+  receiver.answer = (response) => held.push(() => response.writeHead(204).end());
+  const isSending = async () => (await leasesOf(world, process, 'notifications')).length > 0;
+  try {
+    await waitFor(isSending, { timeoutMs: LONG_MS, everyMs: 10, what: `${process.name} to send` });
+    await fault(world, { route: 'query', delay_ms: 120_000 });
+    await untilBusy(world, process);
+  } catch (error) {
+    // The faults after this one have the same world.
+    await ease();
+    throw error;
+  }
+  return ease;
 }
 
 /** Stopped while a server cannot be reached: what it cannot write down or give back is done again by others. */
