@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { alreadyMet, evaluate, initialStates, rearm } from '../../src/alerts/evaluate.js';
-import { areLeftAtRest, isUndisturbed } from '../../src/alerts/resting.js';
+import { areLeftAtRest, isUndisturbed, type KnownCalm } from '../../src/alerts/resting.js';
 import type { AlertRule, AlertState, AlertTransition } from '../../src/alerts/types.js';
 import type { Observation } from '../../src/readings/observation.js';
 import { toHundredths, type Unit } from '../../src/readings/sample.js';
@@ -851,7 +851,7 @@ describe('evaluate on any trace', () => {
     fc.assert(
       fc.property(rules, trace, (rule, points) => {
         let states = initialStates(rule);
-        const known = new Map();
+        const known: KnownCalm = new Map();
         for (const point of points) {
           for (let hundredths = 0; hundredths <= 3_000; hundredths += 50) {
             const isAtRest = areLeftAtRest(rule, states, hundredths);

@@ -14,7 +14,7 @@ export interface Fault {
   run(world: World): Promise<string | undefined>;
   /** Readings that were queued only may be lost, each within a recorded gap. */
   mayLose?: boolean;
-  /** The receiver failed on purpose: copies beyond kills × 8 are allowed. */
+  /** The receiver failed on purpose: what it has not accepted comes again, beyond kills × 8. */
   retried?: boolean;
 }
 

@@ -33,32 +33,14 @@ export const postgresFaults: readonly Fault[] = [
     name: 'PostgreSQL: every connection terminated, three times',
     promise: 'G1, G6, G10',
     async run(world) {
-      const figures: string[] = [];
-      for (let time = 0; time < TIMES; time++)
-        figures.push(
-          await outage(
-            world,
-            async () => undefined,
-            () => terminateAtWork(world),
-          ),
-        );
-      return figures.join(', ');
+      return outages(world, async () => undefined, terminateAtWork);
     },
   },
   {
     name: 'PostgreSQL: hard restart, three times',
     promise: 'G1, G4, G10',
     async run(world) {
-      const figures: string[] = [];
-      for (let time = 0; time < TIMES; time++)
-        figures.push(
-          await outage(
-            world,
-            () => world.postgres.start(),
-            () => killServer(world),
-          ),
-        );
-      return figures.join(', ');
+      return outages(world, () => world.postgres.start(), killServer);
     },
   },
   {
@@ -234,4 +216,15 @@ async function occupyAll({ postgres, db }: World, sessions: Client[]): Promise<v
     return sessions.length >= most;
   };
   await waitFor(isTaken, { ...WAIT, everyMs: 1, what: 'every connection to be taken' });
+}
+
+/** Again and again, each time when it is at work. @returns what each took */
+async function outages(
+  world: World,
+  during: () => Promise<unknown>,
+  strike: (world: World) => Promise<unknown>,
+): Promise<string> {
+  const figures: string[] = [];
+  for (let time = 0; time < TIMES; time++) figures.push(await outage(world, during, () => strike(world)));
+  return figures.join(', ');
 }

@@ -25,6 +25,7 @@ describe('pipelined worker', () => {
     ({ backend, queues, close: closeQueues } = await openTestQueues());
   });
   afterEach(async () => {
+    await proxy.set({ kind: 'pass' });
     for (const close of closers) await close();
     await closeQueues();
   });
