@@ -232,6 +232,7 @@ function startPoller(parts: Parts): void {
     queues,
     box: createSecretBox(config.credentialsKeys),
     clientOf: clients.of,
+    ending: clients.ending,
     poll: config.poll,
     logger,
     onCommit: createCommitted(parts),

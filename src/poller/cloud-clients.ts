@@ -7,6 +7,8 @@ export interface CloudClients {
   of(provider: ProviderName): CloudClient;
   /** Ends calls under way: whoever waits for one hears that it was aborted. */
   abort(): void;
+  /** Aborted with them. */
+  ending: AbortSignal;
   /** Ends kept-alive connections. */
   close(): void;
 }
@@ -29,6 +31,7 @@ export function createCloudClients(
       return client;
     },
     abort: () => ending.abort(),
+    ending: ending.signal,
     close: () => {
       for (const client of clients.values()) client.close();
     },

@@ -18,6 +18,7 @@ interface Uses {
   queues: Queues;
   box: SecretBox;
   clientOf: (provider: ProviderName) => CloudClient;
+  ending?: AbortSignal;
   poll: { cron: string; minSeconds: number; maxSeconds: number };
   logger: Logger;
   /** After each commit of readings that the queue did not take. */
@@ -53,7 +54,7 @@ export function createAccountTokens({
 /** A poller of linked accounts as every process has it, with all that a poll reads and writes. */
 export function createAccountPoller(uses: Uses): Poller {
   const { dataSource, queues, box, clientOf, poll, logger } = uses;
-  const { onCommit, onInUse, onRejected, onPoll, onRefresh } = uses;
+  const { onCommit, onInUse, onRejected, onPoll, onRefresh, ending } = uses;
   const ingest = createIngest({ dataSource });
   const enqueue = createEnqueue({ queues, logger });
   const users = new UserManager(dataSource.manager);
@@ -62,6 +63,7 @@ export function createAccountPoller(uses: Uses): Poller {
     dataSource,
     cadence: { minSeconds: poll.minSeconds, maxSeconds: poll.maxSeconds },
     random: Math.random,
+    ...(ending && { ending }),
   };
   return createPoller({
     ...shared,

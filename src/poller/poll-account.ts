@@ -8,6 +8,7 @@ import type { CloudClient } from '../thermoworks/cloud-client.js';
 import { CloudError } from '../thermoworks/cloud-error.js';
 import type { DeviceList } from '../thermoworks/devices.js';
 import type { ChannelsWanted, CloudChannel, CloudDevice, CloudUser } from '../thermoworks/types.js';
+import { insist } from '../worker/outage.js';
 import { type DeviceActivity, nextPollSeconds } from './cadence.js';
 import { loadKnown, type Seen, serialsInUse, storeSeen } from './device-store.js';
 import {
@@ -25,6 +26,8 @@ import {
 
 const DAY_MS = 24 * 3600_000;
 const ONLINE_WITHIN_MS = 600_000;
+/** So long a poll holds what it has read while our own database cannot take it: the cloud may not show it again. */
+const KEEP_FOR_MS = 30_000;
 /** As `userReadAt`: the next poll reads the user document. */
 export const READ_USER_AGAIN = new Date(0);
 
@@ -42,6 +45,8 @@ export interface PollDependencies {
   hasTargetNear: (userId: number) => Promise<ReadonlySet<string>>;
   cadence: { minSeconds: number; maxSeconds: number };
   random: () => number;
+  /** Once aborted, a poll waits for our own database no longer. */
+  ending?: AbortSignal;
 }
 
 export interface PollReport {
@@ -72,7 +77,9 @@ export async function pollAccount(deps: PollDependencies, account: LeasedAccount
     for (const [reason, count] of Object.entries(rejected)) deps.onRejected(reason, count ?? 0);
   }
   const seen = seenOf(account.userId, list, read, { wanted, before });
-  const stored = await deps.dataSource.transaction((tx) => storeSeen(tx, seen));
+  const keepUntil = performance.now() + KEEP_FOR_MS;
+  const keep = <T>(work: () => Promise<T>) => insist(work, keepUntil - performance.now(), deps.ending);
+  const stored = await keep(() => deps.dataSource.transaction((tx) => storeSeen(tx, seen)));
   deps.onInUse(account, [...inUse, ...stored.inUse]);
 
   const poll = {
@@ -82,7 +89,7 @@ export async function pollAccount(deps: PollDependencies, account: LeasedAccount
   };
   const batteries = batteryNews(list.devices, stored.known, list.readTime);
   const jobs = toJobs(poll, newsOf(list, read, stored.known), batteries);
-  for (const job of jobs) await deps.enqueue(job);
+  for (const job of jobs) await keep(() => deps.enqueue(job));
   const near = await deps.hasTargetNear(account.userId);
   const next = activities(list, read, stored.known, near);
   const nextPollInSeconds = nextPollSeconds(next, { ...deps.cadence, random: deps.random });

@@ -20,13 +20,16 @@ export function isOutage(error: unknown): boolean {
 
 const AGAIN_MS = 500;
 
-/** For what must not be forgotten: runs it again, for so long, while our own database is away. @throws what `work` throws */
-export async function insist<T>(work: () => Promise<T>, forMs: number): Promise<T> {
+/**
+ * For what must not be forgotten: runs it again while our own database is away, for so long, or until `ending` says that
+ * there is no more time. @throws what `work` throws
+ */
+export async function insist<T>(work: () => Promise<T>, forMs: number, ending?: AbortSignal): Promise<T> {
   for (const until = performance.now() + forMs; ; ) {
     try {
       return await work();
     } catch (error) {
-      if (performance.now() > until || !isOutage(error)) throw error;
+      if (performance.now() > until || ending?.aborted || !isOutage(error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   }

@@ -66,7 +66,7 @@ export async function openKitchen(
   const parts = pollParts(dataSource, client, {
     onInUse: inUse,
     enqueue: async (job) => {
-      if (queue.fate === 'broken') throw new Error('Connection terminated unexpectedly');
+      if (queue.fate === 'broken') throw new Error('no queue');
       queue.jobs.push(job);
       if (queue.fate === 'ingested') await ingest([job]);
     },

@@ -58,7 +58,7 @@ describe('poll: what comes of it', () => {
   it('loses nothing when it dies between its rows and its job, and blames nobody', async () => {
     kitchen.queue.fate = 'broken';
     const { error } = await kitchen.poll(account);
-    expect(String(error)).to.include('Connection terminated');
+    expect(String(error)).to.include('no queue');
     expect(await kitchen.accountRow(account)).to.include({ status: 'active', failed_polls: 0 });
     expect((await kitchen.accountRow(account)).next_in).to.be.within(0, 5);
     kitchen.queue.fate = 'ingested';

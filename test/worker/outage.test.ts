@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Client, DatabaseError } from 'pg';
 import { QueryFailedError } from 'typeorm';
 import { PermanentError, sqlStateOf } from '../../src/errors.js';
-import { isOutage } from '../../src/worker/outage.js';
+import { insist, isOutage } from '../../src/worker/outage.js';
 import { freePort } from '../support/servers.js';
 
 function sqlError(code: string): QueryFailedError {
@@ -75,5 +75,37 @@ describe('isOutage', () => {
       );
       expect(isOutage(error)).to.equal(true);
     }
+  });
+});
+
+describe('insist', () => {
+  const outage = systemError('ECONNREFUSED');
+  /** Fails so often, each time with this. */
+  const failing = (times: number, error: unknown, onTry: (tries: number) => void = () => undefined) => {
+    let tries = 0;
+    return async () => {
+      tries += 1;
+      onTry(tries);
+      if (tries <= times) throw error;
+      return tries;
+    };
+  };
+  const reasonOf = (work: Promise<unknown>): Promise<unknown> =>
+    work.then(String, (reason: unknown) => reason);
+
+  it('tries again while our own database is away', async () => {
+    expect(await insist(failing(2, outage), 60_000)).to.equal(3);
+  });
+
+  it('leaves what is no outage, and ends with its time', async () => {
+    const fault = new TypeError('x is undefined');
+    expect(await reasonOf(insist(failing(1, fault), 60_000))).to.equal(fault);
+    expect(await reasonOf(insist(failing(1, outage), -1))).to.equal(outage);
+  });
+
+  it('ends with its process', async () => {
+    const ending = new AbortController();
+    const work = failing(2, outage, (tries) => tries === 2 && ending.abort());
+    expect(await reasonOf(insist(work, 60_000, ending.signal))).to.equal(outage);
   });
 });
