@@ -4,7 +4,7 @@ import { COOK, openLinkedCloud } from './cloud.js';
 import { openServers, type Servers, startRoles } from './servers.js';
 import { type Options, percentile, type Row } from './table.js';
 
-const READINGS = { small: 30, full: 200 };
+const READINGS = { small: 20, full: 200 };
 /** Above and below the limit in turn: each reading fires or resolves, and makes one webhook. */
 const VALUES = [250, 150];
 const ALERT =

@@ -13,7 +13,7 @@ import type { Options, Row } from './table.js';
 const PROBES = 4_000;
 const ROUNDS = { small: 50, full: 250 };
 /** After its last delivery `up` does nothing but poll; what it no longer needs has been given back then. */
-const SETTLE_MS = 30_000;
+const SETTLE_MS = 20_000;
 const MIB = 1024 ** 2;
 const UNIT = 'MiB';
 
