@@ -21,6 +21,7 @@ export async function pollNow(
     queues,
     box: context.secretBox(),
     clientOf: () => client,
+    ending: new AbortController().signal,
     poll: config.poll,
     logger,
     onCommit: ({ notificationIds }) => createEnqueue({ queues, logger }).notifications(notificationIds),

@@ -18,7 +18,7 @@ interface Uses {
   queues: Queues;
   box: SecretBox;
   clientOf: (provider: ProviderName) => CloudClient;
-  ending?: AbortSignal;
+  ending: PollDependencies['ending'];
   poll: { cron: string; minSeconds: number; maxSeconds: number };
   logger: Logger;
   /** After each commit of readings that the queue did not take. */
@@ -63,7 +63,7 @@ export function createAccountPoller(uses: Uses): Poller {
     dataSource,
     cadence: { minSeconds: poll.minSeconds, maxSeconds: poll.maxSeconds },
     random: Math.random,
-    ...(ending && { ending }),
+    ending,
   };
   return createPoller({
     ...shared,

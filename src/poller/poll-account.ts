@@ -46,7 +46,7 @@ export interface PollDependencies {
   cadence: { minSeconds: number; maxSeconds: number };
   random: () => number;
   /** Once aborted, a poll waits for our own database no longer. */
-  ending?: AbortSignal;
+  ending: AbortSignal;
 }
 
 export interface PollReport {

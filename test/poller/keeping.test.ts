@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { waitFor } from '../support/wait-for.js';
 import { type Home, type Kitchen, openHome, openKitchen, storedRows } from './kitchen.js';
+import { pollerOf } from './parts.js';
 
 describe('poll: what it has read while our own database cannot take it', () => {
   let home: Home;
@@ -58,4 +59,22 @@ describe('poll: what it has read while our own database cannot take it', () => {
       expect(await storedRows(kitchen.dataSource)).to.deep.equal(kitchen.served());
       expect(kitchen.served().filter((row) => row.endsWith(' 200 F'))).to.have.length(1);
     });
+
+  it('is let go at once when the process ends, and read again', async () => {
+    kitchen.pass(120);
+    let tries = 0;
+    const { poller } = pollerOf({
+      ...kitchen.parts,
+      ending: AbortSignal.abort(),
+      enqueue: async () => {
+        tries += 1;
+        throw new Error('Connection terminated unexpectedly');
+      },
+    });
+    const error = await poller.pollNow(account).then(() => 'none', String);
+    await poller.close();
+    expect([error, tries]).to.deep.equal(['Error: Connection terminated unexpectedly', 1]);
+    expect((await kitchen.poll(account)).error).to.equal(undefined);
+    expect(await storedRows(kitchen.dataSource)).to.deep.equal(kitchen.served());
+  });
 });

@@ -88,6 +88,7 @@ export function pollParts(
     hasTargetNear: (userId) => devicesNearTarget(dataSource.manager, userId),
     cadence: { minSeconds: 15, maxSeconds: 900 },
     random: () => 0.5,
+    ending: new AbortController().signal,
     ...more,
   };
 }
