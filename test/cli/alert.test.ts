@@ -217,11 +217,13 @@ describe('grill-stats alert', () => {
   });
 
   it('rehearses on what is stored, an alert that is there or only its options', async () => {
-    // An hour of 60 °F, with ten minutes of 900 °F in it.
+    // An hour of 60 °F, with ten minutes of 900 °F in it; all of it in one day, a line of which is drawn.
     await cli.dataSource.query('DELETE FROM readings');
     await cli.dataSource.query(
       `INSERT INTO readings (probe_id, measured_at, value, unit, flags)
-       SELECT p.id, p.last_measured_at - minute * interval '1 minute', CASE WHEN minute BETWEEN 20 AND 29 THEN 900 ELSE 60 END, 'F', 0
+       SELECT p.id, p.last_measured_at - minute * interval '1 minute' -
+           CASE WHEN (p.last_measured_at AT TIME ZONE 'UTC')::time < '02:00' THEN interval '3 hours' ELSE interval '0' END,
+         CASE WHEN minute BETWEEN 20 AND 29 THEN 900 ELSE 60 END, 'F', 0
        FROM probes p, generate_series(0, 60) AS minute WHERE p.device_id = $1 AND p.probe_id = '1'`,
       [create[5]],
     );
